@@ -1,0 +1,155 @@
+//! What one column of a table promises: its type from the catalog, its spelling from the contract.
+
+use chrono_tz::Tz;
+
+use super::Ident;
+
+/// One column that a file may fill.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The name, as the catalog spells it.
+    pub name: Ident,
+    /// The type, from the catalog.
+    pub column_type: ColumnType,
+    /// Whether NULL is refused.
+    pub nullability: Nullability,
+    /// How the file spells a value.
+    pub spelling: Spelling,
+}
+
+/// Whether a column takes NULL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Nullability {
+    /// `NOT NULL` in the catalog: a row without a value here is a reject.
+    Required,
+    /// NULL is a value like any other.
+    Nullable,
+}
+
+/// The Postgres types that Hayloft parses itself, and the rest.
+///
+/// Nothing of a file is ever parsed by the server for the types named here: its rules depend on
+/// session settings (`DateStyle`) and on its version, and accept `now` as a date.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ColumnType {
+    /// `smallint`
+    Int2,
+    /// `integer`
+    Int4,
+    /// `bigint`
+    Int8,
+    /// `numeric` or `numeric(precision, scale)`
+    Numeric(Option<NumericLimit>),
+    /// `real`
+    Float4,
+    /// `double precision`
+    Float8,
+    /// `boolean`
+    Bool,
+    /// `date`
+    Date,
+    /// `timestamp without time zone`
+    Timestamp,
+    /// `timestamp with time zone`
+    TimestampTz,
+    /// `uuid`
+    Uuid,
+    /// `text`, `varchar(n)`, `char(n)`: with the most characters that fit, where there is a limit.
+    Text {
+        /// The catalog's spelling of the type, for the landing table.
+        sql: String,
+        /// The most characters (not bytes) that the column takes.
+        max_chars: Option<u32>,
+    },
+    /// `json` or `jsonb`
+    Json(JsonKind),
+    /// An enum: one of these labels, exactly.
+    Enum {
+        /// The catalog's spelling of the type.
+        sql: String,
+        /// The labels, in the type's own order.
+        labels: Vec<String>,
+    },
+    /// Any other type. Its values travel as text and the server parses them.
+    Other {
+        /// The catalog's spelling of the type.
+        sql: String,
+    },
+}
+
+/// What `numeric(precision, scale)` allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NumericLimit {
+    /// Digits in all.
+    pub precision: u16,
+    /// Digits after the point.
+    pub scale: u16,
+}
+
+/// The two JSON types differ in their binary form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JsonKind {
+    /// `json`
+    Text,
+    /// `jsonb`
+    Binary,
+}
+
+impl ColumnType {
+    /// The type as SQL: the catalog's own spelling, or a keyword.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        match self {
+            Self::Int2 => "smallint".into(),
+            Self::Int4 => "integer".into(),
+            Self::Int8 => "bigint".into(),
+            Self::Numeric(None) => "numeric".into(),
+            Self::Numeric(Some(limit)) => format!("numeric({},{})", limit.precision, limit.scale),
+            Self::Float4 => "real".into(),
+            Self::Float8 => "double precision".into(),
+            Self::Bool => "boolean".into(),
+            Self::Date => "date".into(),
+            Self::Timestamp => "timestamp without time zone".into(),
+            Self::TimestampTz => "timestamp with time zone".into(),
+            Self::Uuid => "uuid".into(),
+            Self::Json(JsonKind::Text) => "json".into(),
+            Self::Json(JsonKind::Binary) => "jsonb".into(),
+            Self::Text { sql, .. } | Self::Enum { sql, .. } | Self::Other { sql } => sql.clone(),
+        }
+    }
+}
+
+/// How a file spells the values of a column; what the catalog cannot know.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Spelling {
+    /// The strftime pattern of a date or a timestamp; `None` is ISO 8601.
+    pub format: Option<String>,
+    /// The zone of timestamps that name none.
+    pub zone: Tz,
+    /// The canonical form of a text.
+    pub canonical: Canonical,
+    /// Texts that mean NULL, beside the empty field.
+    pub null_tokens: Vec<String>,
+    /// What an empty field means.
+    pub empty_as: EmptyAs,
+}
+
+/// The canonical form that a text is brought to before it is stored, compared or hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Canonical {
+    /// As delivered. (A key part is trimmed and brought to NFC whatever this says.)
+    Verbatim,
+    /// An e-mail address: trimmed, NFC, lower case, and checked to be one.
+    Email,
+}
+
+/// What an empty field means (semantics: `empty_as`). A CSV reader cannot tell `a,,b` from
+/// `a,"",b`, so both mean the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyAs {
+    /// NULL: the default for everything but text, and for text that is part of a key.
+    Null,
+    /// The empty text: the default for text.
+    Empty,
+}

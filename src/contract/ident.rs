@@ -1,0 +1,98 @@
+//! Names that may become SQL.
+//!
+//! Binds cannot carry the name of a table or a column, so names are written into the text of a
+//! statement. That happens through [`Ident`] only, whose `Display` is the quoted form: no name
+//! reaches a statement unquoted, and no other type in the crate prints itself as SQL.
+
+use std::fmt;
+
+/// The name of a table, column or schema, as the catalog spells it.
+///
+/// `Display` is the quoted SQL form; [`Ident::name`] is the bare name, for people.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ident(String);
+
+impl Ident {
+    /// Vouches for a name: either the catalog returned it, or it is a constant of this crate.
+    /// Nothing that came from a file's header or name goes through here.
+    #[must_use]
+    pub fn vouched(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The bare name, for messages and for comparison with a header.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+    }
+}
+
+impl fmt::Debug for Ident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A table with its schema. `Display` is the quoted SQL form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QualifiedName {
+    /// The schema, `datawarehouse` unless a test says otherwise.
+    pub schema: Ident,
+    /// The table.
+    pub table: Ident,
+}
+
+impl fmt::Display for QualifiedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// The name of a table in `hayloft.toml`: what a file is named for. For people and for
+/// look-ups, never for SQL; SQL takes a [`QualifiedName`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct TableName(String);
+
+impl TableName {
+    /// Takes the name as it stands in `hayloft.toml` or in the ledger.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The bare name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ident;
+
+    #[test]
+    fn a_quote_in_a_name_cannot_end_the_name() {
+        let name = Ident::vouched(r#"users"; drop table x;--"#);
+        assert_eq!(name.to_string(), r#""users""; drop table x;--""#);
+    }
+}

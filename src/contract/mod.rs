@@ -1,0 +1,160 @@
+//! What a table promises.
+//!
+//! In: `hayloft.toml` ([`file`]) and the catalog ([`catalog`]). Out: a [`Contract`] for each
+//! table, checked against both, with no text left that still has to be understood. A contract
+//! that cannot hold is refused here, at the start, with the sentence that says how to mend it.
+//! This room never sees a delivery: no file, no row.
+
+mod column;
+mod ident;
+
+pub use column::{
+    Canonical, Column, ColumnType, EmptyAs, JsonKind, Nullability, NumericLimit, Spelling,
+};
+pub use ident::{Ident, QualifiedName, TableName};
+
+/// What one table promises: everything that stage and merge may know of it.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// The name in `hayloft.toml`, which files are named for.
+    pub name: TableName,
+    /// The table in the database.
+    pub table: QualifiedName,
+    /// Dimension or fact, with what only that kind has.
+    pub kind: Kind,
+    /// The columns that a file may fill, in catalog order.
+    pub columns: Vec<Column>,
+    /// The natural key: positions in [`Contract::columns`], in the order of the contract.
+    pub key: Vec<usize>,
+    /// What becomes of rows of one file that share a key but differ.
+    pub duplicates: Duplicates,
+    /// What becomes of a column that the table does not have.
+    pub unknown_columns: UnknownColumns,
+    /// When too many rejects refuse the whole file.
+    pub guards: Guards,
+    /// Whether bytes that were loaded before are loaded again.
+    pub redelivery: Redelivery,
+    /// What becomes of a file once it is loaded.
+    pub on_done: OnDone,
+}
+
+/// The two kinds of table.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A slowly changing dimension: versions of a key over time.
+    Dimension {
+        /// The uuid column that is made from the natural key.
+        durable_key: Ident,
+    },
+    /// Facts: one row a key, updated in place.
+    Fact {
+        /// The columns that name a member of a dimension.
+        references: Vec<Reference>,
+        /// Which of the columns `created_at` and `updated_at` the table has.
+        stamps: Stamps,
+    },
+}
+
+/// A column of a fact that holds the durable key of a dimension.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// Position of the column in [`Contract::columns`].
+    pub column: usize,
+    /// The dimension, as `hayloft.toml` names it.
+    pub dimension: TableName,
+    /// The dimension's table.
+    pub dimension_table: QualifiedName,
+    /// The dimension's durable key column.
+    pub durable_key: Ident,
+    /// The dimension's natural key: a file may give these instead of the durable key.
+    pub natural_key: Vec<Column>,
+    /// What becomes of a fact whose member is unknown.
+    pub unresolved: Unresolved,
+}
+
+/// Which of Hayloft's time stamps a fact table has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamps {
+    /// `created_at`, set once.
+    pub created_at: Stamp,
+    /// `updated_at`, set when a value changes.
+    pub updated_at: Stamp,
+}
+
+/// Whether the table has a stamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stamp {
+    /// The column is there and Hayloft keeps it.
+    Kept,
+    /// The table does not have it.
+    Absent,
+}
+
+/// What becomes of a fact whose member is unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unresolved {
+    /// It waits in the ledger, and is loaded when the member arrives.
+    Hold,
+    /// It is a reject.
+    Reject,
+}
+
+/// What becomes of rows of one file that share a key but differ (semantics §6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// The row on the highest line wins.
+    Last,
+    /// The row on the lowest line wins.
+    First,
+    /// No row of the key is used.
+    RejectKey,
+    /// The file is refused.
+    FailFile,
+}
+
+/// What becomes of a column in the file that the table does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnknownColumns {
+    /// The file is refused, naming the column.
+    Refuse,
+    /// The column is not read.
+    Ignore,
+}
+
+/// When too many rejects refuse the whole file (semantics §15.3).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Guards {
+    /// The most rejected rows, if there is a limit.
+    pub max_reject_rows: Option<u64>,
+    /// The largest share of rejected rows, in files of at least [`Guards::FRACTION_FLOOR`] rows.
+    pub max_reject_fraction: f64,
+}
+
+impl Guards {
+    /// In a smaller file one bad row is already a large share, so the share is not asked.
+    pub const FRACTION_FLOOR: u64 = 20;
+}
+
+/// Whether bytes that were loaded before are loaded again (semantics §12.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redelivery {
+    /// A dimension skips them; facts are keyed, so loading them again changes nothing.
+    Auto,
+    /// They are loaded again.
+    Always,
+}
+
+/// What becomes of a file once it is loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDone {
+    /// It is deleted.
+    Delete,
+    /// It is moved to `imports/archive/`, named by its claim.
+    Archive,
+    /// It is moved to `imports/kept/` under its own name.
+    Keep,
+}

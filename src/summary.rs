@@ -1,0 +1,77 @@
+//! The counts of one load. The line for people, the JSON object, the ledger and the log are four
+//! readers of this one struct, so they cannot disagree.
+
+use serde::Serialize;
+
+use crate::contract::TableName;
+
+/// What one load did. Serialised, it is the JSON object that scripts rely on: no field is
+/// renamed, added or dropped without a new major version.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Summary {
+    /// The ledger's number of the load; `None` when the file failed before the ledger could be asked.
+    pub load_id: Option<i64>,
+    /// The table, as `hayloft.toml` names it.
+    pub table: TableName,
+    /// The file's name, without its folder.
+    pub file: String,
+    /// How it ended.
+    pub status: Status,
+    /// What became of the rows of the file.
+    pub rows: Rows,
+    /// What became of the rows of the table.
+    pub changes: Changes,
+    /// How long it took.
+    pub seconds: Seconds,
+}
+
+/// How a load ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its rows are in the table.
+    Loaded,
+    /// The same bytes were loaded before; nothing was done.
+    Skipped,
+    /// Nothing of it is in the table.
+    Failed,
+}
+
+/// What became of the rows of a file: `read = accepted + rejected + duplicates`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Rows {
+    /// Data rows in the file.
+    pub read: u64,
+    /// Rows that were used, held ones included.
+    pub accepted: u64,
+    /// Rows that could not be used, each in the rejects.
+    pub rejected: u64,
+    /// Rows that lost against another row of the file with the same key.
+    pub duplicates: u64,
+    /// Accepted facts that wait for their dimension.
+    pub held: u64,
+}
+
+/// What became of the rows of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Changes {
+    /// New keys.
+    pub inserted: u64,
+    /// New versions; for facts, rows changed in place.
+    pub updated: u64,
+    /// Closed versions.
+    pub deactivated: u64,
+    /// Keys that were there with the same values.
+    pub unchanged: u64,
+}
+
+/// How long a load took, in seconds.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Seconds {
+    /// From taking up the file to the commit.
+    pub total: f64,
+    /// Reading and checking.
+    pub stage: f64,
+    /// Inside the database.
+    pub merge: f64,
+}
