@@ -1,5 +1,6 @@
 //! Hayloft: drop a table-named file into a folder, get dimension history in Postgres.
 
 pub mod contract;
+pub mod db;
 pub mod stage;
 pub mod summary;
