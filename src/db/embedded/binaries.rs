@@ -140,7 +140,7 @@ impl Version {
     fn of(said: &str) -> Option<Self> {
         let number = said.strip_prefix("postgres (PostgreSQL) ")?;
         let major = leading_digits(number);
-        // A beta ("18beta1") has no minor version, and counts as less than 18.0 does not matter.
+        // A beta ("18beta1") has no minor version.
         let minor = number[major.len()..]
             .strip_prefix('.')
             .map_or("0", leading_digits);

@@ -18,7 +18,7 @@ mod server;
 mod url_file;
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -168,6 +168,8 @@ fn lock(folder: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .write(true)
+        // Who can open it can hold it.
+        .mode(0o600)
         .open(&path)
         .with_context(unusable)?;
     file.lock().with_context(unusable)?;
