@@ -1,6 +1,14 @@
 //! Hayloft: drop a table-named file into a folder, get dimension history in Postgres.
 
 pub mod contract;
+pub mod db;
+pub mod error;
+pub mod failpoint;
 pub mod generate;
+pub mod merge;
+pub mod pipeline;
+pub mod printer;
+pub mod retire;
 pub mod stage;
 pub mod summary;
+pub mod wire;

@@ -1,0 +1,14 @@
+//! The way to Postgres: where it is, how a session with it behaves, and which tables it must have.
+//!
+//! A [`DatabaseUrl`] comes in, given by a person or by the [`embedded`] server; a [`pool::Pool`]
+//! of sessions that all behave alike goes out. Nothing in here knows of files, contracts or rows.
+
+pub mod connect_fault;
+pub mod embedded;
+pub mod migrations;
+pub mod pool;
+pub mod url;
+
+pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
+pub use embedded::Embedded;
+pub use url::DatabaseUrl;

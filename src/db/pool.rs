@@ -1,0 +1,216 @@
+//! Connections that all behave alike, whatever the server's, the database's or the role's
+//! defaults are.
+//!
+//! A [`DatabaseUrl`] comes in; a pool goes out whose server is one that Hayloft can work with.
+//! Who takes a connection need not know how it was made.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, NopErrorHandler};
+use diesel::sql_types::{Bool, Integer, Text};
+
+use super::connect_fault::{
+    ConnectFault, FaultKind, explain, explain_connection_error, explain_pool_error,
+};
+use super::url::DatabaseUrl;
+
+/// Connections to one database.
+pub type Pool = diesel::r2d2::Pool<ConnectionManager<PgConnection>>;
+
+/// The oldest major version whose SQL Hayloft speaks.
+pub const OLDEST_SERVER: i32 = 15;
+
+/// How long a caller waits for a free connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Connects, looks at what answers, and makes a pool of at most `size` connections.
+///
+/// The first connection is made without the pool, as the pool would try for half a minute before
+/// it says that the password is wrong.
+pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
+    let target = with_bounds(url);
+    check_server(&mut plain_connection(&target)?, url)?;
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .connection_timeout(PATIENCE)
+        .connection_customizer(Box::new(PinnedSession))
+        // The default one logs libpq's text, unread by us, and again at each attempt.
+        .error_handler(Box::new(NopErrorHandler))
+        .build(ConnectionManager::new(target.expose()))
+        .map_err(|error| explain_pool_error(&error, url))
+}
+
+/// One connection outside of any pool, with the same pinned session.
+pub fn connect_once(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
+    let mut conn = plain_connection(&with_bounds(url))?;
+    check_server(&mut conn, url)?;
+    conn.batch_execute(SESSION)
+        .map_err(|error| explain(&error.to_string(), url))?;
+    Ok(conn)
+}
+
+pub(super) fn plain_connection(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
+    PgConnection::establish(url.expose()).map_err(|error| explain_connection_error(&error, url))
+}
+
+/// Bounds for every way in which the other side can fall silent: without them a load would wait
+/// two hours for a server whose cable was pulled.
+fn with_bounds(url: &DatabaseUrl) -> DatabaseUrl {
+    url.clone()
+        .or_option("connect_timeout", 10)
+        .or_option("keepalives_idle", 30)
+        .or_option("keepalives_interval", 10)
+        .or_option("keepalives_count", 3)
+        .or_option("tcp_user_timeout", 60_000)
+}
+
+/// What a role or a database may have set otherwise, and what would then go wrong.
+const SESSION: &str = "
+    set application_name = 'hayloft';
+    -- A decoy table in a schema of the user's name is never found.
+    set search_path = public;
+    -- Dates and times read alike everywhere.
+    set datestyle = 'ISO, YMD';
+    set intervalstyle = 'postgres';
+    set timezone = 'UTC';
+    set bytea_output = 'hex';
+    set extra_float_digits = 1;
+    set standard_conforming_strings = on;
+    set client_min_messages = warning;
+    -- Each statement of a load sees what its advisory lock waited for.
+    set default_transaction_isolation = 'read committed';
+    -- A commit that returned has reached the disk: the file is deleted on the strength of it.
+    set synchronous_commit = on;
+    -- Behind somebody's long DDL a load gives up and comes back, instead of queueing readers
+    -- behind itself.
+    set lock_timeout = '10s';
+    -- A large merge takes as long as it takes.
+    set statement_timeout = 0;
+    -- A loader that was stopped in the middle gives its locks back.
+    set idle_in_transaction_session_timeout = '5min';
+";
+
+#[derive(Debug)]
+struct PinnedSession;
+
+impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for PinnedSession {
+    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute(SESSION)
+            .map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+#[derive(QueryableByName)]
+struct Server {
+    #[diesel(sql_type = Integer)]
+    version_num: i32,
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    encoding: String,
+    #[diesel(sql_type = Bool)]
+    read_only: bool,
+    #[diesel(sql_type = Bool)]
+    durable: bool,
+}
+
+const LOOK_AT_SERVER: &str = "
+    select current_setting('server_version_num')::int as version_num,
+           current_setting('server_version') as version,
+           current_setting('server_encoding') as encoding,
+           pg_is_in_recovery() or current_setting('transaction_read_only')::bool as read_only,
+           current_setting('fsync')::bool and current_setting('full_page_writes')::bool as durable";
+
+fn check_server(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), ConnectFault> {
+    let server: Server = diesel::sql_query(LOOK_AT_SERVER)
+        .get_result(conn)
+        .map_err(|error| explain(&error.to_string(), url))?;
+    if !server.durable {
+        tracing::warn!(
+            "Postgres at {} runs with fsync or full_page_writes off: a power cut can lose loads \
+             whose files are gone.",
+            url.place()
+        );
+    }
+    judge(&server, url)
+}
+
+fn judge(server: &Server, url: &DatabaseUrl) -> Result<(), ConnectFault> {
+    let place = url.place();
+    let (kind, sentence) = if server.version_num / 10_000 < OLDEST_SERVER {
+        let version = &server.version;
+        let sentence = format!(
+            "Postgres at {place} is version {version}, and Hayloft needs {OLDEST_SERVER} or newer."
+        );
+        (FaultKind::Refuse, sentence)
+    } else if server.encoding != "UTF8" {
+        let encoding = &server.encoding;
+        let sentence = format!(
+            "The database at {place} is encoded in {encoding}, and Hayloft needs UTF8: create \
+             another one (createdb --encoding=UTF8 --template=template0)."
+        );
+        (FaultKind::Refuse, sentence)
+    } else if server.read_only {
+        (
+            FaultKind::Retry,
+            format!("Postgres at {place} takes no writes now: it is a standby, or read-only."),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(ConnectFault { kind, sentence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FaultKind, Server, judge};
+    use crate::db::url::DatabaseUrl;
+
+    #[test]
+    fn a_server_is_judged_by_version_encoding_and_whether_it_takes_writes() {
+        let url: DatabaseUrl = "postgres://db/d".parse().unwrap();
+        let table = [
+            (150_018, "UTF8", false, None),
+            (180_000, "UTF8", false, None),
+            (
+                140_009,
+                "UTF8",
+                false,
+                Some((FaultKind::Refuse, "needs 15")),
+            ),
+            (
+                150_018,
+                "SQL_ASCII",
+                false,
+                Some((FaultKind::Refuse, "SQL_ASCII")),
+            ),
+            (
+                150_018,
+                "UTF8",
+                true,
+                Some((FaultKind::Retry, "takes no writes")),
+            ),
+        ];
+        for (version_num, encoding, read_only, expected) in table {
+            let server = Server {
+                version_num,
+                version: "14.9".to_owned(),
+                encoding: encoding.to_owned(),
+                read_only,
+                durable: true,
+            };
+            match (judge(&server, &url), expected) {
+                (Ok(()), None) => {}
+                (Err(fault), Some((kind, part))) => {
+                    assert_eq!(fault.kind, kind);
+                    assert!(fault.sentence.contains(part), "{fault}");
+                }
+                (judged, _) => panic!("{judged:?}"),
+            }
+        }
+    }
+}
