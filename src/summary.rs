@@ -37,6 +37,28 @@ pub enum Status {
     Failed,
 }
 
+impl Status {
+    /// The word in the ledger and in JSON.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads the ledger's word; anything that is not an end is a failure.
+    #[must_use]
+    pub fn from_code(code: &str) -> Self {
+        match code {
+            "loaded" => Self::Loaded,
+            "skipped" => Self::Skipped,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// What became of the rows of a file: `read = accepted + rejected + duplicates`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Rows {

@@ -39,6 +39,7 @@ create table hayloft.load (
 
 -- "The latest load of this table" and "was this file loaded before" are asked by every load.
 create index load_latest on hayloft.load (table_name, load_id desc) where status = 'loaded';
+create index load_instant on hayloft.load (table_name, effective_at desc) where status = 'loaded';
 create index load_content on hayloft.load (table_name, file_sha256) where status = 'loaded';
 
 create table hayloft.reject (

@@ -4,6 +4,7 @@
 //! of sessions that all behave alike goes out. Nothing in here knows of files, contracts or rows.
 
 pub mod connect_fault;
+pub mod copy;
 pub mod embedded;
 pub mod migrations;
 pub mod pool;

@@ -4,6 +4,7 @@
 //! A [`DatabaseUrl`] comes in; a pool goes out whose server is one that Hayloft can work with.
 //! Who takes a connection need not know how it was made.
 
+use std::fmt;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -19,6 +20,9 @@ use super::url::DatabaseUrl;
 
 /// Connections to one database.
 pub type Pool = diesel::r2d2::Pool<ConnectionManager<PgConnection>>;
+
+/// A connection that goes back to its pool when it is dropped.
+pub type PooledConnection = diesel::r2d2::PooledConnection<ConnectionManager<PgConnection>>;
 
 /// The oldest major version whose SQL Hayloft speaks.
 pub const OLDEST_SERVER: i32 = 15;
@@ -42,6 +46,38 @@ pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
         .error_handler(Box::new(NopErrorHandler))
         .build(ConnectionManager::new(target.expose()))
         .map_err(|error| explain_pool_error(&error, url))
+}
+
+/// A database that was reached once, with a pool of connections to it.
+#[derive(Clone)]
+pub struct Database {
+    url: DatabaseUrl,
+    pool: Pool,
+}
+
+impl Database {
+    /// See [`connect`].
+    pub fn connect(url: DatabaseUrl, size: u32) -> Result<Self, ConnectFault> {
+        let pool = connect(&url, size)?;
+        Ok(Self { url, pool })
+    }
+
+    /// A connection, as soon as one is free.
+    pub fn get(&self) -> Result<PooledConnection, ConnectFault> {
+        self.pool.get().map_err(|error| explain_pool_error(&error, &self.url))
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.url.place())
+    }
 }
 
 /// One connection outside of any pool, with the same pinned session.

@@ -1,7 +1,226 @@
 //! Arrival + Contract → Staged.
 //!
-//! In: a file and what its table promises. Out: rows that the table can take, keyed and encoded,
-//! one for each key; and every row that could not be used, with its place and reason. This room
+//! In: an open file and what its table promises. Out: rows that the table can take, keyed and
+//! encoded, one for each key; and every row that could not be used, with its place and reason.
+//! A bad row is a value here ([`Finding`]); `Err` is for what stops the whole file. This room
 //! never speaks to Postgres.
 
+pub mod csv;
+mod findings;
+mod header;
+pub mod key;
+mod limits;
 pub mod reject;
+mod row;
+mod rows;
+mod source;
+mod spool;
+pub mod value;
+
+use std::io;
+
+use thiserror::Error;
+
+pub use findings::{Finding, Findings, Original, Originals};
+pub use limits::Limits;
+pub use rows::{Loss, Row, Rows};
+pub use source::{Delivery, Source, digest};
+
+use crate::contract::{Contract, Duplicates};
+use crate::stage::csv::{CsvFile, FileFault};
+use crate::stage::key::KeyScheme;
+use crate::stage::reject::{Place, Reject, RejectKind};
+use crate::stage::row::RowParser;
+use crate::stage::source::Reading;
+
+/// A file that was read to its end and checked.
+#[derive(Debug)]
+pub struct Staged {
+    /// What was delivered: the name, the bytes' digest, the header.
+    pub delivery: Delivery,
+    /// Positions in [`Contract::columns`] of the columns that the file fills, in their order.
+    pub columns: Vec<usize>,
+    /// The rows to load, one for each key.
+    pub rows: Rows,
+    /// What was found wrong.
+    pub findings: Findings,
+    /// The way back to a row's original bytes.
+    pub originals: Originals,
+    /// What became of the rows so far.
+    pub tally: Tally,
+}
+
+/// What became of the rows of a file: `read = accepted + rejected + duplicates`, where the
+/// accepted are the rows in [`Staged::rows`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Data rows in the file.
+    pub read: u64,
+    /// Rows with at least one finding that costs the row.
+    pub rejected: u64,
+    /// Rows that lost against another row of the file.
+    pub duplicates: u64,
+}
+
+/// Why a whole file cannot be staged.
+#[derive(Debug, Error)]
+pub enum StageFault {
+    /// It is not a CSV file that can be read to its end.
+    #[error(transparent)]
+    File(FileFault),
+    /// Its header does not fit the table.
+    #[error("{0}")]
+    Header(String),
+    /// Rows share a key and differ, and the contract refuses such files.
+    #[error(
+        "line {line} and line {winner} have the same key and differ, and the contract says \
+         duplicates = \"fail_file\"; keep one of them"
+    )]
+    ContestedKey {
+        /// The losing row's line.
+        line: u64,
+        /// The winning row's line.
+        winner: u64,
+    },
+    /// Larger than the limit.
+    #[error("the file has {bytes} bytes, more than the limit of {limit} (limits.file_bytes)")]
+    TooLarge {
+        /// The file's size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Somebody wrote to the file while it was read. Nothing is wrong with it; it is not complete.
+    #[error("the file changed while it was read")]
+    Changed,
+    /// A contract's format cannot be compiled. Contracts are checked at the start, so this is ours.
+    #[error("{0}")]
+    Contract(String),
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// The temporary file for rejects cannot be written.
+    #[error("the temporary file for rejects cannot be written: {0}")]
+    Spool(#[from] io::Error),
+}
+
+/// Hears how much of a file has been read.
+pub trait Progress {
+    /// So many bytes more were read.
+    fn advanced(&self, bytes: u64);
+}
+
+/// Reads a file to its end: checks every row, makes its key, and keeps one row for each key.
+pub fn stage(
+    source: Source,
+    contract: &Contract,
+    keys: &KeyScheme,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Staged, StageFault> {
+    let reading = Reading::start(source, limits, progress)?;
+    let originals = reading.originals()?;
+    let mut file = CsvFile::open(reading, limits.csv).map_err(StageFault::from)?;
+    let mut parser = RowParser::new(file.header(), contract, keys)?;
+    let header = file.header().text().to_owned();
+
+    let mut book = Book { originals, findings: Findings::new(), tally: Tally::default() };
+    let mut rows = Rows::new(contract.duplicates);
+    while let Some(record) = file.next_record()? {
+        book.tally.read += 1;
+        match parser.parse(&record) {
+            Ok(row) => {
+                rows.push(row.key, record.place, row.cells)?;
+                book.note(parser.warnings(), record.place)?;
+            }
+            Err(rejects) => book.refuse(rejects, record.place)?,
+        }
+    }
+    let delivery = file.into_source().finish(header)?;
+    book.settle_duplicates(&mut rows, contract.duplicates)?;
+    Ok(Staged {
+        delivery,
+        columns: parser.columns(),
+        rows,
+        findings: book.findings,
+        originals: book.originals,
+        tally: book.tally,
+    })
+}
+
+/// Where what happens to rows is written down.
+struct Book {
+    originals: Originals,
+    findings: Findings,
+    tally: Tally,
+}
+
+impl Book {
+    fn refuse(&mut self, rejects: Vec<Reject>, place: Place) -> Result<(), StageFault> {
+        self.tally.rejected += 1;
+        self.note(rejects, place)
+    }
+
+    fn note(&mut self, rejects: Vec<Reject>, place: Place) -> Result<(), StageFault> {
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        let original = self.originals.read(place).map_err(StageFault::Unreadable)?;
+        for reject in rejects {
+            self.findings.push(&Finding { reject, winner_line: None, original: original.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn settle_duplicates(
+        &mut self,
+        rows: &mut Rows,
+        policy: Duplicates,
+    ) -> Result<(), StageFault> {
+        rows.losses(|place, loss| match (loss, policy) {
+            (Loss::Exact, _) => {
+                self.tally.duplicates += 1;
+                Ok(())
+            }
+            (Loss::Conflicting { winner }, Duplicates::FailFile) => {
+                Err(StageFault::ContestedKey { line: place.line, winner })
+            }
+            (Loss::Conflicting { .. }, Duplicates::RejectKey) => self.refuse_contested(place),
+            (Loss::Conflicting { winner }, Duplicates::Last | Duplicates::First) => {
+                self.tally.duplicates += 1;
+                self.note_loser(place, winner)
+            }
+        })?;
+        if policy == Duplicates::RejectKey {
+            for place in rows.remove_contested()? {
+                self.refuse_contested(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_contested(&mut self, place: Place) -> Result<(), StageFault> {
+        let message = "another row of this file has the same key and other values, and the \
+                       contract uses neither (duplicates = \"reject_key\")";
+        self.refuse(vec![Reject::of_row(place, RejectKind::ContestedKey, message)], place)
+    }
+
+    fn note_loser(&mut self, place: Place, winner: u64) -> Result<(), StageFault> {
+        let message = format!("line {winner} of this file has the same key and was used instead");
+        let finding = Finding {
+            reject: Reject::of_row(place, RejectKind::ConflictingDuplicate, message),
+            winner_line: Some(winner),
+            original: self.originals.read(place).map_err(StageFault::Unreadable)?,
+        };
+        Ok(self.findings.push(&finding)?)
+    }
+}
+
+impl From<FileFault> for StageFault {
+    fn from(fault: FileFault) -> Self {
+        match fault {
+            FileFault::Io(error) => Self::Unreadable(error),
+            refused => Self::File(refused),
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// One finding about one row. A row may have several; it counts once.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reject {
     /// Where the row stands.
     pub place: Place,
@@ -16,8 +18,16 @@ pub struct Reject {
     pub message: String,
 }
 
+impl Reject {
+    /// A finding about a row as a whole.
+    #[must_use]
+    pub fn of_row(place: Place, kind: RejectKind, message: impl Into<String>) -> Self {
+        Self { place, column: None, kind, message: message.into() }
+    }
+}
+
 /// Where a row stands in its file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Place {
     /// The physical line on which the row begins; the header is usually line 1.
     pub line: u64,
@@ -28,7 +38,7 @@ pub struct Place {
 }
 
 /// A column of the file.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RejectColumn {
     /// Counted from 1, as a spreadsheet would.
     pub number: usize,
@@ -37,7 +47,7 @@ pub struct RejectColumn {
 }
 
 /// What is wrong with a row (the names of semantics §15.2, and what strict CSV adds).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum RejectKind {
     /// Quoting that RFC 4180 does not know.
     UnparsableLine,
@@ -65,6 +75,8 @@ pub enum RejectKind {
     NotNull,
     /// A fact whose member is unknown, in a table that does not hold such facts.
     UnresolvedReference,
+    /// One of several rows of its file that share a key but differ, where the contract uses none.
+    ContestedKey,
     /// A row older than what the table already knows of its key.
     Late,
     /// Lost against another row of the file with the same key (a warning).
@@ -100,6 +112,7 @@ impl RejectKind {
             Self::NullKey => "null_key",
             Self::NotNull => "not_null",
             Self::UnresolvedReference => "unresolved_reference",
+            Self::ContestedKey => "contested_key",
             Self::Late => "late",
             Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::AmbiguousTime => "ambiguous_time",

@@ -1,0 +1,156 @@
+//! What an error means: one type for a load that did not happen, and the one place that decides
+//! whether to try again, refuse the file, stop the table, or call it our own fault.
+
+use std::io;
+
+use diesel::result::{DatabaseErrorKind as Kind, Error as DbError};
+use thiserror::Error;
+
+use crate::db::connect_fault::{ConnectFault, FaultKind};
+use crate::merge::MergeError;
+use crate::retire::RetireError;
+use crate::stage::StageFault;
+
+/// Why a file is not loaded, or not removed.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The file cannot be opened.
+    #[error("the file cannot be opened: {0}")]
+    Open(#[source] io::Error),
+    /// It cannot be staged.
+    #[error(transparent)]
+    Stage(#[from] StageFault),
+    /// It cannot be merged.
+    #[error("{}", describe(.0))]
+    Merge(#[from] MergeError),
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectFault),
+    /// It is loaded, but the file cannot be removed.
+    #[error(transparent)]
+    Retire(#[from] RetireError),
+}
+
+/// What to do about a load that did not happen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Waiting can heal it: the same again, after a pause.
+    Retry,
+    /// Somebody is still writing the file: it goes back where it was.
+    GiveBack,
+    /// The file is at fault: it is set aside, with a report.
+    Refuse,
+    /// The database or the settings are at fault, not the file: it stays claimed, the table
+    /// stops, and a person has to act.
+    Stop,
+}
+
+impl LoadError {
+    /// What to do about it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Open(_) => Verdict::Retry,
+            Self::Stage(fault) => match fault {
+                StageFault::Changed => Verdict::GiveBack,
+                StageFault::Unreadable(_) | StageFault::Spool(_) => Verdict::Retry,
+                StageFault::Contract(_) => Verdict::Stop,
+                StageFault::File(_)
+                | StageFault::Header(_)
+                | StageFault::ContestedKey { .. }
+                | StageFault::TooLarge { .. } => Verdict::Refuse,
+            },
+            Self::Merge(error) => match error {
+                MergeError::Database(error) => judge(error),
+                MergeError::Guard(_) => Verdict::Refuse,
+                MergeError::Unreadable(_) => Verdict::Retry,
+                MergeError::OtherKeyScheme { .. }
+                | MergeError::OtherKeyColumns { .. }
+                | MergeError::BrokenHistory { .. } => Verdict::Stop,
+            },
+            Self::Connect(fault) => match fault.kind {
+                FaultKind::Retry => Verdict::Retry,
+                FaultKind::Refuse => Verdict::Stop,
+            },
+            Self::Retire(_) => Verdict::Stop,
+        }
+    }
+}
+
+/// Beginnings and parts of messages of the server that say: not now. Diesel keeps no SQLSTATE
+/// and no kind for these, so the English text is all there is.
+const NOT_NOW: [&str; 14] = [
+    "deadlock detected",
+    "canceling statement due to",
+    "terminating connection",
+    "the database system is",
+    "server closed the connection",
+    "could not receive data",
+    "could not send data",
+    "connection to server",
+    "too many clients",
+    "remaining connection slots",
+    "in a read-only transaction",
+    "in hot standby mode",
+    "could not extend file",
+    "No space left on device",
+];
+
+/// What an error of the database means for the load that met it.
+#[must_use]
+pub fn judge(error: &DbError) -> Verdict {
+    match error {
+        DbError::BrokenTransactionManager
+        | DbError::DatabaseError(
+            Kind::ClosedConnection | Kind::SerializationFailure | Kind::UnableToSendCommand,
+            _,
+        ) => Verdict::Retry,
+        DbError::DatabaseError(_, information)
+            if NOT_NOW.iter().any(|text| information.message().contains(text)) =>
+        {
+            Verdict::Retry
+        }
+        // Two writers met on one key: the locks should have kept them apart, and the second try
+        // sees the first one's rows.
+        DbError::DatabaseError(Kind::UniqueViolation, _) => Verdict::Retry,
+        // A constraint or trigger of the user's own, which staging cannot know.
+        DbError::DatabaseError(
+            Kind::ForeignKeyViolation
+            | Kind::NotNullViolation
+            | Kind::CheckViolation
+            | Kind::ExclusionViolation
+            | Kind::RestrictViolation,
+            _,
+        ) => Verdict::Refuse,
+        _ => Verdict::Stop,
+    }
+}
+
+/// An error of the database as people may see it. The server's details hold the values of a row
+/// ("Failing row contains …"), so only its message and the names in it are said.
+fn describe(error: &MergeError) -> String {
+    let MergeError::Database(DbError::DatabaseError(kind, information)) = error else {
+        return error.to_string();
+    };
+    let mut text = match kind {
+        Kind::ClosedConnection | Kind::UnableToSendCommand => {
+            "the connection to Postgres was lost".to_owned()
+        }
+        _ => format!("Postgres says: {}", without_values(information.message())),
+    };
+    if let (Some(constraint), Some(table)) =
+        (information.constraint_name(), information.table_name())
+    {
+        text.push_str(&format!(" (constraint `{constraint}` of `{table}`)"));
+    }
+    text
+}
+
+/// Messages about a value end with it, in double quotes after a colon.
+fn without_values(message: &str) -> &str {
+    let first_line = message.lines().next().unwrap_or_default();
+    match first_line.find(": \"") {
+        Some(end) if first_line.starts_with("invalid") => &first_line[..end],
+        _ => first_line,
+    }
+}

@@ -1,0 +1,119 @@
+//! Landed rows → versions of a slowly changing dimension.
+//!
+//! A key that the table does not know gets its first version; a key whose values differ from
+//! those of its current version has that one closed and a new one opened, both at the load's
+//! instant; a key whose values are the same is not touched. Comparison is by value, and NULL is
+//! a value.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Timestamptz};
+
+use super::landing::{Line, taken_out};
+use super::sql::{self, Shape};
+use super::{Instant, MergeError, held};
+use crate::contract::{Contract, Ident};
+use crate::stage::reject::{Reject, RejectKind};
+use crate::stage::{Finding, Staged};
+use crate::summary::Changes;
+
+/// What a load did to a dimension, and to the facts that waited for it.
+pub(super) struct Applied {
+    pub(super) changes: Changes,
+    pub(super) released: u64,
+}
+
+/// Takes out rows that are older than what the table knows of their key.
+pub(super) fn refuse_late(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    durable_key: &Ident,
+    instant: Instant,
+    staged: &Staged,
+) -> Result<Vec<Finding>, MergeError> {
+    let Instant::OfParent { at, .. } = instant else { return Ok(Vec::new()) };
+    let lines = sql_query(sql::remove_late_members(contract, durable_key))
+        .bind::<Timestamptz, _>(at)
+        .load::<Line>(conn)?;
+    taken_out(staged, &lines, |place| Reject::of_row(place, RejectKind::Late, LATE))
+}
+
+/// What is said of a row that comes too late.
+pub(super) const LATE: &str = "the table has a newer value for this key, which an older row \
+                               must not overwrite; drop the row as a new file to make it current";
+
+/// Brings the landed rows into the dimension.
+pub(super) fn apply(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    durable_key: &Ident,
+    dependants: &[&Contract],
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> Result<Applied, MergeError> {
+    let landed = count(conn, &format!("select count(*) as count from {}", sql::LANDING))?;
+    sql_query(sql::find_changes(shape, durable_key)).execute(conn)?;
+    let closed = close_changed(conn, shape.contract, durable_key, instant)?;
+    let opened = open_new(conn, shape, durable_key, instant, load_id)?;
+    assert_unbroken(conn, shape.contract, durable_key)?;
+    let released = held::release(conn, shape.contract, dependants, instant)?;
+    let changes = Changes {
+        inserted: opened.saturating_sub(closed),
+        updated: closed,
+        deactivated: closed,
+        unchanged: landed.saturating_sub(opened),
+    };
+    Ok(Applied { changes, released })
+}
+
+fn close_changed(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    durable_key: &Ident,
+    instant: DateTime<Utc>,
+) -> QueryResult<u64> {
+    sql_query(sql::close_changed(contract, durable_key))
+        .bind::<Timestamptz, _>(instant)
+        .execute(conn)
+        .map(|rows| rows as u64)
+}
+
+fn open_new(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    durable_key: &Ident,
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> QueryResult<u64> {
+    sql_query(sql::open_new(shape, durable_key))
+        .bind::<Timestamptz, _>(instant)
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)
+        .map(|rows| rows as u64)
+}
+
+/// The indexes refuse two current versions and overlapping closed ones; what they cannot see is
+/// asked here, of the touched keys, before anything is committed.
+fn assert_unbroken(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    durable_key: &Ident,
+) -> Result<(), MergeError> {
+    match count(conn, &sql::count_broken(contract, durable_key))? {
+        0 => Ok(()),
+        keys => Err(MergeError::BrokenHistory { table: contract.name.clone(), keys }),
+    }
+}
+
+/// The answer to a `select count(*) as count`.
+#[derive(QueryableByName)]
+pub(super) struct Count {
+    #[diesel(sql_type = BigInt)]
+    pub(super) count: i64,
+}
+
+pub(super) fn count(conn: &mut PgConnection, statement: &str) -> QueryResult<u64> {
+    let row: Count = sql_query(statement).get_result(conn)?;
+    Ok(u64::try_from(row.count).unwrap_or(0))
+}

@@ -1,0 +1,127 @@
+//! Landed rows → facts: inserted, or updated in place where a value differs.
+//!
+//! A fact that names a member which its dimension does not know is not loaded and not lost: it is
+//! held in the ledger until the member arrives ([`super::held`]), or is a reject where the
+//! contract says so.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text, Timestamptz};
+
+use super::dimension::{LATE, count};
+use super::landing::{Line, taken_out};
+use super::sql::{self, Shape};
+use super::{Instant, MergeError, held};
+use crate::contract::{Reference, Unresolved};
+use crate::stage::reject::{Reject, RejectColumn, RejectKind};
+use crate::stage::{Finding, Staged};
+use crate::summary::Changes;
+
+/// What a load did to a fact table.
+pub(super) struct Applied {
+    pub(super) changes: Changes,
+    pub(super) held: u64,
+}
+
+/// Takes out rows that a later load has written, and rows whose member is unknown where those
+/// are not held.
+pub(super) fn refuse(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    references: &[Reference],
+    instant: Instant,
+    staged: &Staged,
+) -> Result<Vec<Finding>, MergeError> {
+    let mut findings = Vec::new();
+    if let Instant::OfParent { load_id, .. } = instant {
+        let lines = sql_query(sql::remove_late_facts(shape))
+            .bind::<Text, _>(shape.contract.name.as_str())
+            .bind::<BigInt, _>(load_id)
+            .load::<Line>(conn)?;
+        findings.extend(taken_out(staged, &lines, |place| {
+            Reject::of_row(place, RejectKind::Late, LATE)
+        })?);
+    }
+    for reference in filled(shape, references, Unresolved::Reject) {
+        let lines =
+            sql_query(sql::remove_unresolved(shape.contract, reference)).load::<Line>(conn)?;
+        findings.extend(taken_out(staged, &lines, |place| unresolved(shape, reference, place))?);
+    }
+    Ok(findings)
+}
+
+/// Brings the landed rows into the fact table, or holds them.
+pub(super) fn apply(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    references: &[Reference],
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> Result<Applied, MergeError> {
+    held::forget(conn, shape.contract)?;
+    let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
+    let held = held::hold(conn, shape.contract, &waiting, load_id)?;
+    let landed = count(conn, &format!("select count(*) as count from {}", sql::LANDING))?;
+    let updated = update(conn, shape, instant, load_id)?;
+    let inserted = insert(conn, shape, instant, load_id)?;
+    let unchanged = landed.saturating_sub(updated + inserted);
+    Ok(Applied { changes: Changes { inserted, updated, deactivated: 0, unchanged }, held })
+}
+
+/// The references that the file fills, and that treat unknown members in this way.
+fn filled<'a>(
+    shape: Shape<'a>,
+    references: &'a [Reference],
+    treatment: Unresolved,
+) -> impl Iterator<Item = &'a Reference> {
+    references.iter().filter(move |reference| {
+        reference.unresolved == treatment && shape.filled.contains(&reference.column)
+    })
+}
+
+fn update(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> QueryResult<u64> {
+    let Some(statement) = sql::update_facts(shape) else { return Ok(0) };
+    write(conn, statement, instant, load_id)
+}
+
+fn insert(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> QueryResult<u64> {
+    write(conn, sql::insert_facts(shape), instant, load_id)
+}
+
+fn write(
+    conn: &mut PgConnection,
+    statement: String,
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> QueryResult<u64> {
+    sql_query(statement)
+        .bind::<Timestamptz, _>(instant)
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)
+        .map(|rows| rows as u64)
+}
+
+fn unresolved(
+    shape: Shape<'_>,
+    reference: &Reference,
+    place: crate::stage::reject::Place,
+) -> Reject {
+    let name = shape.contract.columns[reference.column].name.name().to_owned();
+    Reject {
+        place,
+        column: Some(RejectColumn { number: 0, name }),
+        kind: RejectKind::UnresolvedReference,
+        message: format!("names a member that `{}` does not have", reference.dimension),
+    }
+}

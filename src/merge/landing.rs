@@ -1,0 +1,107 @@
+//! Staged rows → the landing table, a temporary table of this transaction.
+
+use std::collections::HashSet;
+use std::io::Write;
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text};
+
+use super::MergeError;
+use super::sql::{self, Shape};
+use crate::contract::{ColumnType, Ident};
+use crate::db::copy::{Target, copy_binary};
+use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
+use crate::stage::{Finding, Staged};
+use crate::wire;
+
+/// Copies the rows of a file into the landing table. Returns what the server cannot read.
+pub(super) fn land(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    staged: &Staged,
+) -> Result<Vec<Finding>, MergeError> {
+    sql_query(sql::create_landing(shape)).execute(conn)?;
+    let target = Target {
+        schema: Ident::vouched("pg_temp"),
+        table: Ident::vouched("hayloft_landing"),
+        columns: sql::landing_columns(shape),
+    };
+    copy_binary(conn, &target, |sink| send(staged, target.columns.len(), sink))?;
+    let unreadable = refuse_unreadable(conn, shape, staged)?;
+    sql_query(format!("analyze {}", sql::LANDING)).execute(conn)?;
+    Ok(unreadable)
+}
+
+fn send(staged: &Staged, fields: usize, sink: &mut dyn Write) -> std::io::Result<()> {
+    sink.write_all(wire::HEADER)?;
+    let mut tuple = Vec::with_capacity(64);
+    for row in staged.rows.iter() {
+        tuple.clear();
+        wire::put_tuple(&mut tuple, fields)?;
+        wire::put_uuid(&mut tuple, row.key);
+        wire::put_int8(&mut tuple, line(row.place));
+        sink.write_all(&tuple)?;
+        sink.write_all(row.cells)?;
+    }
+    sink.write_all(wire::TRAILER)
+}
+
+/// A line number as the database has it.
+fn line(place: Place) -> i64 {
+    i64::try_from(place.line).unwrap_or(i64::MAX)
+}
+
+/// Values of types that Hayloft does not parse itself are read by the server; a row with one that
+/// it cannot read is a reject like any other.
+fn refuse_unreadable(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    staged: &Staged,
+) -> Result<Vec<Finding>, MergeError> {
+    let mut findings = Vec::new();
+    let filled = shape.filled.iter().map(|column| &shape.contract.columns[*column]);
+    for (field, column) in filled.enumerate() {
+        let ColumnType::Other { sql: type_name } = &column.column_type else { continue };
+        if findings.is_empty() {
+            diesel::connection::SimpleConnection::batch_execute(
+                conn,
+                include_str!("landing/reads.sql"),
+            )?;
+        }
+        let lines = sql_query(sql::remove_unreadable(column))
+            .bind::<Text, _>(type_name)
+            .load::<Line>(conn)?;
+        findings.extend(taken_out(staged, &lines, |place| Reject {
+            place,
+            column: Some(RejectColumn { number: field + 1, name: column.name.name().to_owned() }),
+            kind: RejectKind::BadType,
+            message: format!("is not a value of type {type_name}"),
+        })?);
+    }
+    Ok(findings)
+}
+
+/// The line of a row that was taken out of the landing table.
+#[derive(QueryableByName, Clone, Copy, Debug)]
+pub(super) struct Line {
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+}
+
+/// Makes a finding of each row that was taken out of the landing table.
+pub(super) fn taken_out(
+    staged: &Staged,
+    lines: &[Line],
+    reject: impl Fn(Place) -> Reject,
+) -> Result<Vec<Finding>, MergeError> {
+    let lines: HashSet<i64> = lines.iter().map(|taken| taken.line).collect();
+    let places = staged.rows.iter().map(|row| row.place);
+    places
+        .filter(|place| lines.contains(&line(*place)))
+        .map(|place| {
+            let original = staged.originals.read(place).map_err(MergeError::Unreadable)?;
+            Ok(Finding { reject: reject(place), winner_line: None, original })
+        })
+        .collect()
+}

@@ -1,0 +1,6 @@
+select load_id, table_name, file_name, status, reason,
+    rows_read, rows_accepted, rows_rejected, rows_duplicate, rows_held,
+    keys_inserted, keys_updated, keys_deactivated, keys_unchanged, facts_released,
+    seconds_total, seconds_stage, seconds_merge
+from hayloft.load
+where claim_id = $1

@@ -1,0 +1,3 @@
+update hayloft.reject
+set status = 'replayed'
+where load_id = $1 and status = 'open' and severity = 'error'

@@ -1,0 +1,297 @@
+//! The ledger's side of a load: that it happens once, and what it did.
+//!
+//! Exactly once rests on one unique index. The row of a claim is inserted by the first statement
+//! of the load's transaction. A second loader of the same claim waits on the index until the first
+//! has committed or rolled back; after a commit it gets no row, and finds what was done instead.
+//! A crash between the commit and the removal of the file is healed by the same question: the
+//! file is claimed under the same id, the ledger knows it, and only the removal is left to do.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Integer, Nullable, Text, Timestamptz};
+use uuid::Uuid;
+
+use crate::contract::{Contract, TableName};
+use crate::stage::key::KeyScheme;
+use crate::stage::Delivery;
+use crate::summary::{Changes, Rows, Seconds, Status, Summary};
+
+/// What the ledger answers to the first statement of a load.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// This claim is new; the load has this number.
+    New(i64),
+    /// This claim had its load before.
+    Before(Entry),
+}
+
+/// What the ledger knows of a finished load.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// The counts.
+    pub summary: Summary,
+    /// Why it was skipped, or failed.
+    pub reason: Option<String>,
+    /// Facts of earlier loads that it let in.
+    pub released: u64,
+}
+
+/// Whether the bytes of a delivery were loaded before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Seen {
+    /// No.
+    Never,
+    /// By the latest load of the table.
+    Latest(i64),
+    /// By an older one: loading them again would bring back old values.
+    Older(i64),
+}
+
+/// Writes the load's row, as the first statement of its transaction.
+pub(super) fn open(
+    conn: &mut PgConnection,
+    table: &TableName,
+    delivery: &Delivery,
+    parent: Option<i64>,
+) -> QueryResult<Opened> {
+    #[derive(QueryableByName)]
+    struct New {
+        #[diesel(sql_type = BigInt)]
+        load_id: i64,
+    }
+    let new: Option<New> = sql_query(include_str!("open.sql"))
+        .bind::<diesel::sql_types::Uuid, _>(delivery.claim)
+        .bind::<Nullable<BigInt>, _>(parent)
+        .bind::<Text, _>(table.as_str())
+        .bind::<Text, _>(&delivery.file)
+        .bind::<BigInt, _>(signed(delivery.bytes))
+        .bind::<Binary, _>(&delivery.sha256[..])
+        .bind::<Nullable<Text>, _>(delivery.header.as_deref())
+        .get_result(conn)
+        .optional()?;
+    match new {
+        Some(new) => Ok(Opened::New(new.load_id)),
+        None => find(conn, delivery.claim)?.map(Opened::Before).ok_or(diesel::NotFound),
+    }
+}
+
+/// What the ledger knows of a claim.
+pub fn find(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<Entry>> {
+    let row: Option<LoadRow> = sql_query(include_str!("find.sql"))
+        .bind::<diesel::sql_types::Uuid, _>(claim)
+        .get_result(conn)
+        .optional()?;
+    Ok(row.map(Entry::from))
+}
+
+/// Whether these bytes were loaded into the table before.
+pub(super) fn seen(
+    conn: &mut PgConnection,
+    table: &TableName,
+    delivery: &Delivery,
+) -> QueryResult<Seen> {
+    #[derive(QueryableByName)]
+    struct Earlier {
+        #[diesel(sql_type = BigInt)]
+        load_id: i64,
+        #[diesel(sql_type = Bool)]
+        latest: bool,
+    }
+    let earlier: Option<Earlier> = sql_query(include_str!("delivered_before.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<Binary, _>(&delivery.sha256[..])
+        .get_result(conn)
+        .optional()?;
+    Ok(match earlier {
+        None => Seen::Never,
+        Some(earlier) if earlier.latest => Seen::Latest(earlier.load_id),
+        Some(earlier) => Seen::Older(earlier.load_id),
+    })
+}
+
+/// The instant of a load that takes its time from the load itself.
+pub(super) fn load_time(conn: &mut PgConnection, table: &TableName) -> QueryResult<DateTime<Utc>> {
+    #[derive(QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = Timestamptz)]
+        instant: DateTime<Utc>,
+    }
+    sql_query(include_str!("instant.sql"))
+        .bind::<Text, _>(table.as_str())
+        .get_result(conn)
+        .map(|now: Now| now.instant)
+}
+
+/// Whether the keys in the table were made in the same way as the ones that are about to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Keys {
+    /// They were, or there are none yet.
+    Same,
+    /// With another secret, or by another version of Hayloft.
+    OtherScheme,
+    /// From other columns.
+    OtherColumns,
+}
+
+/// Compares the way in which keys are made with the way on record; an empty table takes any.
+pub(super) fn vouch_for_keys(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    scheme: &KeyScheme,
+) -> QueryResult<Keys> {
+    #[derive(QueryableByName)]
+    struct Record {
+        #[diesel(sql_type = Bool)]
+        same_keys: bool,
+        #[diesel(sql_type = Bool)]
+        same_columns: bool,
+    }
+    let natural_key: Vec<&str> =
+        contract.key.iter().map(|column| contract.columns[*column].name.name()).collect();
+    let statement = |sql| {
+        sql_query(sql)
+            .into_boxed::<Pg>()
+            .bind::<Text, _>(contract.name.as_str().to_owned())
+            .bind::<Integer, _>(KeyScheme::VERSION)
+            .bind::<Binary, _>(scheme.fingerprint().to_vec())
+            .bind::<Array<Text>, _>(natural_key.clone())
+    };
+    let record: Record = statement(include_str!("vouch_for_keys.sql")).get_result(conn)?;
+    let keys = match record {
+        Record { same_columns: false, .. } => Keys::OtherColumns,
+        Record { same_keys: false, .. } => Keys::OtherScheme,
+        _ => return Ok(Keys::Same),
+    };
+    if !is_empty(conn, contract)? {
+        return Ok(keys);
+    }
+    statement(include_str!("renew_keys.sql")).execute(conn)?;
+    Ok(Keys::Same)
+}
+
+fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Empty {
+        #[diesel(sql_type = Bool)]
+        answer: bool,
+    }
+    sql_query(super::sql::is_empty(&contract.table)).get_result(conn).map(|row: Empty| row.answer)
+}
+
+/// Writes what the load did, as the last statement of its transaction.
+pub(super) fn close(
+    conn: &mut PgConnection,
+    load_id: i64,
+    effective_at: Option<DateTime<Utc>>,
+    entry: &Entry,
+) -> QueryResult<()> {
+    let Summary { rows, changes, seconds, .. } = &entry.summary;
+    sql_query(include_str!("close.sql"))
+        .into_boxed::<Pg>()
+        .bind::<BigInt, _>(load_id)
+        .bind::<Text, _>(entry.summary.status.code())
+        .bind::<Nullable<Text>, _>(entry.reason.as_deref())
+        .bind::<Nullable<Timestamptz>, _>(effective_at)
+        .bind::<BigInt, _>(signed(rows.read))
+        .bind::<BigInt, _>(signed(rows.accepted))
+        .bind::<BigInt, _>(signed(rows.rejected))
+        .bind::<BigInt, _>(signed(rows.duplicates))
+        .bind::<BigInt, _>(signed(rows.held))
+        .bind::<BigInt, _>(signed(changes.inserted))
+        .bind::<BigInt, _>(signed(changes.updated))
+        .bind::<BigInt, _>(signed(changes.deactivated))
+        .bind::<BigInt, _>(signed(changes.unchanged))
+        .bind::<BigInt, _>(signed(entry.released))
+        .bind::<Double, _>(seconds.total)
+        .bind::<Double, _>(seconds.stage)
+        .bind::<Double, _>(seconds.merge)
+        .execute(conn)
+        .map(drop)
+}
+
+/// Marks the rejects of a load whose corrected rows are being loaded.
+pub(super) fn mark_replayed(conn: &mut PgConnection, load_id: i64) -> QueryResult<()> {
+    sql_query(include_str!("mark_replayed.sql")).bind::<BigInt, _>(load_id).execute(conn).map(drop)
+}
+
+#[derive(QueryableByName)]
+struct LoadRow {
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    file_name: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    rows_read: i64,
+    #[diesel(sql_type = BigInt)]
+    rows_accepted: i64,
+    #[diesel(sql_type = BigInt)]
+    rows_rejected: i64,
+    #[diesel(sql_type = BigInt)]
+    rows_duplicate: i64,
+    #[diesel(sql_type = BigInt)]
+    rows_held: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_inserted: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_updated: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_deactivated: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_unchanged: i64,
+    #[diesel(sql_type = BigInt)]
+    facts_released: i64,
+    #[diesel(sql_type = Double)]
+    seconds_total: f64,
+    #[diesel(sql_type = Double)]
+    seconds_stage: f64,
+    #[diesel(sql_type = Double)]
+    seconds_merge: f64,
+}
+
+impl From<LoadRow> for Entry {
+    fn from(row: LoadRow) -> Self {
+        let summary = Summary {
+            load_id: Some(row.load_id),
+            table: TableName::new(row.table_name),
+            file: row.file_name,
+            status: Status::from_code(&row.status),
+            rows: Rows {
+                read: unsigned(row.rows_read),
+                accepted: unsigned(row.rows_accepted),
+                rejected: unsigned(row.rows_rejected),
+                duplicates: unsigned(row.rows_duplicate),
+                held: unsigned(row.rows_held),
+            },
+            changes: Changes {
+                inserted: unsigned(row.keys_inserted),
+                updated: unsigned(row.keys_updated),
+                deactivated: unsigned(row.keys_deactivated),
+                unchanged: unsigned(row.keys_unchanged),
+            },
+            seconds: Seconds {
+                total: row.seconds_total,
+                stage: row.seconds_stage,
+                merge: row.seconds_merge,
+            },
+        };
+        Self { summary, reason: row.reason, released: unsigned(row.facts_released) }
+    }
+}
+
+/// Counts are counts of rows: they fit, and where they would not, the largest number is honest
+/// enough.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

@@ -1,0 +1,478 @@
+//! The statements that depend on the table, as pure functions of its contract.
+//!
+//! Each is one statement, named for its effect. Names reach it through [`Ident`] alone, values as
+//! binds or from the landing table. What each looks like for the two tables of the example is kept
+//! in this file's tests; `tests/explain.rs` has a server plan each of them.
+
+use std::fmt::Write as _;
+
+use crate::contract::{Column, ColumnType, Contract, Ident, JsonKind, Kind, QualifiedName, Reference, Stamp};
+
+/// The temporary table that a file's rows land in.
+pub const LANDING: &str = "pg_temp.hayloft_landing";
+/// The temporary table of the keys of a dimension that get a new version.
+const CHANGE: &str = "pg_temp.hayloft_change";
+/// The temporary table of the held facts whose member has come.
+const MET: &str = "pg_temp.hayloft_met";
+
+/// A contract, with the columns that the file at hand fills.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape<'a> {
+    /// The contract.
+    pub contract: &'a Contract,
+    /// Positions in [`Contract::columns`], in their order.
+    pub filled: &'a [usize],
+}
+
+impl<'a> Shape<'a> {
+    fn filled(&self) -> impl Iterator<Item = &'a Column> {
+        self.filled.iter().map(|column| &self.contract.columns[*column])
+    }
+
+    /// The columns that the file says nothing about.
+    fn silent(&self) -> impl Iterator<Item = &'a Column> {
+        let filled = self.filled;
+        let columns = self.contract.columns.iter().enumerate();
+        columns.filter(move |(place, _)| !filled.contains(place)).map(|(_, column)| column)
+    }
+
+    /// The filled columns that are compared: a key cannot differ from itself.
+    fn compared(&self) -> impl Iterator<Item = &'a Column> {
+        let contract = self.contract;
+        let columns = self.filled.iter().filter(|column| !contract.key.contains(column));
+        columns.map(|column| &contract.columns[*column])
+    }
+
+    fn key(&self) -> impl Iterator<Item = &'a Column> {
+        key_of(self.contract)
+    }
+}
+
+fn key_of(contract: &Contract) -> impl Iterator<Item = &Column> {
+    contract.key.iter().map(|column| &contract.columns[*column])
+}
+
+// ---- landing -------------------------------------------------------------------------------
+
+/// Makes the table that the file's rows land in.
+#[must_use]
+pub fn create_landing(shape: Shape<'_>) -> String {
+    let mut sql = "create temporary table hayloft_landing (\n    hayloft_key uuid not null,\n    \
+                   hayloft_line bigint not null"
+        .to_owned();
+    for column in shape.filled() {
+        let _ = write!(sql, ",\n    {} {}", column.name, landing_type(&column.column_type));
+    }
+    sql.push_str("\n) on commit drop");
+    sql
+}
+
+/// The columns of the landing table, in the order of a tuple's fields.
+#[must_use]
+pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
+    let own = ["hayloft_key", "hayloft_line"].into_iter().map(Ident::vouched);
+    own.chain(shape.filled().map(|column| column.name.clone())).collect()
+}
+
+/// Hayloft does not know the binary form of every type there is; those land as text.
+fn landing_type(column_type: &ColumnType) -> String {
+    match column_type {
+        ColumnType::Other { .. } => "text".into(),
+        known => known.sql(),
+    }
+}
+
+/// Takes out the rows whose value in `column` the server cannot read as the column's type, and
+/// names their lines. Bind: the type's name.
+#[must_use]
+pub fn remove_unreadable(column: &Column) -> String {
+    format!(
+        "delete from {LANDING} as landing\n\
+         where landing.{name} is not null and not pg_temp.hayloft_reads(landing.{name}, $1)\n\
+         returning landing.hayloft_line as line",
+        name = column.name
+    )
+}
+
+// ---- dimension -----------------------------------------------------------------------------
+
+/// Takes out the rows of keys that have a version at or after the instant, and names their lines.
+/// Bind: the instant.
+#[must_use]
+pub fn remove_late_members(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "delete from {LANDING} as landing\n\
+         where exists (\n    \
+             select from {table} as version\n    \
+             where version.{durable_key} = landing.hayloft_key\n      \
+               and (version.effective_start_date >= $1 or version.effective_end_date > $1)\n\
+         )\n\
+         returning landing.hayloft_line as line",
+        table = contract.table
+    )
+}
+
+/// Finds the keys that are new or differ from their current version, with the values that their
+/// next version will have: what the file says, and for columns that it does not name, what held
+/// before.
+#[must_use]
+pub fn find_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let mut sql = "create temporary table hayloft_change on commit drop as\n\
+                   select landing.hayloft_key, landing.hayloft_line"
+        .to_owned();
+    for column in shape.filled() {
+        let _ = write!(sql, ",\n    {} as {}", landed(column), column.name);
+    }
+    for column in shape.silent() {
+        let _ = write!(sql, ",\n    current.{}", column.name);
+    }
+    let _ = write!(
+        sql,
+        ",\n    current.effective_start_date as hayloft_start,\n    \
+         coalesce(current.version_number, 0) + 1 as hayloft_version\n\
+         from {LANDING} as landing\n\
+         left join {table} as current\n    \
+         on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
+         where current.{durable_key} is null",
+        table = shape.contract.table
+    );
+    for column in shape.compared() {
+        let _ = write!(sql, "\n   or {}", differs(column, "current"));
+    }
+    sql
+}
+
+/// Ends the current version of every changed key. Bind: the instant.
+#[must_use]
+pub fn close_changed(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "update {table} as version\n\
+         set effective_end_date = $1\n\
+         from {CHANGE} as change\n\
+         where version.{durable_key} = change.hayloft_key\n  \
+           and version.effective_start_date = change.hayloft_start",
+        table = contract.table
+    )
+}
+
+/// Opens a version for every new or changed key. Binds: the instant, the load.
+#[must_use]
+pub fn open_new(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let columns = names(&shape.contract.columns, "");
+    // In the order of the primary key: its index, of random uuids, is then written from left to
+    // right instead of all over.
+    format!(
+        "insert into {table}\n    \
+             ({durable_key}, {columns}, effective_start_date, version_number, load_id, source_line)\n\
+         select hayloft_key, {columns}, $1, hayloft_version, $2, hayloft_line\n\
+         from {CHANGE}\n\
+         order by hayloft_key",
+        table = shape.contract.table
+    )
+}
+
+/// Counts the changed keys whose versions do not fit together: not exactly one open, an open one
+/// that starts before a closed one ends, or numbers with a gap. Keys that are new need no
+/// question: the unique indexes answer it.
+#[must_use]
+pub fn count_broken(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "select count(*) as count\n\
+         from (\n    \
+             select from {CHANGE} as change\n    \
+             join {table} as version on version.{durable_key} = change.hayloft_key\n    \
+             where change.hayloft_start is not null\n    \
+             group by change.hayloft_key\n    \
+             having count(*) filter (where version.effective_end_date is null) <> 1\n        \
+                 or max(version.effective_end_date)\n           \
+                    > max(version.effective_start_date) filter (where version.effective_end_date is null)\n        \
+                 or count(*) <> max(version.version_number)\n\
+         ) as broken",
+        table = contract.table
+    )
+}
+
+// ---- facts ---------------------------------------------------------------------------------
+
+/// Takes out the rows of facts that a later load has written, or holds, and names their lines.
+/// Binds: the fact table's name, the load whose place in the order this one takes.
+#[must_use]
+pub fn remove_late_facts(shape: Shape<'_>) -> String {
+    format!(
+        "delete from {LANDING} as landing\n\
+         where exists (select from {table} as fact where {same} and fact.load_id > $2)\n   \
+            or exists (\n        \
+                select from hayloft.held_fact as held\n        \
+                where held.table_name = $1 and held.fact_key = landing.hayloft_key and held.load_id > $2\n    \
+            )\n\
+         returning landing.hayloft_line as line",
+        table = shape.contract.table,
+        same = same_key(shape.key(), "fact", "landing")
+    )
+}
+
+/// Lets go of the held facts that the landed rows stand in for: the newest row of a key is the
+/// one that counts. Bind: the fact table's name.
+pub const FORGET_HELD: &str = "delete from hayloft.held_fact as held
+using pg_temp.hayloft_landing as landing
+where held.table_name = $1 and held.fact_key = landing.hayloft_key";
+
+/// Takes out the rows whose member is unknown, and names their lines.
+#[must_use]
+pub fn remove_unresolved(contract: &Contract, reference: &Reference) -> String {
+    format!(
+        "delete from {LANDING} as landing\n\
+         where {}\n\
+         returning landing.hayloft_line as line",
+        unresolved(contract, reference, "landing")
+    )
+}
+
+/// Moves the rows of which a member is unknown from the landing table to the ledger. Binds: the
+/// fact table's name, the load.
+#[must_use]
+pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String {
+    let conditions: Vec<String> = references
+        .iter()
+        .map(|reference| unresolved(contract, reference, "landing"))
+        .collect();
+    format!(
+        "with waiting as (\n    \
+             delete from {LANDING} as landing\n    \
+             where {}\n    \
+             returning landing.*\n\
+         )\n\
+         insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
+         select $1, hayloft_key, $2, hayloft_line, to_jsonb(waiting) - 'hayloft_key' - 'hayloft_line'\n\
+         from waiting",
+        conditions.join("\n       or ")
+    )
+}
+
+/// Notes which member each fact that this load holds is waiting for. Binds: the fact table's
+/// name, the load, the dimension's name.
+#[must_use]
+pub fn note_awaited(contract: &Contract, reference: &Reference) -> String {
+    let column = &contract.columns[reference.column].name;
+    format!(
+        "insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)\n\
+         select table_name, fact_key, $3, (row ->> {name})::uuid\n\
+         from hayloft.held_fact\n\
+         where table_name = $1 and load_id = $2 and row ->> {name} is not null\n  \
+           and not exists (\n      \
+               select from {dimension} as member\n      \
+               where member.{durable_key} = (row ->> {name})::uuid\n  \
+           )\n\
+         on conflict do nothing",
+        name = literal(column),
+        dimension = reference.dimension_table,
+        durable_key = reference.durable_key
+    )
+}
+
+/// Writes the new values over every fact that differs from them. Binds: the instant, the load.
+/// `None` when the file gives nothing but the key.
+#[must_use]
+pub fn update_facts(shape: Shape<'_>) -> Option<String> {
+    let given: Vec<&Column> = shape.compared().collect();
+    if given.is_empty() {
+        return None;
+    }
+    let values: Vec<String> =
+        given.iter().map(|column| format!("{} = {}", column.name, landed(column))).collect();
+    let changed: Vec<String> = given.iter().map(|column| differs(column, "fact")).collect();
+    Some(format!(
+        "update {table} as fact\n\
+         set {values}{updated_at},\n    load_id = $2, source_line = landing.hayloft_line\n\
+         from {LANDING} as landing\n\
+         where {same}\n  \
+           and ({changed})",
+        table = shape.contract.table,
+        values = values.join(",\n    "),
+        updated_at = updated_at(shape.contract),
+        same = same_key(shape.key(), "fact", "landing"),
+        changed = changed.join("\n    or ")
+    ))
+}
+
+/// Inserts the facts that are not there. Binds: the instant, the load.
+#[must_use]
+pub fn insert_facts(shape: Shape<'_>) -> String {
+    let columns: Vec<String> = shape.filled().map(|column| column.name.to_string()).collect();
+    let values: Vec<String> = shape.filled().map(landed).collect();
+    let order: Vec<String> =
+        shape.key().map(|column| format!("landing.{}", column.name)).collect();
+    let (stamps, instants) = stamps(shape.contract);
+    format!(
+        "insert into {table}\n    ({columns}{stamps}, load_id, source_line)\n\
+         select {values}{instants}, $2, landing.hayloft_line\n\
+         from {LANDING} as landing\n\
+         where not exists (select from {table} as fact where {same})\n\
+         order by {order}",
+        table = shape.contract.table,
+        columns = columns.join(", "),
+        values = values.join(", "),
+        same = same_key(shape.key(), "fact", "landing"),
+        order = order.join(", ")
+    )
+}
+
+// ---- held facts whose member has come ------------------------------------------------------
+
+/// Takes off the members that this load brought from what held facts wait for. Binds: the fact
+/// table's name, the dimension's name.
+pub const MEET_MEMBERS: &str = "create temporary table hayloft_met on commit drop as
+select distinct waits.fact_key
+from hayloft.held_reference as waits
+join pg_temp.hayloft_change as change on change.hayloft_key = waits.dimension_key
+where waits.table_name = $1 and waits.dimension = $2";
+
+/// See [`MEET_MEMBERS`]; the second half of the same step.
+pub const FORGET_MET: &str = "delete from hayloft.held_reference as waits
+using pg_temp.hayloft_change as change
+where change.hayloft_key = waits.dimension_key
+  and waits.table_name = $1 and waits.dimension = $2";
+
+/// Takes away the table that [`MEET_MEMBERS`] made: a dimension may have several fact tables.
+pub const DROP_MET: &str = "drop table pg_temp.hayloft_met";
+
+/// Loads the held facts that wait for nothing more: each as it came, with the load and line that
+/// brought it. Binds: the instant, the fact table's name. One row comes back, with their count.
+#[must_use]
+pub fn release_held(contract: &Contract) -> String {
+    let columns = &contract.columns;
+    let (stamps, instants) = stamps(contract);
+    let own = names(columns, "");
+    format!(
+        "with ready as (\n    \
+             delete from hayloft.held_fact as held\n    \
+             using {MET} as met\n    \
+             where held.table_name = $2 and held.fact_key = met.fact_key\n      \
+               and not exists (\n          \
+                   select from hayloft.held_reference as waits\n          \
+                   where waits.table_name = held.table_name and waits.fact_key = held.fact_key\n      \
+               )\n    \
+             returning held.row, held.load_id, held.source_line\n\
+         ), arriving as (\n    \
+             select ready.row as hayloft_row, ready.load_id as hayloft_load,\n        \
+                 ready.source_line as hayloft_line, {populated}\n    \
+             from ready\n    \
+             cross join lateral jsonb_populate_record(null::{table}, ready.row) as populated\n\
+         ), changed as (\n    \
+             update {table} as fact\n    \
+             set {values}{updated_at},\n        \
+                 load_id = arriving.hayloft_load, source_line = arriving.hayloft_line\n    \
+             from arriving\n    \
+             where {same}\n      \
+               and ({differ})\n    \
+             returning 1\n\
+         ), added as (\n    \
+             insert into {table} ({own}{stamps}, load_id, source_line)\n    \
+             select {own}{instants}, hayloft_load, hayloft_line\n    \
+             from arriving\n    \
+             where not exists (select from {table} as fact where {same})\n    \
+             returning 1\n\
+         )\n\
+         select count(*) as count from ready",
+        populated = names(columns, "populated."),
+        table = contract.table,
+        values = released_values(contract),
+        updated_at = updated_at(contract),
+        same = same_key(key_of(contract), "fact", "arriving"),
+        differ = released_differences(contract),
+    )
+}
+
+/// A held row has a value only for the columns that its file named.
+fn released_values(contract: &Contract) -> String {
+    let value = |column: &Column| {
+        format!(
+            "{name} = case when arriving.hayloft_row ? {key} then arriving.{name} else fact.{name} end",
+            name = column.name,
+            key = literal(&column.name)
+        )
+    };
+    contract.columns.iter().map(value).collect::<Vec<_>>().join(",\n        ")
+}
+
+fn released_differences(contract: &Contract) -> String {
+    let difference = |column: &Column| {
+        let (left, right) = (format!("arriving.{}", column.name), format!("fact.{}", column.name));
+        format!(
+            "arriving.hayloft_row ? {key} and {differs}",
+            key = literal(&column.name),
+            differs = distinct(&column.column_type, &left, &right)
+        )
+    };
+    contract.columns.iter().map(difference).collect::<Vec<_>>().join("\n        or ")
+}
+
+// ---- shared parts --------------------------------------------------------------------------
+
+/// A landed value in the column's own type.
+fn landed(column: &Column) -> String {
+    match &column.column_type {
+        ColumnType::Other { sql } => format!("landing.{}::{sql}", column.name),
+        _ => format!("landing.{}", column.name),
+    }
+}
+
+fn differs(column: &Column, other: &str) -> String {
+    distinct(&column.column_type, &landed(column), &format!("{other}.{}", column.name))
+}
+
+/// NULL-safe, by value: NULL differs from every value and not from NULL. Types that may have no
+/// equality are compared by what equality there is.
+fn distinct(column_type: &ColumnType, left: &str, right: &str) -> String {
+    match column_type {
+        ColumnType::Json(JsonKind::Text) => format!("{left}::jsonb is distinct from {right}::jsonb"),
+        ColumnType::Other { .. } => format!("{left}::text is distinct from {right}::text"),
+        _ => format!("{left} is distinct from {right}"),
+    }
+}
+
+fn unresolved(contract: &Contract, reference: &Reference, row: &str) -> String {
+    let column = &contract.columns[reference.column].name;
+    format!(
+        "{row}.{column} is not null and not exists (select from {dimension} as member \
+         where member.{durable_key} = {row}.{column})",
+        dimension = reference.dimension_table,
+        durable_key = reference.durable_key
+    )
+}
+
+fn same_key<'a>(key: impl Iterator<Item = &'a Column>, left: &str, right: &str) -> String {
+    key.map(|column| format!("{left}.{name} = {right}.{name}", name = column.name))
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+fn names(columns: &[Column], prefix: &str) -> String {
+    columns.iter().map(|column| format!("{prefix}{}", column.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn updated_at(contract: &Contract) -> &'static str {
+    match &contract.kind {
+        Kind::Fact { stamps, .. } if stamps.updated_at == Stamp::Kept => ",\n    updated_at = $1",
+        _ => "",
+    }
+}
+
+/// The columns and values of the time stamps that the fact table has, each with its comma.
+fn stamps(contract: &Contract) -> (String, String) {
+    let Kind::Fact { stamps, .. } = &contract.kind else { return Default::default() };
+    let kept = [("created_at", stamps.created_at), ("updated_at", stamps.updated_at)];
+    let kept = kept.iter().filter(|(_, stamp)| *stamp == Stamp::Kept);
+    kept.map(|(name, _)| (format!(", {name}"), ", $1".to_owned())).unzip()
+}
+
+/// A column's name as a text, for looking into a jsonb row.
+fn literal(name: &Ident) -> String {
+    format!("'{}'", name.name().replace('\'', "''"))
+}
+
+/// The table, for `analyze` and `exists`.
+#[must_use]
+pub fn is_empty(table: &QualifiedName) -> String {
+    format!("select not exists (select from {table}) as answer")
+}

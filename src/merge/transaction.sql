@@ -1,0 +1,9 @@
+-- Settings of the load's own transaction, so that neither a role's defaults nor a pooler's shared
+-- session can take them away.
+
+-- A commit that was acknowledged must be on disk: the file is removed next.
+set local synchronous_commit = on;
+-- The comparison with the dimension is a hash join, and the insert is sorted; both fit in memory
+-- for files of some hundred thousand rows.
+set local work_mem = '128MB';
+set local jit = off;

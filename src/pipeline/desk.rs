@@ -1,0 +1,243 @@
+//! One file's way from its claim to its end.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant as Clock};
+
+use rustix::fs::OFlags;
+
+use super::report;
+use crate::contract::{Contract, Contracts, Redelivery};
+use crate::db::pool::Database;
+use crate::error::{LoadError, Verdict};
+use crate::failpoint;
+use crate::merge::ledger::Entry;
+use crate::merge::{self, Instant, Receipt, Terms};
+use crate::retire::{self, Disposal, Shelves};
+use crate::stage::key::KeyScheme;
+use crate::stage::{self, Delivery, Limits, Progress, Source, Staged, Tally};
+use crate::summary::Status;
+use crate::watch::{Arrival, Origin};
+
+/// What every load needs: one for the whole process.
+#[derive(Debug)]
+pub struct Desk {
+    /// The database.
+    pub database: Database,
+    /// What the tables promise.
+    pub contracts: Contracts,
+    /// How natural keys become durable ones.
+    pub keys: KeyScheme,
+    /// What a file may measure.
+    pub limits: Limits,
+    /// Where files go that are not deleted.
+    pub shelves: Shelves,
+}
+
+/// What a person wants of one load, beside what the contract says.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// Whether the file is removed; `None` is the contract's word.
+    pub disposal: Option<Disposal>,
+    /// Whether bytes that were loaded before are loaded again; `None` is the contract's word.
+    pub redelivery: Option<Redelivery>,
+    /// From when on the file holds.
+    pub instant: Instant,
+}
+
+impl Wish {
+    /// Everything as the contract says.
+    pub const CONTRACT: Self =
+        Self { disposal: None, redelivery: None, instant: Instant::LoadTime };
+}
+
+/// How a file's way ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Loaded, or skipped; the file is removed as it was to be.
+    Done(Entry),
+    /// Not loaded. The ledger knows why.
+    Refused {
+        /// What the ledger has.
+        entry: Entry,
+        /// Where the file lies now, with a report beside it; `None` if it stayed where it was.
+        place: Option<PathBuf>,
+    },
+}
+
+impl Outcome {
+    /// What the ledger has.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        match self {
+            Self::Done(entry) | Self::Refused { entry, .. } => entry,
+        }
+    }
+}
+
+/// Whoever watches over a load: hears of its progress, and decides how long it may wait.
+pub trait Attendant: Progress {
+    /// The load has to wait for something that can heal. `attempt` counts from 1.
+    fn wait(&self, error: &LoadError, attempt: u32) -> Patience;
+}
+
+/// Whether to go on after a failed attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// The pause is over: try again.
+    Again,
+    /// No more.
+    GiveUp,
+}
+
+/// The pause after a failed attempt: short at first, never longer than half a minute.
+#[must_use]
+pub fn pause(attempt: u32) -> Duration {
+    let doubled = 250_u64.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    Duration::from_millis(doubled.min(30_000))
+}
+
+/// Takes one file from its claim to its end.
+///
+/// An error means that the file is still where it was, still claimed if it was claimed, and that
+/// nothing of it is in the database, unless the error says so.
+pub fn load(
+    desk: &Desk,
+    arrival: &Arrival,
+    wish: &Wish,
+    attendant: &dyn Attendant,
+) -> Result<Outcome, LoadError> {
+    let Some(contract) = desk.contracts.get(arrival.table()) else {
+        let message = format!("`{}` is not in hayloft.toml", arrival.table());
+        return Err(LoadError::Stage(stage::StageFault::Contract(message)));
+    };
+    let way = Way { desk, arrival, contract, wish, attendant, began: Clock::now() };
+    let file = open(arrival).map_err(LoadError::Open)?;
+    match way.stage(&file) {
+        Ok(mut staged) => match way.merge(&mut staged) {
+            Ok(receipt) => way.retire(&receipt),
+            Err(error) if error.verdict() == Verdict::Refuse => {
+                way.refuse(&error, staged.delivery.clone(), staged.tally, Some(&mut staged))
+            }
+            Err(error) => Err(error),
+        },
+        Err(error) if error.verdict() == Verdict::Refuse => {
+            let (bytes, sha256) = stage::digest(&file).map_err(LoadError::Open)?;
+            let (claim, name) = (arrival.claim().uuid(), arrival.name().to_owned());
+            let delivery = Delivery { claim, file: name, bytes, sha256, header: None };
+            way.refuse(&error, delivery, Tally::default(), None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A claimed file is opened as it is: a link that was put in its place is not followed, and a
+/// pipe does not block. A file that a person named may be a link.
+fn open(arrival: &Arrival) -> io::Result<File> {
+    let mut flags = OFlags::NONBLOCK;
+    if arrival.origin() == Origin::Claimed {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(arrival.path())?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// One file, and everything that its load needs.
+struct Way<'a> {
+    desk: &'a Desk,
+    arrival: &'a Arrival,
+    contract: &'a Contract,
+    wish: &'a Wish,
+    attendant: &'a dyn Attendant,
+    began: Clock,
+}
+
+impl Way<'_> {
+    fn stage(&self, file: &File) -> Result<Staged, LoadError> {
+        failpoint!("stage::begin");
+        let source = Source {
+            claim: self.arrival.claim().uuid(),
+            name: self.arrival.name().to_owned(),
+            file: file.try_clone().map_err(LoadError::Open)?,
+        };
+        let Desk { keys, limits, .. } = self.desk;
+        let staged = stage::stage(source, self.contract, keys, limits, self.attendant)?;
+        failpoint!("stage::done");
+        Ok(staged)
+    }
+
+    /// Merges, as often as it takes: what was staged stays good while the database is away.
+    fn merge(&self, staged: &mut Staged) -> Result<Receipt, LoadError> {
+        merge::guard(&self.contract.guards, staged.tally.read, staged.tally.rejected)
+            .map_err(|breach| LoadError::Merge(breach.into()))?;
+        let terms = Terms {
+            redelivery: self.wish.redelivery.unwrap_or(self.contract.redelivery),
+            instant: self.wish.instant,
+            began: self.began,
+        };
+        let Desk { database, contracts, keys, .. } = self.desk;
+        self.patiently(|| {
+            let mut conn = database.get()?;
+            Ok(merge::merge(&mut conn, contracts, self.contract, keys, staged, &terms)?)
+        })
+    }
+
+    fn retire(&self, receipt: &Receipt) -> Result<Outcome, LoadError> {
+        let disposal = self.wish.disposal.unwrap_or(Disposal::OnDone(self.contract.on_done));
+        let entry = receipt.entry().clone();
+        if entry.summary.status == Status::Failed {
+            // A crash came between the ledger's note of the failure and the move of the file.
+            let report = report::short(&entry);
+            let place = retire::set_aside(self.arrival, receipt, &report, &self.desk.shelves)?;
+            return Ok(Outcome::Refused { entry, place });
+        }
+        retire::retire(self.arrival, receipt, disposal, &self.desk.shelves)?;
+        Ok(Outcome::Done(entry))
+    }
+
+    /// Notes in the ledger that the file was refused, then sets it aside.
+    fn refuse(
+        &self,
+        error: &LoadError,
+        delivery: Delivery,
+        tally: Tally,
+        staged: Option<&mut Staged>,
+    ) -> Result<Outcome, LoadError> {
+        let reason = error.to_string();
+        let receipt = self.patiently(|| {
+            let mut conn = self.desk.database.get()?;
+            let table = &self.contract.name;
+            Ok(merge::note_refusal(&mut conn, table, &delivery, tally, &reason, self.began)?)
+        })?;
+        if receipt.entry().summary.status != Status::Failed {
+            // The ledger knows better: it was loaded before a crash, and damaged since.
+            return self.retire(&receipt);
+        }
+        let findings = staged.map(|staged| &mut staged.findings);
+        let report = report::full(receipt.entry(), findings);
+        let place = retire::set_aside(self.arrival, &receipt, &report, &self.desk.shelves)?;
+        Ok(Outcome::Refused { entry: receipt.entry().clone(), place })
+    }
+
+    fn patiently<T>(
+        &self,
+        mut attempt: impl FnMut() -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match attempt() {
+                Err(error)
+                    if error.verdict() == Verdict::Retry
+                        && self.attendant.wait(&error, attempts) == Patience::Again => {}
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Loads whatever the watch brings, until it is told to stop.
+//!
+//! One thread watches, one for each table loads, and this one hands out the work and tells the
+//! news. A load that cannot go on waits where it is; other tables do not notice.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
+use super::queue::{ForTable, Queue};
+use super::stop::Stop;
+use crate::contract::TableName;
+use crate::error::{LoadError, Verdict};
+use crate::stage::Progress;
+use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
+
+/// The pause before a load is tried again that needs a person's help first.
+const HELP: Duration = Duration::from_secs(30);
+
+/// The most tables that load side by side.
+const MOST_WORKERS: usize = 8;
+
+/// What there is to tell while watching.
+#[derive(Debug)]
+pub enum News {
+    /// The folder is watched.
+    Ready(Mode),
+    /// A file that is left where it is.
+    LeftAlone {
+        /// Its name, safe to show.
+        name: String,
+        /// Why.
+        why: Why,
+    },
+    /// Something is wrong with the watch.
+    Trouble(Trouble),
+    /// A file came to its end.
+    Ended(Outcome),
+    /// A load waits for something that can heal by itself. Said once a load.
+    Waiting {
+        /// The file.
+        file: String,
+        /// For what.
+        error: String,
+    },
+    /// A load waits for a person's help. Said once a load.
+    Stuck {
+        /// The file.
+        file: String,
+        /// Where it lies.
+        place: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// A file changed while it was read, and was given back.
+    GivenBack {
+        /// The file.
+        file: String,
+    },
+}
+
+/// Takes what the watch brings to its end.
+#[derive(Debug)]
+pub struct Dispatcher<'a> {
+    desk: &'a Desk,
+    stop: Stop,
+}
+
+enum Message {
+    Watch(WatchEvent),
+    /// A worker has news of its load.
+    News(News),
+    /// A worker is free, and the table too.
+    Free(TableName),
+    Stop,
+}
+
+impl ForTable for Arrival {
+    fn table(&self) -> &TableName {
+        Arrival::table(self)
+    }
+}
+
+impl<'a> Dispatcher<'a> {
+    /// Works at this desk until `stop` is wished for.
+    #[must_use]
+    pub fn new(desk: &'a Desk, stop: Stop) -> Self {
+        Self { desk, stop }
+    }
+
+    /// Runs until stopping is wished for, and the loads that were running then have ended.
+    pub fn run(&self, watcher: &mut Watcher, mut tell: impl FnMut(News)) {
+        let (messages, inbox) = channel();
+        let (work, jobs) = channel();
+        let jobs = Mutex::new(jobs);
+        let workers = self.desk.contracts.iter().count().clamp(1, MOST_WORKERS);
+        let stopper = watcher.stopper();
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                let messages = messages.clone();
+                scope.spawn(|| self.work(&jobs, messages));
+            }
+            let events = messages.clone();
+            scope.spawn(move || watcher.run(|event| hand_on(&events, event)));
+            scope.spawn(|| self.announce_stop(&messages));
+            self.dispatch(&inbox, work, workers, &mut tell);
+            stopper.stop();
+        });
+    }
+
+    /// Turns the wish to stop, which cannot be waited for beside a channel, into a message.
+    fn announce_stop(&self, messages: &Sender<Message>) {
+        while !self.stop.wait(Duration::from_secs(3600)) {}
+        let _ = messages.send(Message::Stop);
+    }
+
+    fn dispatch(
+        &self,
+        inbox: &Receiver<Message>,
+        work: Sender<Arrival>,
+        workers: usize,
+        tell: &mut dyn FnMut(News),
+    ) {
+        let mut queue = Queue::new(references(self.desk));
+        for message in inbox {
+            match message {
+                Message::Watch(WatchEvent::Arrived(arrival)) => queue.push(arrival),
+                Message::Watch(event) => tell_event(event, tell),
+                Message::News(news) => tell(news),
+                Message::Free(table) => queue.done(&table),
+                Message::Stop => {}
+            }
+            if self.stop.is_wished() {
+                if queue.running() == 0 {
+                    break;
+                }
+                continue;
+            }
+            while queue.running() < workers
+                && let Some(arrival) = queue.next()
+            {
+                let _ = work.send(arrival);
+            }
+        }
+        // What was claimed and not begun stays claimed, and comes first at the next start. The
+        // workers end with the channel that feeds them.
+        drop(work);
+    }
+
+    fn work(&self, jobs: &Mutex<Receiver<Arrival>>, messages: Sender<Message>) {
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(arrival) = job else { return };
+            let table = arrival.table().clone();
+            self.carry(arrival, &messages);
+            let _ = messages.send(Message::Free(table));
+        }
+    }
+
+    /// Carries one arrival to its end, however long that takes; or, when stopping is wished for,
+    /// leaves it claimed for the next start.
+    fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>) {
+        let mut said = Said::Nothing;
+        loop {
+            let attendant = Waiter { stop: &self.stop, messages, file: arrival.name() };
+            let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
+                Ok(outcome) => {
+                    let _ = messages.send(Message::News(News::Ended(outcome)));
+                    return;
+                }
+                Err(error) => error,
+            };
+            if self.stop.is_wished() {
+                return;
+            }
+            if error.verdict() == Verdict::GiveBack {
+                let news = News::GivenBack { file: arrival.name().to_owned() };
+                match arrival.release() {
+                    Ok(Released::StillClaimed(again)) => arrival = again,
+                    Ok(Released::PutBack) | Err(_) => {
+                        let _ = messages.send(Message::News(news));
+                        return;
+                    }
+                }
+            } else if said == Said::Nothing {
+                said = Said::Once;
+                let _ = messages.send(Message::News(News::Stuck {
+                    file: arrival.name().to_owned(),
+                    place: arrival.path().to_owned(),
+                    error: error.to_string(),
+                }));
+            }
+            if self.stop.wait(HELP) {
+                return;
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Once,
+}
+
+fn hand_on(messages: &Sender<Message>, event: WatchEvent) -> ControlFlow<()> {
+    match messages.send(Message::Watch(event)) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
+}
+
+fn tell_event(event: WatchEvent, tell: &mut dyn FnMut(News)) {
+    match event {
+        WatchEvent::Ready(mode) => tell(News::Ready(mode)),
+        WatchEvent::LeftAlone { name, why } => tell(News::LeftAlone { name, why }),
+        WatchEvent::Degraded(trouble) => tell(News::Trouble(trouble)),
+        WatchEvent::Arrived(_) => {}
+    }
+}
+
+fn references(desk: &Desk) -> Vec<(TableName, BTreeSet<TableName>)> {
+    let all = desk.contracts.dependencies().into_iter();
+    all.map(|(table, dimensions)| (table, dimensions.into_iter().collect())).collect()
+}
+
+/// Waits as long as it takes, and says so once.
+struct Waiter<'a> {
+    stop: &'a Stop,
+    messages: &'a Sender<Message>,
+    file: &'a str,
+}
+
+impl Progress for Waiter<'_> {
+    fn advanced(&self, _bytes: u64) {}
+}
+
+impl Attendant for Waiter<'_> {
+    fn wait(&self, error: &LoadError, attempt: u32) -> Patience {
+        // The first failure heals by itself often enough not to be worth a word.
+        if attempt == 2 {
+            let (file, error) = (self.file.to_owned(), error.to_string());
+            let _ = self.messages.send(Message::News(News::Waiting { file, error }));
+        }
+        if self.stop.wait(desk::pause(attempt)) { Patience::GiveUp } else { Patience::Again }
+    }
+}

@@ -1,0 +1,265 @@
+//! Everything that a person reads at the terminal. Data goes to stdout, talk to stderr; a closed
+//! pipe is nobody's mistake; colour is decoration, never meaning.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::merge::ledger::Entry;
+use crate::summary::{Status, Summary};
+
+/// How data is written to stdout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts: one JSON object a line.
+    Json,
+}
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Talk {
+    /// Errors only.
+    Quiet,
+    /// What a person wants to know.
+    #[default]
+    Normal,
+    /// Also what helps to find out why.
+    Verbose,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Paint {
+    Plain,
+    Colour,
+}
+
+/// The way to the terminal.
+#[derive(Clone, Debug)]
+pub struct Printer {
+    format: OutputFormat,
+    talk: Talk,
+    stdout: Paint,
+    stderr: Paint,
+    bar: Arc<ProgressBar>,
+}
+
+impl Printer {
+    /// A printer for this process's stdout and stderr.
+    #[must_use]
+    pub fn new(format: OutputFormat, talk: Talk) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        Self {
+            format,
+            talk,
+            stdout: paint(&io::stdout()),
+            stderr: paint(&io::stderr()),
+            bar: Arc::new(bar),
+        }
+    }
+
+    /// How data is wanted.
+    #[must_use]
+    pub fn format(&self) -> OutputFormat {
+        self.format
+    }
+
+    /// Writes the line of one load: data, so it goes to stdout.
+    pub fn load(&self, entry: &Entry) {
+        match self.format {
+            OutputFormat::Text => self.out(&load_line(entry, self.stdout)),
+            OutputFormat::Json => self.json(&entry.summary),
+        }
+        if let (Status::Skipped, Some(reason)) = (entry.summary.status, &entry.reason) {
+            self.say(&format!("`{}` was skipped: {reason}", entry.summary.file));
+        }
+        if entry.released > 0 {
+            let rows = grouped(entry.released);
+            self.say(&format!("{rows} held row(s) were waiting for these, and are loaded now"));
+        }
+    }
+
+    /// Writes one JSON object to stdout, on one line.
+    pub fn json(&self, value: &impl serde::Serialize) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.out(&text),
+            Err(error) => self.error(&format!("the result cannot be written as JSON: {error}")),
+        }
+    }
+
+    /// Writes a line of data to stdout.
+    pub fn out(&self, line: &str) {
+        self.bar.suspend(|| {
+            // A closed pipe: whoever read it has read enough.
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        });
+    }
+
+    /// Says something that a person wants to know.
+    pub fn say(&self, line: &str) {
+        if self.talk >= Talk::Normal {
+            self.err(line);
+        }
+    }
+
+    /// Says something that helps to find out why.
+    pub fn detail(&self, line: &str) {
+        if self.talk >= Talk::Verbose {
+            self.err(line);
+        }
+    }
+
+    /// Says that something needs attention.
+    pub fn warn(&self, line: &str) {
+        if self.talk >= Talk::Normal {
+            self.err(&format!("{}: {line}", painted("warning", YELLOW, self.stderr)));
+        }
+    }
+
+    /// Says what went wrong.
+    pub fn error(&self, line: &str) {
+        self.err(&format!("{}: {line}", painted("error", RED, self.stderr)));
+    }
+
+    fn err(&self, line: &str) {
+        self.bar.suspend(|| {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        });
+    }
+
+    /// Shows how far the reading of a long file is, if somebody is looking. The bar is gone when
+    /// the value is dropped.
+    #[must_use]
+    pub fn bar(&self, file: &str, bytes: u64) -> Bar {
+        /// Shorter files are read before a bar could be seen.
+        const LONG: u64 = 16 << 20;
+        let shown = bytes >= LONG && self.talk >= Talk::Normal && self.format == OutputFormat::Text;
+        if !shown || !io::stderr().is_terminal() {
+            return Bar(None);
+        }
+        self.bar.reset();
+        self.bar.set_length(bytes);
+        if let Ok(style) = ProgressStyle::with_template(
+            "{msg}  {bar:32}  {bytes} of {total_bytes}  {bytes_per_sec}",
+        ) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message(file.to_owned());
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        Bar(Some(Arc::clone(&self.bar)))
+    }
+}
+
+/// A progress bar, or none.
+#[derive(Debug)]
+pub struct Bar(Option<Arc<ProgressBar>>);
+
+impl Bar {
+    /// So many bytes more were read.
+    pub fn advance(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(bytes);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+}
+
+/// `loaded   users.csv → users   10,000 rows: 9,964 new · 36 duplicate · 0.41 s · load 1`
+fn load_line(entry: &Entry, paint: Paint) -> String {
+    let summary = &entry.summary;
+    let (word, colour) = match summary.status {
+        Status::Loaded if summary.rows.rejected > 0 => ("loaded ", YELLOW),
+        Status::Loaded => ("loaded ", GREEN),
+        Status::Skipped => ("skipped", YELLOW),
+        Status::Failed => ("failed ", RED),
+    };
+    let mut line = format!(
+        "{}  {:<24} → {:<14} {:>9} rows",
+        painted(word, colour, paint),
+        summary.file,
+        summary.table.as_str(),
+        grouped(summary.rows.read)
+    );
+    let parts = counts(summary);
+    if !parts.is_empty() {
+        let _ = write!(line, ": {}", parts.join(" · "));
+    }
+    let _ = write!(line, "  ({:.2} s", summary.seconds.total);
+    if let Some(load_id) = summary.load_id {
+        let _ = write!(line, ", load {load_id}");
+    }
+    line.push(')');
+    line
+}
+
+/// The counts that are not zero, in words.
+fn counts(summary: &Summary) -> Vec<String> {
+    let (rows, changes) = (&summary.rows, &summary.changes);
+    [
+        (changes.inserted, "new"),
+        (changes.updated, "changed"),
+        (changes.unchanged, "unchanged"),
+        (rows.held, "held"),
+        (rows.duplicates, "duplicate"),
+        (rows.rejected, "rejected"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{} {word}", grouped(*count)))
+    .collect()
+}
+
+/// A number with its thousands apart: 1,234,567.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+fn paint(stream: &impl IsTerminal) -> Paint {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && stream.is_terminal() { Paint::Colour } else { Paint::Plain }
+}
+
+fn painted(text: &str, colour: &str, paint: Paint) -> String {
+    match paint {
+        Paint::Colour => format!("\u{1b}[1;{colour}m{text}\u{1b}[0m"),
+        Paint::Plain => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

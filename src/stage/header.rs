@@ -1,0 +1,240 @@
+//! Which field of the file fills which column of the table.
+//!
+//! In: the names of the header, as the file spells them, and the contract. Out: a [`Layout`], or
+//! the sentence that says what is wrong with the header. Names are trimmed, and compared without
+//! regard to case; their order is free.
+
+use std::fmt::Write as _;
+
+use super::StageFault;
+use crate::contract::{Column, Contract, Kind, Nullability, UnknownColumns};
+
+/// Where the value of each staged column comes from.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// One for each column that the file fills, in the order of [`Contract::columns`].
+    pub(super) cells: Vec<Cell>,
+    /// The field that has to be empty: a trailing comma in the header has no name.
+    pub(super) unnamed: Option<usize>,
+}
+
+/// One column that the file fills.
+#[derive(Debug)]
+pub(super) struct Cell {
+    /// Position in [`Contract::columns`].
+    pub(super) column: usize,
+    /// Where its value comes from.
+    pub(super) source: Source,
+}
+
+/// Where the value of a column comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// The field at this position.
+    Field(usize),
+    /// The durable key of a dimension's member, made from the fields at these positions.
+    NaturalKey {
+        /// Position in the contract's references.
+        reference: usize,
+        /// One for each part of the dimension's natural key.
+        fields: Vec<usize>,
+    },
+}
+
+/// Finds the source of each column, or says why the header cannot serve.
+pub(super) fn resolve(names: &[String], contract: &Contract) -> Result<Layout, StageFault> {
+    let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    refuse_repeated(&names)?;
+    let unnamed = unnamed_last(&names)?;
+    let cells: Vec<Cell> = (0..contract.columns.len())
+        .filter_map(|column| {
+            source_of(column, &names, contract).map(|source| Cell { column, source })
+        })
+        .collect();
+    refuse_missing(&names, &cells, contract)?;
+    refuse_unknown(&names, unnamed, &cells, contract)?;
+    Ok(Layout { cells, unnamed })
+}
+
+fn source_of(column: usize, names: &[&str], contract: &Contract) -> Option<Source> {
+    if let Some(field) = position(names, &contract.columns[column]) {
+        return Some(Source::Field(field));
+    }
+    let Kind::Fact { references, .. } = &contract.kind else { return None };
+    let reference = references.iter().position(|reference| reference.column == column)?;
+    let fields = references[reference]
+        .natural_key
+        .iter()
+        .map(|part| position(names, part))
+        .collect::<Option<Vec<usize>>>()?;
+    Some(Source::NaturalKey { reference, fields })
+}
+
+fn position(names: &[&str], column: &Column) -> Option<usize> {
+    names.iter().position(|name| same_name(name, column.name.name()))
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+fn refuse_repeated(names: &[&str]) -> Result<(), StageFault> {
+    let mut seen = std::collections::HashMap::new();
+    for (field, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            continue;
+        }
+        if let Some(first) = seen.insert(name.to_lowercase(), field) {
+            return Err(StageFault::Header(format!(
+                "the header names column {} twice, as columns {} and {} (names are compared \
+                 without regard to case); remove one of them",
+                shown(name),
+                first + 1,
+                field + 1
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A comma at the end of the header makes a last column without a name. It is let through: the
+/// rows must then have nothing in it.
+fn unnamed_last(names: &[&str]) -> Result<Option<usize>, StageFault> {
+    match names.iter().position(|name| name.is_empty()) {
+        None => Ok(None),
+        Some(field) if field + 1 == names.len() && names.len() > 1 => Ok(Some(field)),
+        Some(field) => Err(StageFault::Header(format!(
+            "column {} of the header has no name; name it, or remove the column",
+            field + 1
+        ))),
+    }
+}
+
+fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result<(), StageFault> {
+    let missing: Vec<String> = (0..contract.columns.len())
+        .filter(|column| needed(*column, contract))
+        .filter(|column| !cells.iter().any(|cell| cell.column == *column))
+        .map(|column| wanted_name(column, contract))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if cells.is_empty() {
+        return Err(no_header(names.len(), contract));
+    }
+    Err(StageFault::Header(format!(
+        "the header lacks {}, which table `{}` must have; it names {}",
+        missing.join(" and "),
+        contract.name,
+        list(names)
+    )))
+}
+
+/// Not one name is known: the first line is most likely a row of data, which a message must not
+/// repeat.
+fn no_header(fields: usize, contract: &Contract) -> StageFault {
+    let known: Vec<&str> = contract.columns.iter().map(|column| column.name.name()).collect();
+    StageFault::Header(format!(
+        "the first line is not a header for table `{}`: none of its {fields} field(s) names a \
+         column. The first line must name columns of {}, separated by commas",
+        contract.name,
+        list(&known)
+    ))
+}
+
+fn needed(column: usize, contract: &Contract) -> bool {
+    contract.columns[column].nullability == Nullability::Required || contract.key.contains(&column)
+}
+
+/// The column's name; for a reference also the names that would serve in its place.
+fn wanted_name(column: usize, contract: &Contract) -> String {
+    let own = shown(contract.columns[column].name.name());
+    let Kind::Fact { references, .. } = &contract.kind else { return own };
+    match references.iter().find(|reference| reference.column == column) {
+        None => own,
+        Some(reference) => {
+            let parts: Vec<&str> =
+                reference.natural_key.iter().map(|part| part.name.name()).collect();
+            format!("{own} (or {} of `{}`)", list(&parts), reference.dimension)
+        }
+    }
+}
+
+fn refuse_unknown(
+    names: &[&str],
+    unnamed: Option<usize>,
+    cells: &[Cell],
+    contract: &Contract,
+) -> Result<(), StageFault> {
+    if contract.unknown_columns == UnknownColumns::Ignore {
+        return Ok(());
+    }
+    let used = |field: usize| {
+        cells.iter().any(|cell| match &cell.source {
+            Source::Field(own) => *own == field,
+            Source::NaturalKey { fields, .. } => fields.contains(&field),
+        })
+    };
+    let Some(field) =
+        (0..names.len()).find(|field| Some(*field) != unnamed && !used(*field))
+    else {
+        return Ok(());
+    };
+    let known: Vec<&str> = contract.columns.iter().map(|column| column.name.name()).collect();
+    Err(StageFault::Header(format!(
+        "column {} of the header, {}, is not in table `{}`{}; its columns are {}. Rename the \
+         column, remove it, or set on_new_column = \"ignore\" for the table",
+        field + 1,
+        shown(names[field]),
+        contract.name,
+        nearest(names[field], &known),
+        list(&known)
+    )))
+}
+
+fn nearest(name: &str, known: &[&str]) -> String {
+    let close = known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    close.map_or_else(String::new, |(_, candidate)| format!(" (did you mean `{candidate}`?)"))
+}
+
+fn list(names: &[&str]) -> String {
+    const MOST: usize = 20;
+    let mut text = names.iter().take(MOST).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST {
+        let _ = write!(text, " and {} more", names.len() - MOST);
+    }
+    text
+}
+
+/// A name as a message shows it: a header may hold anything, so what cannot be seen is escaped,
+/// what is too long to be a name is cut, and what may be a person's address is not repeated.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 70;
+    if name.contains('@') {
+        return "(a name with an @)".into();
+    }
+    let mut text: String = name.chars().take(LONGEST).flat_map(visible).collect();
+    if name.chars().count() > LONGEST {
+        text.push('…');
+    }
+    format!("`{text}`")
+}
+
+fn visible(character: char) -> Vec<char> {
+    if character.is_control() || is_invisible(character) {
+        character.escape_unicode().collect()
+    } else {
+        vec![character]
+    }
+}
+
+/// Zero-width and direction-changing characters, the byte order mark and the no-break space:
+/// a name that holds one looks right and is not.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

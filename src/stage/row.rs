@@ -1,0 +1,224 @@
+//! One record of the file → one row for the table, or everything that is wrong with it.
+
+use uuid::Uuid;
+
+use super::StageFault;
+use super::csv::{Content, Header, Record};
+use super::header::{self, Cell, Layout, Source};
+use super::key::KeyScheme;
+use super::reject::{Place, Reject, RejectColumn, RejectKind};
+use super::value::{Parsed, ValueFault, ValueParser};
+use crate::contract::{Contract, Kind, Nullability};
+use crate::wire;
+
+/// Knows which field goes where, and how each is read. Made once a file.
+pub(super) struct RowParser<'a> {
+    keys: &'a KeyScheme,
+    cells: Vec<CellParser>,
+    unnamed: Option<usize>,
+    /// For each part of the key, in the contract's order, the text that is hashed.
+    key_texts: Vec<String>,
+    row: Vec<u8>,
+    warnings: Vec<Reject>,
+}
+
+/// A row that can be loaded.
+pub(super) struct ParsedRow<'a> {
+    pub(super) key: Uuid,
+    pub(super) cells: &'a [u8],
+}
+
+struct CellParser {
+    column: usize,
+    name: String,
+    kind: CellKind,
+}
+
+enum CellKind {
+    /// A field that is stored as it is parsed; if it is part of the key, with its place in it.
+    Value { field: usize, parser: ValueParser, key_part: Option<usize> },
+    /// The fields of a dimension's natural key, stored as the durable key made from them.
+    Member { parts: Vec<MemberPart>, nullability: Nullability },
+}
+
+struct MemberPart {
+    field: usize,
+    parser: ValueParser,
+}
+
+impl<'a> RowParser<'a> {
+    pub(super) fn new(
+        header: &Header,
+        contract: &Contract,
+        keys: &'a KeyScheme,
+    ) -> Result<Self, StageFault> {
+        let Layout { cells, unnamed } = header::resolve(header, contract)?;
+        let cells = cells
+            .into_iter()
+            .map(|cell| CellParser::new(cell, contract))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            keys,
+            cells,
+            unnamed,
+            key_texts: vec![String::new(); contract.key.len()],
+            row: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The columns that a row's cells are for.
+    pub(super) fn columns(&self) -> Vec<usize> {
+        self.cells.iter().map(|cell| cell.column).collect()
+    }
+
+    /// Parses one record. Every field is looked at, so that a person mends a row once.
+    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<ParsedRow<'_>, Vec<Reject>> {
+        let fields = match &record.content {
+            Content::Fields(fields) => fields,
+            Content::Fault(fault) => {
+                return Err(vec![Reject::of_row(record.place, fault.kind, fault.message.clone())]);
+            }
+        };
+        self.row.clear();
+        self.warnings.clear();
+        let mut rejects = Vec::new();
+        if let Some(field) = self.unnamed.filter(|field| !fields[*field].is_empty()) {
+            rejects.push(unnamed_value(record.place, field));
+        }
+        for cell in &self.cells {
+            let parsed = cell.parse(fields, self.keys, &mut self.key_texts, &mut self.row);
+            match parsed {
+                Ok(Parsed::Value | Parsed::Null) => {}
+                Ok(Parsed::Ambiguous) => self.warnings.push(cell.ambiguous(record.place)),
+                Err((field, fault)) => rejects.push(cell.reject(record.place, field, fault)),
+            }
+        }
+        if !rejects.is_empty() {
+            return Err(rejects);
+        }
+        Ok(ParsedRow { key: self.keys.durable_key(&self.key_texts), cells: &self.row })
+    }
+
+    /// What is worth knowing of the row that was parsed last.
+    pub(super) fn warnings(&mut self) -> Vec<Reject> {
+        std::mem::take(&mut self.warnings)
+    }
+}
+
+impl CellParser {
+    fn new(cell: Cell, contract: &Contract) -> Result<Self, StageFault> {
+        let column = &contract.columns[cell.column];
+        let kind = match cell.source {
+            Source::Field(field) => CellKind::Value {
+                field,
+                parser: compile(column)?,
+                key_part: contract.key.iter().position(|part| *part == cell.column),
+            },
+            Source::NaturalKey { reference, fields } => CellKind::Member {
+                parts: member_parts(contract, reference, &fields)?,
+                nullability: column.nullability,
+            },
+        };
+        Ok(Self { column: cell.column, name: column.name.name().to_owned(), kind })
+    }
+
+    /// On failure, the field at fault.
+    fn parse(
+        &self,
+        fields: &::csv::ByteRecord,
+        keys: &KeyScheme,
+        key_texts: &mut [String],
+        row: &mut Vec<u8>,
+    ) -> Result<Parsed, (usize, ValueFault)> {
+        match &self.kind {
+            CellKind::Value { field, parser, key_part: None } => {
+                parser.parse(&fields[*field], row).map_err(|fault| (*field, fault))
+            }
+            CellKind::Value { field, parser, key_part: Some(part) } => parser
+                .parse_key_part(&fields[*field], row, &mut key_texts[*part])
+                .map_err(|fault| (*field, fault)),
+            CellKind::Member { parts, nullability } => {
+                parse_member(parts, *nullability, fields, keys, row)
+            }
+        }
+    }
+
+    fn reject(&self, place: Place, field: usize, fault: ValueFault) -> Reject {
+        let column = RejectColumn { number: field + 1, name: self.name_of(field) };
+        Reject { place, column: Some(column), kind: fault.kind, message: fault.message }
+    }
+
+    fn ambiguous(&self, place: Place) -> Reject {
+        let field = match &self.kind {
+            CellKind::Value { field, .. } => *field,
+            CellKind::Member { .. } => 0,
+        };
+        let message = "this local time occurs twice in its zone (the clock was set back); the \
+                       earlier one was taken"
+            .to_owned();
+        self.reject(place, field, ValueFault { kind: RejectKind::AmbiguousTime, message })
+    }
+
+    fn name_of(&self, field: usize) -> String {
+        match &self.kind {
+            CellKind::Value { .. } => self.name.clone(),
+            CellKind::Member { parts, .. } => parts
+                .iter()
+                .find(|part| part.field == field)
+                .map_or_else(|| self.name.clone(), |part| part.parser.column_name().to_owned()),
+        }
+    }
+}
+
+fn compile(column: &crate::contract::Column) -> Result<ValueParser, StageFault> {
+    ValueParser::new(column).map_err(|fault| StageFault::Contract(fault.to_string()))
+}
+
+fn member_parts(
+    contract: &Contract,
+    reference: usize,
+    fields: &[usize],
+) -> Result<Vec<MemberPart>, StageFault> {
+    let Kind::Fact { references, .. } = &contract.kind else { return Ok(Vec::new()) };
+    references[reference]
+        .natural_key
+        .iter()
+        .zip(fields)
+        .map(|(part, field)| Ok(MemberPart { field: *field, parser: compile(part)? }))
+        .collect()
+}
+
+/// A member is named by its whole natural key, or, where the column takes NULL, not at all.
+fn parse_member(
+    parts: &[MemberPart],
+    nullability: Nullability,
+    fields: &::csv::ByteRecord,
+    keys: &KeyScheme,
+    row: &mut Vec<u8>,
+) -> Result<Parsed, (usize, ValueFault)> {
+    let unnamed = parts.iter().all(|part| fields[part.field].trim_ascii().is_empty());
+    if unnamed && nullability == Nullability::Nullable {
+        wire::put_null(row);
+        return Ok(Parsed::Null);
+    }
+    let mut texts = vec![String::new(); parts.len()];
+    let mut unstored = Vec::new();
+    for (part, text) in parts.iter().zip(&mut texts) {
+        part.parser
+            .parse_key_part(&fields[part.field], &mut unstored, text)
+            .map_err(|fault| (part.field, fault))?;
+    }
+    wire::put_uuid(row, keys.durable_key(&texts));
+    Ok(Parsed::Value)
+}
+
+fn unnamed_value(place: Place, field: usize) -> Reject {
+    Reject {
+        place,
+        column: Some(RejectColumn { number: field + 1, name: String::new() }),
+        kind: RejectKind::TooManyFields,
+        message: "there is a value below the last comma of the header, where no column is named"
+            .to_owned(),
+    }
+}
