@@ -1,5 +1,7 @@
 //! Hayloft: drop a table-named file into a folder, get dimension history in Postgres.
 
 pub mod contract;
+pub mod pipeline;
 pub mod stage;
 pub mod summary;
+pub mod watch;
