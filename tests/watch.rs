@@ -236,8 +236,9 @@ fn a_copied_file_arrives_complete_without_a_sweep() {
     watch.nothing_else();
 }
 
-/// What `docker cp` does: it writes in pieces, closes, and then finishes by name. `Err` when the
-/// file was gone by then, with the time since it was closed.
+/// What `docker cp` does: it writes in pieces, closes, and then finishes by name, with the short
+/// pauses of a busy machine. `Err` when the file was gone by then, with the time since the step
+/// before.
 fn docker_cp(path: &Path) -> Result<(), Duration> {
     let mut file = File::create_new(path).unwrap();
     for _ in 0..8 {
@@ -245,21 +246,25 @@ fn docker_cp(path: &Path) -> Result<(), Duration> {
     }
     let owner = file.metadata().unwrap();
     drop(file);
-    let closed = Instant::now();
-    let finish = || -> std::io::Result<()> {
-        chown(path, Some(owner.uid()), Some(owner.gid()))?;
-        fs::set_permissions(path, Permissions::from_mode(0o644))?;
-        let old = Timespec {
-            tv_sec: 946_684_800,
-            tv_nsec: 0,
-        };
-        let times = Timestamps {
-            last_access: old,
-            last_modification: old,
-        };
-        Ok(utimensat(CWD, path, &times, AtFlags::empty())?)
+    let old = Timespec {
+        tv_sec: 946_684_800,
+        tv_nsec: 0,
     };
-    finish().map_err(|_| closed.elapsed())
+    let times = Timestamps {
+        last_access: old,
+        last_modification: old,
+    };
+    let steps: [&dyn Fn() -> std::io::Result<()>; 3] = [
+        &|| chown(path, Some(owner.uid()), Some(owner.gid())),
+        &|| fs::set_permissions(path, Permissions::from_mode(0o644)),
+        &|| Ok(utimensat(CWD, path, &times, AtFlags::empty())?),
+    ];
+    for step in steps {
+        let before = Instant::now();
+        thread::sleep(Duration::from_millis(5));
+        step().map_err(|_| before.elapsed())?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -64,22 +64,25 @@ impl Watcher {
     /// change time, which a rename or the last write sets and no program can. Files of one tick of
     /// the kernel's clock are in the order of their events, and without events in that of names.
     fn in_order_of_arrival(&self) -> Vec<(TableName, Vec<OsString>)> {
-        let mut tables = BTreeMap::<_, Vec<_>>::new();
+        let mut tables = BTreeMap::new();
         for (name, waiting) in &self.waiting {
-            tables.entry(&waiting.table).or_default().push((
-                waiting.file.seen().ctime,
-                waiting.turn,
-                name,
-            ));
+            // Asked once a table: the files of a full one are not even gathered, because there
+            // may be a hundred thousand of them and this runs whenever a load ends.
+            let files = tables
+                .entry(&waiting.table)
+                .or_insert_with(|| (self.ahead.room_for(&waiting.table) > 0).then(Vec::new));
+            if let Some(files) = files {
+                files.push((waiting.file.seen().ctime, waiting.turn, name));
+            }
         }
         let with_room = tables
             .into_iter()
-            .filter(|(table, _)| self.ahead.room_for(table) > 0);
+            .filter_map(|(table, files)| Some((table.clone(), files?)));
         with_room
             .map(|(table, mut files)| {
                 files.sort_unstable();
                 let names = files.into_iter().map(|(_, _, name)| name.clone());
-                (table.clone(), names.collect())
+                (table, names.collect())
             })
             .collect()
     }
