@@ -1,5 +1,6 @@
 //! Hayloft: drop a table-named file into a folder, get dimension history in Postgres.
 
+pub mod cli;
 pub mod contract;
 pub mod db;
 pub mod error;
@@ -9,6 +10,8 @@ pub mod merge;
 pub mod pipeline;
 pub mod printer;
 pub mod retire;
+pub mod settings;
 pub mod stage;
 pub mod summary;
+pub mod watch;
 pub mod wire;

@@ -1,0 +1,268 @@
+//! Which delivery may run now.
+//!
+//! In: deliveries, in the order in which they arrived, and which tables refer to which. Out: the
+//! next one that may run. Pure: it knows neither files nor threads nor a database.
+//!
+//! The rules: one delivery of a table at a time, in order of arrival; a table waits while a table
+//! that it refers to has deliveries waiting or running, so that dimensions come before facts; all
+//! else may run side by side, the longest waiting first.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::contract::TableName;
+
+/// Something that is for a table.
+pub trait ForTable {
+    /// The table.
+    fn table(&self) -> &TableName;
+}
+
+/// The deliveries that wait, and which tables are busy.
+#[derive(Debug)]
+pub struct Queue<T> {
+    references: BTreeMap<TableName, BTreeSet<TableName>>,
+    lines: BTreeMap<TableName, Line<T>>,
+    next_turn: Turn,
+}
+
+/// Counts arrivals, across tables.
+type Turn = u64;
+
+/// The deliveries of one table. A line with neither waiting nor running is removed.
+#[derive(Debug)]
+struct Line<T> {
+    waiting: VecDeque<(Turn, T)>,
+    running: Option<Turn>,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            running: None,
+        }
+    }
+}
+
+impl<T: ForTable> Queue<T> {
+    /// Takes each table with the tables that it refers to. A table that refers to itself does not
+    /// wait for itself.
+    pub fn new(references: impl IntoIterator<Item = (TableName, BTreeSet<TableName>)>) -> Self {
+        let without_self = |(table, mut others): (TableName, BTreeSet<TableName>)| {
+            others.remove(&table);
+            (table, others)
+        };
+        Self {
+            references: references.into_iter().map(without_self).collect(),
+            lines: BTreeMap::new(),
+            next_turn: 0,
+        }
+    }
+
+    /// Puts a delivery at the end of its table's line.
+    pub fn push(&mut self, item: T) {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        let line = self.lines.entry(item.table().clone()).or_default();
+        line.waiting.push_back((turn, item));
+    }
+
+    /// Takes out the longest waiting delivery that may run now; its table is busy until
+    /// [`Queue::done`] or [`Queue::retry`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it is a queue, not an iterator: None ends nothing"
+    )]
+    pub fn next(&mut self) -> Option<T> {
+        let table = self
+            .first_in_line(|table| self.may_run(table))
+            .or_else(|| self.out_of_a_circle())?;
+        let line = self.lines.get_mut(&table)?;
+        let (turn, item) = line.waiting.pop_front()?;
+        line.running = Some(turn);
+        Some(item)
+    }
+
+    /// The table's running delivery has come to its end, good or bad.
+    pub fn done(&mut self, table: &TableName) {
+        if let Some(line) = self.lines.get_mut(table) {
+            line.running = None;
+            if line.waiting.is_empty() {
+                self.lines.remove(table);
+            }
+        }
+    }
+
+    /// The table's running delivery is to run again, before any other of its table.
+    pub fn retry(&mut self, item: T) {
+        let line = self.lines.entry(item.table().clone()).or_default();
+        let turn = line.running.take().unwrap_or_default();
+        line.waiting.push_front((turn, item));
+    }
+
+    /// How many deliveries wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lines.values().map(|line| line.waiting.len()).sum()
+    }
+
+    /// How many deliveries run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.lines
+            .values()
+            .filter(|line| line.running.is_some())
+            .count()
+    }
+
+    /// Whether nothing waits and nothing runs.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    fn may_run(&self, table: &TableName) -> bool {
+        let mut references = self.references.get(table).into_iter().flatten();
+        !references.any(|reference| self.lines.contains_key(reference))
+    }
+
+    /// Tables that refer to each other in a circle would wait for each other for ever. When
+    /// nothing runs and nothing may, the longest waiting goes first.
+    fn out_of_a_circle(&self) -> Option<TableName> {
+        if self.running() == 0 {
+            self.first_in_line(|_| true)
+        } else {
+            None
+        }
+    }
+
+    fn first_in_line(&self, may_run: impl Fn(&TableName) -> bool) -> Option<TableName> {
+        let free = self
+            .lines
+            .iter()
+            .filter(|(table, line)| line.running.is_none() && may_run(table));
+        let (_, table) = free
+            .filter_map(|(table, line)| Some((line.waiting.front()?.0, table)))
+            .min()?;
+        Some(table.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Item(TableName, u32);
+
+    impl ForTable for Item {
+        fn table(&self) -> &TableName {
+            &self.0
+        }
+    }
+
+    fn table(name: &str) -> TableName {
+        TableName::new(name)
+    }
+
+    fn item(name: &str, number: u32) -> Item {
+        Item(table(name), number)
+    }
+
+    /// Facts `transactions` refer to `users`; `products` stand alone; `a` and `b` to each other.
+    fn queue(items: &[(&str, u32)]) -> Queue<Item> {
+        let refer = |from: &str, to: &str| (table(from), BTreeSet::from([table(to)]));
+        let mut queue = Queue::new([
+            refer("transactions", "users"),
+            refer("a", "b"),
+            refer("b", "a"),
+            refer("staff", "staff"),
+        ]);
+        for (name, number) in items {
+            queue.push(item(name, *number));
+        }
+        queue
+    }
+
+    #[test]
+    fn deliveries_of_one_table_run_one_at_a_time_in_order_of_arrival() {
+        let mut queue = queue(&[("users", 1), ("users", 2)]);
+        assert_eq!(queue.next(), Some(item("users", 1)));
+        assert_eq!(queue.next(), None);
+        queue.done(&table("users"));
+        assert_eq!(queue.next(), Some(item("users", 2)));
+    }
+
+    #[test]
+    fn facts_wait_for_the_dimension_that_they_refer_to() {
+        let mut queue = queue(&[("transactions", 1), ("users", 2), ("users", 3)]);
+        assert_eq!(queue.next(), Some(item("users", 2)));
+        assert_eq!(queue.next(), None, "users 2 runs");
+        queue.done(&table("users"));
+        assert_eq!(queue.next(), Some(item("users", 3)), "users 3 waited");
+        queue.done(&table("users"));
+        assert_eq!(queue.next(), Some(item("transactions", 1)));
+    }
+
+    #[test]
+    fn tables_that_have_nothing_to_do_with_each_other_run_side_by_side() {
+        let mut queue = queue(&[("products", 1), ("users", 2), ("products", 3)]);
+        assert_eq!(queue.next(), Some(item("products", 1)));
+        assert_eq!(queue.next(), Some(item("users", 2)));
+        assert_eq!(queue.next(), None);
+        assert_eq!((queue.running(), queue.waiting()), (2, 1));
+    }
+
+    #[test]
+    fn the_longest_waiting_goes_first_whatever_its_table_is_called() {
+        let mut queue = queue(&[("users", 1), ("products", 2)]);
+        assert_eq!(queue.next(), Some(item("users", 1)));
+    }
+
+    #[test]
+    fn what_is_tried_again_comes_before_what_arrived_later() {
+        let mut queue = queue(&[("users", 1), ("users", 2), ("products", 3)]);
+        let first = queue.next().unwrap();
+        queue.retry(first);
+        assert_eq!(queue.next(), Some(item("users", 1)));
+        assert_eq!(queue.next(), Some(item("products", 3)));
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn facts_wait_as_well_for_a_dimension_that_is_to_be_tried_again() {
+        let mut queue = queue(&[("users", 1), ("transactions", 2)]);
+        let users = queue.next().unwrap();
+        queue.retry(users);
+        assert_eq!(queue.next(), Some(item("users", 1)));
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn a_circle_of_references_is_not_a_standstill() {
+        let mut queue = queue(&[("a", 1), ("b", 2)]);
+        assert_eq!(queue.next(), Some(item("a", 1)));
+        assert_eq!(queue.next(), None);
+        queue.done(&table("a"));
+        assert_eq!(queue.next(), Some(item("b", 2)));
+    }
+
+    #[test]
+    fn a_table_that_refers_to_itself_does_not_wait_for_itself() {
+        let mut queue = queue(&[("staff", 1), ("staff", 2)]);
+        assert_eq!(queue.next(), Some(item("staff", 1)));
+        assert_eq!(queue.next(), None);
+        queue.done(&table("staff"));
+        assert_eq!(queue.next(), Some(item("staff", 2)));
+    }
+
+    #[test]
+    fn idle_means_that_nothing_waits_and_nothing_runs() {
+        let mut queue = queue(&[("users", 1)]);
+        assert!(!queue.is_idle());
+        queue.next();
+        assert!(!queue.is_idle(), "it runs");
+        queue.done(&table("users"));
+        assert!(queue.is_idle());
+    }
+}

@@ -1,0 +1,201 @@
+//! A file that is complete, claimed, and named for a table.
+//!
+//! Only the watch makes arrivals (and `hayloft load`, of a file that a person named). An arrival
+//! that is dropped without being retired or released is not lost: its file is still claimed, and
+//! the next sweep makes it an arrival again, under the same claim id.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::ahead::Slot;
+use super::claim::{Claim, ClaimId};
+use super::folder::Folder;
+use super::name::{Format, display_name};
+use crate::contract::TableName;
+
+/// One delivery, from its claim to its end.
+#[derive(Debug)]
+pub struct Arrival {
+    claim: ClaimId,
+    table: TableName,
+    format: Format,
+    name: String,
+    path: PathBuf,
+    home: Home,
+}
+
+/// Where a delivery's file lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// In `imports/.claimed/`, taken from `imports/`.
+    Claimed,
+    /// Where a person keeps it: `hayloft load FILE`.
+    InPlace,
+}
+
+#[derive(Debug)]
+enum Home {
+    Claimed {
+        folder: Arc<Folder>,
+        claim: Claim,
+        slot: Slot,
+    },
+    InPlace,
+}
+
+/// What became of a file that was given back.
+#[derive(Debug)]
+pub enum Released {
+    /// It is in `imports/` again under its own name, and settles like any other file.
+    PutBack,
+    /// A newer file has that name. This one came first, so it stays claimed and is to be tried
+    /// again before that.
+    StillClaimed(Arrival),
+}
+
+/// Why a file that a person named cannot be an arrival.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrivalError {
+    /// It is not there, or cannot be looked at.
+    #[error("the file `{name}` cannot be found: {source}")]
+    NotFound {
+        /// The file's path, safe to show.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is a directory, a FIFO, a device.
+    #[error("`{0}` is not a file; name a CSV file")]
+    NotAFile(String),
+}
+
+impl Arrival {
+    /// A file that is loaded where it lies, as often as a person asks for it.
+    pub fn in_place(path: &Path, table: TableName) -> Result<Self, ArrivalError> {
+        let shown = display_name(path.as_os_str());
+        // Following links: the person who named the path may read what it leads to.
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(ArrivalError::NotAFile(shown)),
+            Err(source) => {
+                return Err(ArrivalError::NotFound {
+                    name: shown,
+                    source,
+                });
+            }
+        }
+        Ok(Self {
+            claim: ClaimId::fresh(),
+            table,
+            format: Format::Csv,
+            name: path.file_name().map_or(shown, display_name),
+            path: path.to_owned(),
+            home: Home::InPlace,
+        })
+    }
+
+    pub(crate) fn claimed(
+        folder: &Arc<Folder>,
+        claim: Claim,
+        (table, format): (TableName, Format),
+        slot: Slot,
+    ) -> Self {
+        Self {
+            claim: claim.id,
+            table,
+            format,
+            name: display_name(&claim.name),
+            path: folder.claimed_path(&claim.claimed_name()),
+            home: Home::Claimed {
+                folder: Arc::clone(folder),
+                claim,
+                slot,
+            },
+        }
+    }
+
+    /// Its identity in the ledger.
+    #[must_use]
+    pub fn claim(&self) -> ClaimId {
+        self.claim
+    }
+
+    /// The table that it is for.
+    #[must_use]
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    /// How it is to be read.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The name that it was dropped under, safe to show.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its file lies.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        match self.home {
+            Home::Claimed { .. } => Origin::Claimed,
+            Home::InPlace => Origin::InPlace,
+        }
+    }
+
+    /// The file. For the two rooms that may touch it: stage reads it, retire removes it.
+    #[allow(dead_code, reason = "stage and retire read it")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name that it was dropped under, byte for byte, for retire to keep or archive it by.
+    #[allow(dead_code, reason = "retire reads it")]
+    pub(crate) fn file_name(&self) -> &OsStr {
+        match &self.home {
+            Home::Claimed { claim, .. } => &claim.name,
+            Home::InPlace => self.path.file_name().unwrap_or_default(),
+        }
+    }
+
+    /// Gives the file back, because it changed while it was read.
+    pub fn release(self) -> io::Result<Released> {
+        let Home::Claimed {
+            folder,
+            claim,
+            slot,
+        } = &self.home
+        else {
+            return Ok(Released::PutBack);
+        };
+        let file = claim.identity(folder).ok_or(io::ErrorKind::NotFound)?;
+        // Before the rename: its event must not pass for a writer's finished file.
+        slot.expect_back(file);
+        let put_back = claim.put_back(folder);
+        if put_back.is_err() {
+            slot.expect_back_no_more(file);
+        }
+        match put_back {
+            Ok(()) => {
+                folder.sync()?;
+                Ok(Released::PutBack)
+            }
+            Err(error) if may_not_replace(&error) => Ok(Released::StillClaimed(self)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The name is taken, or the file system cannot promise to leave a file of that name alone.
+fn may_not_replace(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}

@@ -1,0 +1,339 @@
+//! File name → table.
+//!
+//! In: the name of a file, as bytes, and the tables that `hayloft.toml` has. Out: which table the
+//! name is for, or why it is for none. Pure: this file never touches the disk, and nothing of a
+//! name ever leaves it but the name of a configured table, so no file name can become SQL.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::contract::TableName;
+
+/// What a file name says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recognised {
+    /// A name that writers use for files that are not ready. Never said, never touched.
+    Temporary,
+    /// A name that is for no table, or not of a format that can be read.
+    Unknown(Unknown),
+    /// A file for a table.
+    Delivery {
+        /// The table, as `hayloft.toml` names it.
+        table: TableName,
+        /// How the file is to be read.
+        format: Format,
+    },
+}
+
+/// Why a name is not a delivery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unknown {
+    /// No table of `hayloft.toml` takes it.
+    Table,
+    /// Its ending is not one that Hayloft reads.
+    Format,
+}
+
+/// How a file is to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// Comma-separated values.
+    Csv,
+}
+
+/// The tables and the names that are for them.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// Whole-name patterns, folded, in the order of `hayloft.toml`.
+    patterns: Vec<(String, TableName)>,
+    /// Tables without a pattern: the folded name, longest first.
+    named: Vec<(String, TableName)>,
+}
+
+/// Endings of files that are being written, or that an editor left.
+const TEMPORARY: [&str; 6] = [
+    ".tmp",
+    ".part",
+    ".partial",
+    ".filepart",
+    ".crdownload",
+    ".swp",
+];
+
+/// Endings that are certainly not CSV, whatever a pattern says: `users*` must not feed a
+/// compressed file to the CSV reader.
+const FOREIGN: [&str; 13] = [
+    ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls",
+    ".parquet", ".avro",
+];
+
+impl Routes {
+    /// Takes each table with its `match` pattern, in the order of `hayloft.toml`.
+    ///
+    /// A pattern is a whole file name in which `*` stands for any run of characters; the first
+    /// that matches wins. A table without one takes `TABLE.csv` and `TABLE` followed by `.`, `-`
+    /// or a space, anything, and `.csv`; where two tables fit, the longer name wins.
+    pub fn new(tables: impl IntoIterator<Item = (TableName, Option<String>)>) -> Self {
+        let mut routes = Self {
+            patterns: Vec::new(),
+            named: Vec::new(),
+        };
+        for (table, pattern) in tables {
+            match pattern {
+                Some(pattern) => routes.patterns.push((fold(pattern.as_bytes()), table)),
+                None => routes.named.push((fold(table.as_str().as_bytes()), table)),
+            }
+        }
+        routes
+            .named
+            .sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        routes
+    }
+
+    /// Says what a name is for. Case does not matter, nor does the Unicode form.
+    #[must_use]
+    pub fn recognise(&self, name: &OsStr) -> Recognised {
+        let name = fold(name.as_bytes());
+        if is_temporary(&name) {
+            return Recognised::Temporary;
+        }
+        if FOREIGN.iter().any(|ending| name.ends_with(ending)) {
+            return Recognised::Unknown(Unknown::Format);
+        }
+        if let Some(table) = self.by_pattern(&name) {
+            return delivery(table);
+        }
+        let Some(stem) = name.strip_suffix(".csv") else {
+            return Recognised::Unknown(Unknown::Format);
+        };
+        match self.by_table_name(stem) {
+            Some(table) => delivery(table),
+            None => Recognised::Unknown(Unknown::Table),
+        }
+    }
+
+    fn by_pattern(&self, name: &str) -> Option<&TableName> {
+        let (_, table) = self
+            .patterns
+            .iter()
+            .find(|(pattern, _)| matches(pattern, name))?;
+        Some(table)
+    }
+
+    fn by_table_name(&self, stem: &str) -> Option<&TableName> {
+        let (_, table) = self
+            .named
+            .iter()
+            .find(|(table, _)| is_named_for(table, stem))?;
+        Some(table)
+    }
+}
+
+/// The name for logs and for people: control characters, characters that reorder or hide text,
+/// and bytes that are not UTF-8 are written out, so that a name can neither forge a log line nor
+/// move a terminal's cursor.
+#[must_use]
+pub fn display_name(name: &OsStr) -> String {
+    let mut shown = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' | '\'' => shown.push(character),
+                _ => shown.extend(character.escape_debug()),
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+fn delivery(table: &TableName) -> Recognised {
+    Recognised::Delivery {
+        table: table.clone(),
+        format: Format::Csv,
+    }
+}
+
+/// Bytes that are not UTF-8 become U+FFFD, which no table name has, so they count as "anything".
+fn fold(name: &[u8]) -> String {
+    let name: String = String::from_utf8_lossy(name).nfc().collect();
+    name.to_lowercase()
+}
+
+fn is_temporary(name: &str) -> bool {
+    name.starts_with('.')
+        || name.ends_with('~')
+        || TEMPORARY.iter().any(|ending| name.ends_with(ending))
+}
+
+fn is_named_for(table: &str, stem: &str) -> bool {
+    stem.strip_prefix(table)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', ' ']))
+}
+
+/// Whether the whole of `name` fits a pattern in which `*` is any run of characters.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    // `split` yields at least one part.
+    let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes() -> Routes {
+        let table = |name: &str| (TableName::new(name), None);
+        Routes::new([
+            table("users"),
+            table("users-archive"),
+            table("transactions"),
+            (
+                TableName::new("orders"),
+                Some("Export_*_orders*.txt".into()),
+            ),
+            (TableName::new("prices"), Some("prices*".into())),
+        ])
+    }
+
+    fn said(name: &[u8]) -> String {
+        match routes().recognise(OsStr::from_bytes(name)) {
+            Recognised::Temporary => "temporary".into(),
+            Recognised::Unknown(Unknown::Table) => "unknown table".into(),
+            Recognised::Unknown(Unknown::Format) => "unknown format".into(),
+            Recognised::Delivery { table, .. } => format!("for {table}"),
+        }
+    }
+
+    #[test]
+    fn each_name_is_for_the_table_that_people_expect() {
+        let table: &[(&[u8], &str)] = &[
+            (b"users.csv", "for users"),
+            (b"users.2026-11-21.csv", "for users"),
+            (b"users-0042.csv", "for users"),
+            (b"users (1).csv", "for users"),
+            (b"Users.CSV", "for users"),
+            (b"USERS-2024-01-01.Csv", "for users"),
+            (b"users-\xff.csv", "for users"),
+            (b"users \n\x1b[2J.csv", "for users"),
+            ("users-\u{202e}vsc.csv".as_bytes(), "for users"),
+            ("users-🐎.csv".as_bytes(), "for users"),
+            (b"users-$(id).csv", "for users"),
+            (b"users .csv", "for users"),
+            (b"users-archive.csv", "for users-archive"),
+            (b"users-archive-7.csv", "for users-archive"),
+            (b"users-archives.csv", "for users"),
+            (b"transactions.csv", "for transactions"),
+            (b"users_archive.csv", "unknown table"),
+            (b"users2.csv", "unknown table"),
+            (b"user.csv", "unknown table"),
+            (b" users.csv", "unknown table"),
+            (b"-users.csv", "unknown table"),
+            (b"public.users.csv", "unknown table"),
+            (b"pg_authid.csv", "unknown table"),
+            (b"users\"; drop table x;--.csv", "unknown table"),
+            (b"$(id).csv", "unknown table"),
+            (b"%2e%2e.csv", "unknown table"),
+            (b"<img src=x>.csv", "unknown table"),
+            (b"\xff\xfe.csv", "unknown table"),
+            (b"users.csv.gz", "unknown format"),
+            (b"users.json", "unknown format"),
+            (b"users.xlsx", "unknown format"),
+            (b"users", "unknown format"),
+            (b"users.csv ", "unknown format"),
+            (b".users.csv", "temporary"),
+            (b"._users.csv", "temporary"),
+            (b".DS_Store", "temporary"),
+            (b"users.csv~", "temporary"),
+            (b"users.csv.tmp", "temporary"),
+            (b"users.csv.part", "temporary"),
+            (b"users.csv.partial", "temporary"),
+            (b"users.csv.filepart", "temporary"),
+            (b"users.csv.crdownload", "temporary"),
+            (b"users.csv.SWP", "temporary"),
+        ];
+        for (name, expected) in table {
+            let shown = display_name(OsStr::from_bytes(name));
+            assert_eq!(said(name), *expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_takes_the_whole_name_and_replaces_the_rule() {
+        let table: &[(&str, &str)] = &[
+            ("export_7_orders.txt", "for orders"),
+            ("EXPORT_7_ORDERS_late.TXT", "for orders"),
+            ("export_7_orders.txt.tmp", "temporary"),
+            ("my_export_7_orders.txt", "unknown format"),
+            ("export_orders.txt", "unknown format"),
+            ("orders.csv", "unknown table"),
+            ("prices", "for prices"),
+            ("prices_eu.csv", "for prices"),
+            ("prices.csv.gz", "unknown format"),
+        ];
+        for (name, expected) in table {
+            assert_eq!(said(name.as_bytes()), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_star_may_stand_for_nothing_but_no_character_serves_twice() {
+        for (pattern, name, fits) in [
+            ("a*a", "aa", true),
+            ("a*a", "a", false),
+            ("*", "", true),
+            ("ab*ba", "aba", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a", "a", true),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_one_name() {
+        let routes = Routes::new([(TableName::new("caf\u{e9}"), None)]);
+        let name = OsStr::from_bytes("cafe\u{301}.csv".as_bytes());
+        assert!(matches!(
+            routes.recognise(name),
+            Recognised::Delivery { .. }
+        ));
+    }
+
+    #[test]
+    fn a_shown_name_holds_nothing_that_moves_a_cursor_or_ends_a_line() {
+        let table: &[(&[u8], &str)] = &[
+            (b"users (1).csv", "users (1).csv"),
+            (b"it's \"so\".csv", "it's \"so\".csv"),
+            (b"a\nb\t\x1b[2J\0", "a\\nb\\t\\u{1b}[2J\\0"),
+            (b"\xff.csv", "\\xff.csv"),
+            ("\u{202e}vsc".as_bytes(), "\\u{202e}vsc"),
+            ("\u{200b}\u{feff}x".as_bytes(), "\\u{200b}\\u{feff}x"),
+            ("\u{2028}".as_bytes(), "\\u{2028}"),
+            ("é🐎".as_bytes(), "é🐎"),
+            (b"a\\b", "a\\\\b"),
+        ];
+        for (name, expected) in table {
+            assert_eq!(display_name(OsStr::from_bytes(name)), *expected);
+        }
+    }
+}

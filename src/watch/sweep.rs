@@ -1,0 +1,228 @@
+//! Looking: at one name, or at everything there is.
+
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::claim::{Claim, LONGEST_NAME};
+use super::events::Subscription;
+use super::folder::{Room, Sight};
+use super::name::{Recognised, Unknown, display_name};
+use super::settle::{Hint, Identity, Settling};
+use super::watcher::{Attempt, Health, Waiting, Watcher};
+use super::{Arrival, Mode, Trouble, WatchEvent, Why};
+
+impl Watcher {
+    /// Looks at everything: whether the folder is still the folder, claims that nobody has, and
+    /// each name.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        self.next_sweep = now + self.options.sweep;
+        self.sweeps += 1;
+        match self.look_at_everything(now) {
+            Ok(mode) => self.report(Health::Ready(mode)),
+            Err(trouble) => {
+                self.waiting.clear();
+                self.report(Health::Bad(trouble));
+            }
+        }
+    }
+
+    fn look_at_everything(&mut self, now: Instant) -> Result<Mode, Trouble> {
+        self.find_the_folder()?;
+        let mode = self.subscribe();
+        let unusable = |error: io::Error| {
+            Trouble::Folder(format!(
+                "the folder imports cannot be looked through: {error}"
+            ))
+        };
+        self.recover().map_err(unusable)?;
+        for name in self.folder.names(Room::Imports).map_err(unusable)? {
+            self.see(name, &[], now);
+        }
+        self.forget_what_is_gone();
+        Ok(mode)
+    }
+
+    /// Follows the path to what it leads to now, when the folder was removed and made anew,
+    /// renamed away and back, or mounted over.
+    fn find_the_folder(&mut self) -> Result<(), Trouble> {
+        if self.folder.is_in_place() {
+            return Ok(());
+        }
+        self.subscription = None;
+        let folder = self
+            .folder
+            .reopen()
+            .map_err(|error| Trouble::Folder(error.to_string()))?;
+        self.folder = Arc::new(folder);
+        self.waiting.clear();
+        self.said.clear();
+        Ok(())
+    }
+
+    /// Before anything is looked at: what comes after the look is then told.
+    fn subscribe(&mut self) -> Mode {
+        if self.options.mode == Mode::Polling || self.subscription.is_some() {
+            return self.options.mode;
+        }
+        let (sender, lost) = (self.inbox.sender.clone(), self.inbox.lost.clone());
+        match Subscription::start(self.folder.path(), sender, lost) {
+            Ok(subscription) => {
+                self.subscription = Some(subscription);
+                Mode::Events
+            }
+            Err(error) => {
+                if self.health != Some(Health::Ready(Mode::Polling)) {
+                    let trouble = Trouble::NoEvents(error.to_string());
+                    self.news.push(WatchEvent::Degraded(trouble));
+                }
+                Mode::Polling
+            }
+        }
+    }
+
+    /// Makes arrivals of the claims that nobody has: those of an earlier run, and those whose
+    /// arrival was dropped without being brought to an end.
+    fn recover(&mut self) -> io::Result<()> {
+        let mut claims = Vec::new();
+        for claimed_name in self.folder.names(Room::Claimed)? {
+            match Claim::parse(&claimed_name) {
+                Some(claim) => claims.push(claim),
+                None => self.leave_alone_by_name(Room::Claimed, claimed_name, Why::NotAClaim),
+            }
+        }
+        // An arrival ends after its file is gone, so this is asked before the look.
+        claims.retain(|claim| !self.ahead.holds(claim.id));
+        if claims.is_empty() {
+            return Ok(());
+        }
+        // The run before may have ended between the rename and its sync.
+        self.folder.sync()?;
+        claims.sort();
+        for claim in claims {
+            self.recover_claim(claim)?;
+        }
+        Ok(())
+    }
+
+    fn recover_claim(&mut self, claim: Claim) -> io::Result<()> {
+        let claimed_name = claim.claimed_name();
+        let to = match self.routes.recognise(&claim.name) {
+            Recognised::Delivery { table, format } => (table, format),
+            Recognised::Temporary | Recognised::Unknown(_) => {
+                self.leave_alone_by_name(Room::Claimed, claimed_name, Why::UnknownTable);
+                return Ok(());
+            }
+        };
+        match self.folder.look(Room::Claimed, &claimed_name)? {
+            Sight::File(_) => {
+                let slot = self.ahead.take(claim.id, &to.0);
+                let arrival = Arrival::claimed(&self.folder, claim, to, slot);
+                self.news.push(WatchEvent::Arrived(arrival));
+            }
+            Sight::Other(identity, why) => {
+                self.leave_alone(Room::Claimed, claimed_name, identity, why);
+            }
+            Sight::Gone => {}
+        }
+        Ok(())
+    }
+
+    /// Looks at one name, and takes in what was told of it.
+    pub(super) fn see(&mut self, name: OsString, hints: &[Hint], now: Instant) {
+        let (table, format) = match self.routes.recognise(&name) {
+            Recognised::Delivery { .. } if name.len() > LONGEST_NAME => {
+                return self.leave_alone_by_name(Room::Imports, name, Why::NameTooLong);
+            }
+            Recognised::Delivery { table, format } => (table, format),
+            Recognised::Temporary => return,
+            Recognised::Unknown(Unknown::Table) => {
+                return self.leave_alone_by_name(Room::Imports, name, Why::UnknownTable);
+            }
+            Recognised::Unknown(Unknown::Format) => {
+                return self.leave_alone_by_name(Room::Imports, name, Why::UnknownFormat);
+            }
+        };
+        let seen = match self.folder.look(Room::Imports, &name) {
+            Ok(Sight::File(seen)) => seen,
+            Ok(Sight::Other(identity, why)) => {
+                self.waiting.remove(&name);
+                return self.leave_alone(Room::Imports, name, identity, why);
+            }
+            Ok(Sight::Gone) => {
+                self.waiting.remove(&name);
+                return;
+            }
+            // The folder became unusable; the next sweep finds that out and says it.
+            Err(_) => return,
+        };
+        let hints: Vec<_> = hints
+            .iter()
+            .map(|hint| self.told(seen.identity, *hint))
+            .collect();
+        if !hints.is_empty() {
+            self.turns += 1;
+        }
+        let waiting = self.waiting.entry(name).or_insert_with(|| Waiting {
+            table,
+            format,
+            file: Settling::begin(seen, now),
+            turn: 0,
+            swept: 0,
+            attempt: Attempt::None,
+        });
+        for hint in hints {
+            waiting.file.hint(hint, now);
+            waiting.turn = self.turns;
+        }
+        waiting.file.observe(seen, now);
+        waiting.swept = self.sweeps;
+        waiting.attempt = Attempt::None;
+    }
+
+    /// A file that Hayloft put back was renamed into place, but not by a writer who was done.
+    fn told(&self, file: Identity, hint: Hint) -> Hint {
+        if hint == Hint::MovedIn && self.ahead.came_back(file) {
+            Hint::PutBack
+        } else {
+            hint
+        }
+    }
+
+    fn leave_alone_by_name(&mut self, room: Room, name: OsString, why: Why) {
+        match self.folder.look(room, &name) {
+            Ok(Sight::File(seen)) => self.leave_alone(room, name, seen.identity, why),
+            Ok(Sight::Other(identity, _)) => self.leave_alone(room, name, identity, why),
+            Ok(Sight::Gone) | Err(_) => {}
+        }
+    }
+
+    /// Says once for each file and reason that it is left where it is.
+    pub(super) fn leave_alone(&mut self, room: Room, name: OsString, file: Identity, why: Why) {
+        let shown = display_name(&name);
+        let said = self.said.insert((room, name), (file, why.clone()));
+        if said.as_ref() != Some(&(file, why.clone())) {
+            self.news.push(WatchEvent::LeftAlone { name: shown, why });
+        }
+    }
+
+    fn forget_what_is_gone(&mut self) {
+        let sweep = self.sweeps;
+        self.waiting.retain(|_, waiting| waiting.swept == sweep);
+        let folder = &self.folder;
+        self.said
+            .retain(|(room, name), _| !matches!(folder.look(*room, name), Ok(Sight::Gone)));
+    }
+
+    fn report(&mut self, health: Health) {
+        if self.health.as_ref() == Some(&health) {
+            return;
+        }
+        self.news.push(match &health {
+            Health::Ready(mode) => WatchEvent::Ready(*mode),
+            Health::Bad(trouble) => WatchEvent::Degraded(trouble.clone()),
+        });
+        self.health = Some(health);
+    }
+}

@@ -1,0 +1,179 @@
+//! Claiming what is settled, in the order of arrival.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::time::Instant;
+
+use super::claim::{Claim, NotClaimed};
+use super::folder::{Room, Sight};
+use super::name::Format;
+use super::settle::{Observation, Verdict};
+use super::watcher::{Attempt, Watcher};
+use super::{Arrival, WatchEvent, Why};
+use crate::contract::TableName;
+
+/// What a look at one waiting file says about claiming it.
+enum Readiness {
+    /// It is settled, and still what it was.
+    Ready(Observation, Format),
+    /// It is not to be had now, and younger files need not wait for it.
+    PassOver,
+    /// It will be settled soon, and it arrived before those that follow.
+    Wait,
+}
+
+/// A claim that is not durable yet.
+struct Fresh {
+    claim: Claim,
+    settled: Observation,
+    table: TableName,
+    format: Format,
+}
+
+impl Watcher {
+    /// Claims, of each table, as many settled files as there is room for.
+    pub(super) fn claim_settled(&mut self, now: Instant) {
+        let mut claims = Vec::new();
+        for (table, names) in self.in_order_of_arrival() {
+            let mut room = self.ahead.room_for(&table);
+            for name in names {
+                if room == 0 {
+                    break;
+                }
+                match self.readiness(&name, now) {
+                    Readiness::Ready(settled, format) => {
+                        if let Some(claim) = self.claim(&name, &settled) {
+                            room -= 1;
+                            claims.push(Fresh {
+                                claim,
+                                settled,
+                                table: table.clone(),
+                                format,
+                            });
+                        }
+                    }
+                    Readiness::PassOver => {}
+                    Readiness::Wait => break,
+                }
+            }
+        }
+        self.make_arrivals(claims);
+    }
+
+    /// Of each table that has room, the names of its files, the oldest first. Age is the inode's
+    /// change time, which a rename or the last write sets and no program can. Files of one tick of
+    /// the kernel's clock are in the order of their events, and without events in that of names.
+    fn in_order_of_arrival(&self) -> Vec<(TableName, Vec<OsString>)> {
+        let mut tables = BTreeMap::new();
+        for (name, waiting) in &self.waiting {
+            // Asked once a table: the files of a full one are not even gathered, because there
+            // may be a hundred thousand of them and this runs whenever a load ends.
+            let files = tables
+                .entry(&waiting.table)
+                .or_insert_with(|| (self.ahead.room_for(&waiting.table) > 0).then(Vec::new));
+            if let Some(files) = files {
+                files.push((waiting.file.seen().ctime, waiting.turn, name));
+            }
+        }
+        let with_room = tables
+            .into_iter()
+            .filter_map(|(table, files)| Some((table.clone(), files?)));
+        with_room
+            .map(|(table, mut files)| {
+                files.sort_unstable();
+                let names = files.into_iter().map(|(_, _, name)| name.clone());
+                (table, names.collect())
+            })
+            .collect()
+    }
+
+    /// Whether a file may be claimed now: by what was seen of it, and by one more look.
+    fn readiness(&mut self, name: &OsStr, now: Instant) -> Readiness {
+        let Some(waiting) = self.waiting.get_mut(name) else {
+            return Readiness::PassOver;
+        };
+        match waiting.file.verdict(now, &self.patience) {
+            Verdict::Settled if waiting.attempt == Attempt::Refused => return Readiness::PassOver,
+            Verdict::Settled => {}
+            Verdict::NotBefore(_) => return Readiness::Wait,
+            Verdict::BeingWritten(_) => return Readiness::PassOver,
+        }
+        match self.folder.look(Room::Imports, name) {
+            Ok(Sight::File(seen)) => waiting.file.observe(seen, now),
+            Ok(Sight::Gone) => {
+                self.waiting.remove(name);
+                return Readiness::PassOver;
+            }
+            Ok(Sight::Other(identity, why)) => {
+                self.waiting.remove(name);
+                self.leave_alone(Room::Imports, name.to_owned(), identity, why);
+                return Readiness::PassOver;
+            }
+            Err(_) => return Readiness::PassOver,
+        }
+        match waiting.file.verdict(now, &self.patience) {
+            Verdict::Settled => Readiness::Ready(waiting.file.seen(), waiting.format),
+            Verdict::NotBefore(_) => Readiness::Wait,
+            Verdict::BeingWritten(_) => Readiness::PassOver,
+        }
+    }
+
+    fn claim(&mut self, name: &OsStr, settled: &Observation) -> Option<Claim> {
+        match Claim::take(&self.folder, name, settled) {
+            Ok(claim) => {
+                self.waiting.remove(name);
+                self.ahead.came_back(settled.identity);
+                Some(claim)
+            }
+            Err(NotClaimed::Gone) => {
+                self.waiting.remove(name);
+                None
+            }
+            Err(NotClaimed::PutBack(file)) => {
+                self.ahead.expect_back(file);
+                self.waiting.remove(name);
+                None
+            }
+            Err(NotClaimed::Refused(error)) => {
+                if let Some(waiting) = self.waiting.get_mut(name) {
+                    waiting.attempt = Attempt::Refused;
+                }
+                let why = Why::NotClaimable(error.to_string());
+                self.leave_alone(Room::Imports, name.to_owned(), settled.identity, why);
+                None
+            }
+        }
+    }
+
+    /// A claim becomes an arrival only when no power cut can undo it.
+    fn make_arrivals(&mut self, claims: Vec<Fresh>) {
+        if claims.is_empty() {
+            return;
+        }
+        if let Err(error) = self.folder.sync() {
+            return self.give_up(claims, &error.to_string());
+        }
+        for Fresh {
+            claim,
+            table,
+            format,
+            ..
+        } in claims
+        {
+            let slot = self.ahead.take(claim.id, &table);
+            let arrival = Arrival::claimed(&self.folder, claim, (table, format), slot);
+            self.news.push(WatchEvent::Arrived(arrival));
+        }
+    }
+
+    /// What cannot be put back stays in `.claimed/`, and the next sweep tries to sync it again.
+    fn give_up(&mut self, claims: Vec<Fresh>, error: &str) {
+        for Fresh { claim, settled, .. } in claims {
+            if claim.put_back(&self.folder).is_ok() {
+                self.ahead.expect_back(settled.identity);
+            }
+            let why = Why::NotClaimable(error.to_owned());
+            self.leave_alone(Room::Imports, claim.name, settled.identity, why);
+        }
+    }
+}
