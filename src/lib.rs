@@ -10,6 +10,8 @@ pub mod merge;
 pub mod pipeline;
 pub mod printer;
 pub mod retire;
+
+pub mod secret;
 pub mod settings;
 pub mod stage;
 pub mod summary;

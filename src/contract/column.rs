@@ -145,8 +145,7 @@ pub enum Canonical {
 
 /// What an empty field means (semantics: `empty_as`). A CSV reader cannot tell `a,,b` from
 /// `a,"",b`, so both mean the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EmptyAs {
     /// NULL: the default for everything but text, and for text that is part of a key.
     Null,

@@ -1,17 +1,26 @@
 //! What a table promises.
 //!
-//! In: `hayloft.toml` ([`file`]) and the catalog ([`catalog`]). Out: a [`Contract`] for each
+//! In: `hayloft.toml` ([`mod@file`]) and the catalog ([`catalog`]). Out: a [`Contract`] for each
 //! table, checked against both, with no text left that still has to be understood. A contract
 //! that cannot hold is refused here, at the start, with the sentence that says how to mend it.
 //! This room never sees a delivery: no file, no row.
 
+pub mod catalog;
 mod column;
+mod fault;
+pub mod file;
 mod ident;
+pub mod managed;
+mod resolve;
+mod section;
 
 pub use column::{
     Canonical, Column, ColumnType, EmptyAs, JsonKind, Nullability, NumericLimit, Spelling,
 };
+pub use fault::{ContractFault, Problem, Problems};
+pub use file::ContractFile;
 pub use ident::{Ident, QualifiedName, TableName};
+pub use resolve::{Contracts, WAREHOUSE};
 
 /// What one table promises: everything that stage and merge may know of it.
 #[derive(Clone, Debug)]
@@ -91,8 +100,7 @@ pub enum Stamp {
 }
 
 /// What becomes of a fact whose member is unknown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unresolved {
     /// It waits in the ledger, and is loaded when the member arrives.
     Hold,
@@ -101,8 +109,7 @@ pub enum Unresolved {
 }
 
 /// What becomes of rows of one file that share a key but differ (semantics §6).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duplicates {
     /// The row on the highest line wins.
     Last,
@@ -138,8 +145,7 @@ impl Guards {
 }
 
 /// Whether bytes that were loaded before are loaded again (semantics §12.4).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Redelivery {
     /// A dimension skips them; facts are keyed, so loading them again changes nothing.
     Auto,
@@ -148,8 +154,7 @@ pub enum Redelivery {
 }
 
 /// What becomes of a file once it is loaded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnDone {
     /// It is deleted.
     Delete,

@@ -1,0 +1,366 @@
+//! What can be typed: the command line as clap types, and its help. What it means together with
+//! the environment and `hayloft.toml` is [`crate::settings`]' business; nothing else looks at
+//! these types but the commands, each at its own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::secret::Secret;
+
+/// The whole command line.
+#[derive(Parser, Clone, Debug)]
+#[command(
+    name = "hayloft",
+    version,
+    about = "Drop a table-named file into a folder; get a correct, queryable history in Postgres.",
+    after_help = AFTER_HELP,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  hayloft demo                      See the whole of it in a minute
+  hayloft watch                     Load whatever is dropped into imports/
+  hayloft load imports/users.csv    Load one file and exit
+
+Exit codes:
+  0  everything was loaded
+  1  it was loaded, and some rows are in the rejects
+  2  refused: a file, a setting or a command has to be mended first
+  3  Hayloft or the database failed; nothing was lost, and it can be tried again
+
+The database is --database-url, else DATABASE_URL, which a .env file may hold. With neither,
+Hayloft runs a Postgres of its own in .hayloft/.";
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// The database, as postgres://user:password@host:port/name. Other users of the machine can
+    /// see a command line; `DATABASE_URL` they cannot
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: Option<Secret>,
+
+    /// What the tables promise
+    #[arg(
+        long,
+        global = true,
+        env = "HAYLOFT_CONFIG",
+        default_value = "hayloft.toml",
+        value_name = "FILE"
+    )]
+    pub config: PathBuf,
+
+    /// Where Hayloft keeps its own Postgres
+    #[arg(
+        long,
+        global = true,
+        env = "HAYLOFT_HOME",
+        default_value = ".hayloft",
+        value_name = "DIR"
+    )]
+    pub home: PathBuf,
+
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub format: OutputFormat,
+
+    /// How the log is written to standard error
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+
+    /// Write the log to this file instead, with a new one each day
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+
+    /// Say only what went wrong
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more: each step of each file
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// How results are written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OutputFormat {
+    /// Sentences and tables, for people
+    #[default]
+    Text,
+    /// One JSON object a line, for scripts
+    Json,
+}
+
+/// How the log is written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// One sentence a line, for people
+    #[default]
+    Text,
+    /// One JSON object a line, for a log store
+    Json,
+}
+
+/// The commands, in the order in which a newcomer meets them.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Watch the folder, and load each file that is dropped into it.
+    #[command(after_help = WATCH_HELP)]
+    Watch(WatchArgs),
+    /// Load the named files, and exit.
+    #[command(after_help = LOAD_HELP)]
+    Load(LoadArgs),
+    /// Bring the database to the newest migration.
+    #[command(after_help = MIGRATE_HELP)]
+    Migrate(MigrateArgs),
+    /// Say where the database is, what the tables hold, and how the last loads went.
+    #[command(after_help = STATUS_HELP)]
+    Status,
+    /// Look at the rows that could not be used, correct them, and load them again.
+    #[command(subcommand, arg_required_else_help = true)]
+    Rejects(RejectsCommand),
+    /// Write example files: users and transactions, with everything that goes wrong in real ones.
+    #[command(after_help = GENERATE_HELP)]
+    Generate(GenerateArgs),
+    /// Show it all: make a database, load the example files, and query the history.
+    #[command(after_help = DEMO_HELP)]
+    Demo,
+    /// Start or stop Hayloft's own Postgres.
+    #[command(subcommand, arg_required_else_help = true)]
+    Server(ServerCommand),
+}
+
+const WATCH_HELP: &str = "\
+Examples:
+  hayloft watch
+  hayloft watch --imports /srv/incoming
+  hayloft watch --once    Load what is there, then exit: for cron
+
+A file belongs to the table that it is named for: users.csv and users-2024-05-01.csv to users.
+It is deleted once its rows are in the database, not before.";
+
+const LOAD_HELP: &str = "\
+Examples:
+  hayloft load users.csv transactions.csv
+  hayloft load export-17.csv --table users
+  hayloft load users.csv --again    Load the same bytes a second time
+
+The files stay where they are, unless --retire is given.";
+
+const MIGRATE_HELP: &str = "\
+Examples:
+  hayloft migrate
+  hayloft migrate --reset --yes    Drop everything and begin anew, without asking
+
+The migrations are Diesel's; `diesel migration run` does the same.";
+
+const STATUS_HELP: &str = "\
+Examples:
+  hayloft status
+  hayloft status --format json";
+
+const GENERATE_HELP: &str = "\
+Examples:
+  hayloft generate
+  hayloft generate --output /tmp/big --users 1000000
+
+The same sizes and seed always make the same files.";
+
+const DEMO_HELP: &str = "\
+Example:
+  hayloft demo";
+
+/// `hayloft watch`
+#[derive(Args, Clone, Debug)]
+pub struct WatchArgs {
+    /// The folder to watch [default: imports]
+    #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
+    pub imports: Option<PathBuf>,
+    /// Load what is there, then exit
+    #[arg(long)]
+    pub once: bool,
+    /// Leave the database as it is, even if it lacks a migration
+    #[arg(long)]
+    pub no_migrate: bool,
+}
+
+/// `hayloft load`
+#[derive(Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The table, where the files are not named for it
+    #[arg(long)]
+    pub table: Option<String>,
+    /// Do with a loaded file what its table says: delete it, if it says nothing
+    #[arg(long)]
+    pub retire: bool,
+    /// Load a file even if the same bytes were loaded before
+    #[arg(long)]
+    pub again: bool,
+    /// Leave the database as it is, even if it lacks a migration
+    #[arg(long)]
+    pub no_migrate: bool,
+}
+
+/// `hayloft migrate`
+#[derive(Args, Clone, Debug)]
+pub struct MigrateArgs {
+    /// Drop all tables with all that is in them first
+    #[arg(long)]
+    pub reset: bool,
+    /// Do not ask before dropping
+    #[arg(long, requires = "reset")]
+    pub yes: bool,
+    /// Run the migrations of this folder instead of those that Hayloft was built with
+    #[arg(long, value_name = "DIR")]
+    pub migrations: Option<PathBuf>,
+}
+
+/// `hayloft rejects`
+#[derive(Subcommand, Clone, Debug)]
+pub enum RejectsCommand {
+    /// List the rejects of one load, or the loads that have some.
+    #[command(after_help = "Examples:\n  hayloft rejects list\n  hayloft rejects list 17")]
+    List {
+        /// The load's number
+        load: Option<i64>,
+    },
+    /// Write the rows of a load that could not be used, as they came, below their header.
+    #[command(after_help = "Example:\n  hayloft rejects export 17 --output mended.csv")]
+    Export {
+        /// The load's number
+        load: i64,
+        /// The file to write; standard output if none is given
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Load corrected rows as if they had been right from the start.
+    #[command(after_help = "Example:\n  hayloft rejects replay 17 mended.csv")]
+    Replay {
+        /// The number of the load that they were rejected by
+        load: i64,
+        /// The corrected rows, below their header
+        file: PathBuf,
+    },
+}
+
+/// `hayloft generate`
+#[derive(Args, Clone, Debug)]
+pub struct GenerateArgs {
+    /// The folder to write to
+    #[arg(long, default_value = "example_data", value_name = "DIR")]
+    pub output: PathBuf,
+    /// How many people; everything else is in proportion
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
+    pub users: u64,
+    /// Another seed makes other people
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `hayloft server`
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerCommand {
+    /// Start it, and say its URL; it runs on until it is stopped.
+    #[command(after_help = "Example:\n  hayloft server start")]
+    Start,
+    /// Stop it; what is in it stays.
+    #[command(after_help = "Example:\n  hayloft server stop")]
+    Stop,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, Command};
+
+    #[test]
+    fn clap_finds_no_fault_with_the_definition() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_gives_an_example() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} says what it does");
+            if command.has_subcommands() {
+                command.get_subcommands().for_each(check);
+            } else {
+                let after = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    after.contains(&name.to_string()),
+                    "{name} has an example: {after:?}"
+                );
+                assert!(
+                    after.starts_with("Example"),
+                    "{name} has an example: {after:?}"
+                );
+            }
+        }
+        Cli::command().get_subcommands().for_each(check);
+    }
+
+    #[test]
+    fn what_is_typed_wrongly_is_refused() {
+        for typed in [
+            "hayloft",
+            "hayloft load",
+            "hayloft migrate --yes",
+            "hayloft --quiet --verbose status",
+            "hayloft rejects",
+            "hayloft rejects export",
+            "hayloft rejects list seventeen",
+            "hayloft --format xml status",
+        ] {
+            assert!(Cli::try_parse_from(typed.split(' ')).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_before_or_after_it() {
+        for typed in [
+            "hayloft --home elsewhere server stop",
+            "hayloft server stop --home elsewhere",
+        ] {
+            let cli = Cli::try_parse_from(typed.split(' ')).unwrap();
+            assert_eq!(cli.global.home.to_str(), Some("elsewhere"), "{typed}");
+            assert!(matches!(cli.command, Command::Server(_)));
+        }
+    }
+
+    #[test]
+    fn a_password_that_was_typed_is_not_in_debug_output_or_help() {
+        let typed = [
+            "hayloft",
+            "--database-url",
+            "postgres://u:hunter2@h/d",
+            "status",
+        ];
+        let cli = Cli::try_parse_from(typed).unwrap();
+        assert!(!format!("{cli:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,35 @@
+-- $1: schema, $2: tables. One row a column, in the table's own order.
+select
+    c.relname::pg_catalog.text as table_name,
+    c.relkind::pg_catalog.text as relation_kind,
+    a.attname::pg_catalog.text as column_name,
+    t.typname::pg_catalog.text as type_name,
+    tn.nspname::pg_catalog.text as type_schema,
+    t.typtype::pg_catalog.text as type_kind,
+    -- format_type leaves out a schema that this session's search_path has; another session may
+    -- have another, so it is put back.
+    case
+        when tn.nspname <> 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
+        then pg_catalog.quote_ident(tn.nspname) || '.'
+        else ''
+    end || pg_catalog.format_type(a.atttypid, a.atttypmod) as type_sql,
+    a.atttypmod as type_modifier,
+    a.attnotnull as not_null,
+    a.attidentity <> '' or a.attgenerated <> '' as generated,
+    pg_catalog.pg_get_expr(d.adbin, d.adrelid) as default_sql,
+    array(
+        select e.enumlabel::pg_catalog.text
+        from pg_catalog.pg_enum e
+        where e.enumtypid = t.oid
+        order by e.enumsortorder
+    ) as enum_labels
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_catalog.pg_type t on t.oid = a.atttypid
+join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
+left join pg_catalog.pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum and a.attgenerated = ''
+where n.nspname = $1
+    and c.relname = any($2)
+    and c.relkind in ('r', 'p', 'v', 'm', 'f')
+order by c.relname, a.attnum

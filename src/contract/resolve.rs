@@ -1,0 +1,144 @@
+//! `hayloft.toml` and the catalog, joined.
+//!
+//! In: what people wrote and what Postgres knows. Out: a [`Contract`] for each table, or all the
+//! reasons, of all tables, why they cannot hold, each with what to add where. The joining asks
+//! nobody: the catalog was read before.
+
+mod check;
+mod columns;
+mod dimension;
+mod fact;
+mod pattern;
+
+use std::collections::BTreeMap;
+
+use diesel::PgConnection;
+
+use super::catalog::Catalog;
+use super::fault::{ContractFault, Problem};
+use super::file::{ContractFile, KindEntry, TableEntry};
+use super::{Contract, Kind, TableName};
+
+/// The schema of all dimensions and facts.
+pub const WAREHOUSE: &str = "datawarehouse";
+
+/// The contracts of all tables.
+#[derive(Clone, Debug)]
+pub struct Contracts {
+    contracts: Vec<Contract>,
+    routes: Vec<(TableName, Option<String>)>,
+}
+
+impl Contracts {
+    /// Asks the database for the tables of the file, and joins the two.
+    pub fn load(conn: &mut PgConnection, file: &ContractFile) -> Result<Self, ContractFault> {
+        let tables: Vec<&str> = file
+            .tables
+            .iter()
+            .map(|entry| entry.name.as_str())
+            .collect();
+        let catalog = Catalog::read(conn, WAREHOUSE, &tables)?;
+        Self::join(file, &catalog)
+    }
+
+    /// Joins the file and the catalog.
+    pub fn join(file: &ContractFile, catalog: &Catalog) -> Result<Self, ContractFault> {
+        let mut problems = Vec::new();
+        let contracts = join_all(file, catalog, &mut problems);
+        if !problems.is_empty() {
+            return Err(ContractFault::refused(&file.path, problems));
+        }
+        let routes = file
+            .tables
+            .iter()
+            .map(|entry| (entry.name.clone(), entry.pattern.clone()))
+            .collect();
+        Ok(Self { contracts, routes })
+    }
+
+    /// The contracts, each after those that it refers to: dimensions first. A dimension refers to
+    /// nothing and a fact only to dimensions, so there is no circle to look for.
+    pub fn iter(&self) -> impl Iterator<Item = &Contract> {
+        self.contracts.iter()
+    }
+
+    /// The contract of a table.
+    #[must_use]
+    pub fn get(&self, table: &TableName) -> Option<&Contract> {
+        self.contracts
+            .iter()
+            .find(|contract| contract.name == *table)
+    }
+
+    /// The tables in the order of the file, each with the pattern of its file names, if it has
+    /// one of its own: what a file is for is decided by the first that matches.
+    #[must_use]
+    pub fn routes(&self) -> &[(TableName, Option<String>)] {
+        &self.routes
+    }
+
+    /// The dimensions that each fact table refers to.
+    #[must_use]
+    pub fn dependencies(&self) -> BTreeMap<TableName, Vec<TableName>> {
+        self.contracts
+            .iter()
+            .filter_map(|contract| Some((contract.name.clone(), dimensions_of(contract)?)))
+            .collect()
+    }
+
+    /// The fact tables that refer to a dimension: where held facts may wait for its rows.
+    pub fn referring_to<'c>(
+        &'c self,
+        dimension: &'c TableName,
+    ) -> impl Iterator<Item = &'c Contract> {
+        self.contracts.iter().filter(move |contract| {
+            dimensions_of(contract).is_some_and(|all| all.contains(dimension))
+        })
+    }
+}
+
+fn dimensions_of(contract: &Contract) -> Option<Vec<TableName>> {
+    match &contract.kind {
+        Kind::Dimension { .. } => None,
+        Kind::Fact { references, .. } => {
+            let mut dimensions: Vec<_> = references
+                .iter()
+                .map(|reference| reference.dimension.clone())
+                .collect();
+            dimensions.sort();
+            dimensions.dedup();
+            Some(dimensions)
+        }
+    }
+}
+
+fn join_all(file: &ContractFile, catalog: &Catalog, problems: &mut Vec<Problem>) -> Vec<Contract> {
+    let mut contracts = Vec::new();
+    for entry in &file.tables {
+        if let KindEntry::Dimension { durable_key } = &entry.kind {
+            contracts.extend(dimension::join(entry, durable_key, catalog, problems));
+        }
+    }
+    for entry in &file.tables {
+        if let KindEntry::Fact {
+            references,
+            unresolved,
+        } = &entry.kind
+        {
+            let others = fact::Others {
+                entries: &file.tables,
+                dimensions: &contracts,
+            };
+            let fact = fact::join(entry, references, *unresolved, &others, catalog, problems);
+            contracts.extend(fact);
+        }
+    }
+    contracts
+}
+
+fn is_dimension(entry: &TableEntry) -> bool {
+    matches!(entry.kind, KindEntry::Dimension { .. })
+}
+
+#[cfg(test)]
+mod tests;

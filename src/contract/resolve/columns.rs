@@ -1,0 +1,271 @@
+//! The columns that a file may fill, and how it spells them.
+
+use super::super::catalog::CatalogColumn;
+use super::super::file::{At, ColumnEntry};
+use super::super::{Canonical, Column, ColumnType, EmptyAs, Ident, Spelling};
+use super::check::{Check, Filler, told_name};
+use super::pattern::{self, Says};
+
+/// The columns that a file may fill, in the table's own order.
+pub(super) fn fillable(check: &mut Check<'_>) -> Vec<Column> {
+    let entry = check.entry;
+    entry
+        .columns
+        .iter()
+        .for_each(|column| check_entry(check, column));
+    let mut columns = Vec::new();
+    for column in check.columns {
+        if check.filler(column) == Filler::File {
+            check_type(check, column);
+            columns.push(fill(check, column));
+        }
+    }
+    columns
+}
+
+/// Where the parts of the natural key stand in the columns.
+pub(super) fn key(check: &mut Check<'_>, columns: &[Column]) -> Vec<usize> {
+    let entry = check.entry;
+    entry
+        .key
+        .iter()
+        .filter_map(|part| key_part(check, part, columns))
+        .collect()
+}
+
+fn key_part(check: &mut Check<'_>, part: &At<String>, columns: &[Column]) -> Option<usize> {
+    let column = check.named("key", part)?;
+    refuse_filled_elsewhere(check, "key", part.line, column)?;
+    if matches!(
+        column.column_type,
+        ColumnType::Json(_) | ColumnType::Other { .. }
+    ) {
+        let (setting, sql) = (check.setting("key"), column.column_type.sql());
+        check.refuse(
+            part.line,
+            format!(
+                "{setting} names {:?}, which is {sql}: one value of it can be spelled in several \
+                 ways, and each would be a key of its own. Take a column of another type, such as \
+                 text.",
+                part.value
+            ),
+        );
+    }
+    columns
+        .iter()
+        .position(|column| column.name.name() == part.value)
+}
+
+/// `None`, and a problem, when no file ever fills the column.
+pub(super) fn refuse_filled_elsewhere(
+    check: &mut Check<'_>,
+    setting: &str,
+    line: usize,
+    column: &CatalogColumn,
+) -> Option<()> {
+    let filler = match check.filler(column) {
+        Filler::File => return Some(()),
+        Filler::Hayloft => "Hayloft",
+        Filler::Database => "the database",
+    };
+    let setting = check.setting(setting);
+    check.refuse(
+        line,
+        format!(
+            "{setting} names {:?}, which {filler} fills itself: no file does. Remove it from the \
+             setting.",
+            column.name
+        ),
+    );
+    None
+}
+
+/// A timestamp of fewer digits would be rounded on its way in, and every later delivery of the
+/// same value would look like a change.
+fn check_type(check: &mut Check<'_>, column: &CatalogColumn) {
+    if let ColumnType::Other { sql } = &column.column_type
+        && sql.starts_with("timestamp(")
+    {
+        let (told, name) = (check.told(), told_name(&column.name));
+        let whole = if sql.ends_with("with time zone") {
+            "timestamptz"
+        } else {
+            "timestamp"
+        };
+        check.refuse(
+            check.entry.line,
+            format!(
+                "{told}.{name} is {sql}, which rounds. Add a migration with: alter table {told} \
+                 alter column {name} type {whole};"
+            ),
+        );
+    }
+}
+
+fn check_entry(check: &mut Check<'_>, entry: &ColumnEntry) {
+    let name = At {
+        value: entry.name.clone(),
+        line: entry.line,
+    };
+    if let Some(column) = check.named("columns", &name)
+        && refuse_filled_elsewhere(check, "columns", entry.line, column).is_some()
+    {
+        check_format(check, entry, column);
+        check_zone(check, entry, column);
+        check_canonical(check, entry, column);
+        check_empty(check, entry, column);
+    }
+}
+
+fn check_format(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColumn) {
+    let Some(format) = &entry.format else { return };
+    let says = match column.column_type {
+        ColumnType::Date => Says::Date,
+        ColumnType::Timestamp | ColumnType::TimestampTz => Says::Instant,
+        _ => {
+            return refuse_setting(
+                check,
+                entry,
+                format.line,
+                "format",
+                column,
+                "is for dates and timestamps",
+            );
+        }
+    };
+    if let Some(fault) = pattern::fault(&format.value, says) {
+        let setting = check.setting(&format!("columns.{}.format", entry.name));
+        check.refuse(
+            format.line,
+            format!(
+                "{setting}: the pattern {:?} {fault}. Write one like \"{}\".",
+                format.value,
+                example(says)
+            ),
+        );
+    }
+}
+
+fn example(says: Says) -> &'static str {
+    match says {
+        Says::Date => "%d/%m/%Y",
+        Says::Instant => "%d/%m/%Y %H:%M:%S",
+    }
+}
+
+fn check_zone(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColumn) {
+    let Some(zone) = &entry.zone else { return };
+    if !matches!(
+        column.column_type,
+        ColumnType::Timestamp | ColumnType::TimestampTz
+    ) {
+        refuse_setting(check, entry, zone.line, "zone", column, "is for timestamps");
+    }
+}
+
+fn check_canonical(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColumn) {
+    let Some(canonical) = &entry.canonical else {
+        return;
+    };
+    if !matches!(column.column_type, ColumnType::Text { .. }) {
+        refuse_setting(
+            check,
+            entry,
+            canonical.line,
+            "canonical",
+            column,
+            "is for text",
+        );
+    }
+}
+
+fn check_empty(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColumn) {
+    let Some(At {
+        value: EmptyAs::Empty,
+        line,
+    }) = entry.empty_as
+    else {
+        return;
+    };
+    // The empty text may be a value of a type that Hayloft does not know.
+    if !matches!(
+        column.column_type,
+        ColumnType::Text { .. } | ColumnType::Other { .. }
+    ) {
+        refuse_setting(
+            check,
+            entry,
+            line,
+            "empty_as",
+            column,
+            "can be \"empty\" only for text",
+        );
+    } else if check.is_key(&entry.name) {
+        let setting = check.setting(&format!("columns.{}.empty_as", entry.name));
+        check.refuse(
+            line,
+            format!(
+                "{setting}: the column is part of the key, and no part of a key is ever empty. \
+                 Remove the setting."
+            ),
+        );
+    }
+}
+
+fn refuse_setting(
+    check: &mut Check<'_>,
+    entry: &ColumnEntry,
+    line: usize,
+    key: &str,
+    column: &CatalogColumn,
+    what: &str,
+) {
+    let setting = check.setting(&format!("columns.{}.{key}", entry.name));
+    let sql = column.column_type.sql();
+    check.refuse(
+        line,
+        format!("{setting}: {key} {what}, and the column is {sql}. Remove the setting."),
+    );
+}
+
+fn fill(check: &Check<'_>, column: &CatalogColumn) -> Column {
+    let entry = check
+        .entry
+        .columns
+        .iter()
+        .find(|entry| entry.name == column.name);
+    Column {
+        name: Ident::vouched(&column.name),
+        column_type: column.column_type.clone(),
+        nullability: column.nullability,
+        spelling: spelling(check, column, entry),
+    }
+}
+
+fn spelling(check: &Check<'_>, column: &CatalogColumn, entry: Option<&ColumnEntry>) -> Spelling {
+    let table = check.entry;
+    Spelling {
+        format: entry
+            .and_then(|entry| entry.format.as_ref())
+            .map(|format| format.value.clone()),
+        zone: entry
+            .and_then(|entry| entry.zone.as_ref())
+            .map_or(table.zone, |zone| zone.value),
+        canonical: entry
+            .and_then(|entry| entry.canonical.as_ref())
+            .map_or(Canonical::Verbatim, |at| at.value),
+        null_tokens: entry
+            .and_then(|entry| entry.null_tokens.clone())
+            .unwrap_or_else(|| table.null_tokens.clone()),
+        empty_as: entry
+            .and_then(|entry| entry.empty_as.as_ref())
+            .map_or_else(|| default_empty(check, column), |at| at.value),
+    }
+}
+
+fn default_empty(check: &Check<'_>, column: &CatalogColumn) -> EmptyAs {
+    match column.column_type {
+        ColumnType::Text { .. } if !check.is_key(&column.name) => EmptyAs::Empty,
+        _ => EmptyAs::Null,
+    }
+}

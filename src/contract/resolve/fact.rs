@@ -1,0 +1,231 @@
+//! The contract of a fact table, with its references to dimensions.
+
+use super::super::catalog::Catalog;
+use super::super::fault::{Problem, suggestion};
+use super::super::file::{ReferenceEntry, TableEntry};
+use super::super::managed::{self, CREATED_AT, LOAD_ID, SOURCE_LINE, UPDATED_AT};
+use super::super::{Column, ColumnType, Contract, Kind, Reference, Stamp, Stamps, Unresolved};
+use super::check::Check;
+use super::{columns, is_dimension};
+
+/// What a fact table may refer to.
+pub(super) struct Others<'a> {
+    /// All tables of the file.
+    pub(super) entries: &'a [TableEntry],
+    /// The dimensions that have a contract.
+    pub(super) dimensions: &'a [Contract],
+}
+
+/// The contract, or `None` and problems.
+pub(super) fn join(
+    entry: &TableEntry,
+    references: &[ReferenceEntry],
+    unresolved: Unresolved,
+    others: &Others<'_>,
+    catalog: &Catalog,
+    problems: &mut Vec<Problem>,
+) -> Option<Contract> {
+    let managed = vec![LOAD_ID, SOURCE_LINE, CREATED_AT, UPDATED_AT];
+    let mut check = Check::begin(entry, catalog, managed, problems)?;
+    check.require_managed(managed::OF_A_FACT);
+    let [created_at, updated_at] = managed::STAMPS.map(|managed| stamp(&mut check, &managed));
+    let columns = columns::fillable(&mut check);
+    let key = columns::key(&mut check, &columns);
+    check_unique_key(&mut check);
+    let references: Vec<Reference> = references
+        .iter()
+        .filter_map(|reference| refer(&mut check, reference, unresolved, others, &columns))
+        .collect();
+    check_natural_keys(&mut check, &references, &columns);
+    Some(Contract {
+        name: entry.name.clone(),
+        table: check.table,
+        kind: Kind::Fact {
+            references,
+            stamps: Stamps {
+                created_at,
+                updated_at,
+            },
+        },
+        columns,
+        key,
+        duplicates: entry.duplicates,
+        unknown_columns: entry.unknown_columns,
+        guards: entry.guards,
+        redelivery: entry.redelivery,
+        on_done: entry.on_done,
+    })
+}
+
+fn stamp(check: &mut Check<'_>, managed: &managed::Managed) -> Stamp {
+    let Some(column) = check.find(managed.name) else {
+        return Stamp::Absent;
+    };
+    check.require_form(managed, column);
+    Stamp::Kept
+}
+
+/// A fact that is delivered again is found by its key, so the database must know it as one.
+fn check_unique_key(check: &mut Check<'_>) {
+    let key: Vec<&str> = check
+        .entry
+        .key
+        .iter()
+        .map(|part| part.value.as_str())
+        .collect();
+    if !key.is_empty() && key.iter().all(|name| check.find(name).is_some()) {
+        check.require_unique(&key, None, "does not refuse two facts with the same key");
+    }
+}
+
+fn refer(
+    check: &mut Check<'_>,
+    entry: &ReferenceEntry,
+    unresolved: Unresolved,
+    others: &Others<'_>,
+    columns: &[Column],
+) -> Option<Reference> {
+    let column = reference_column(check, entry, columns);
+    let dimension = referenced_dimension(check, entry, others)?;
+    let Kind::Dimension { durable_key } = &dimension.kind else {
+        return None;
+    };
+    Some(Reference {
+        column: column?,
+        dimension: dimension.name.clone(),
+        dimension_table: dimension.table.clone(),
+        durable_key: durable_key.clone(),
+        natural_key: dimension
+            .key
+            .iter()
+            .filter_map(|at| dimension.columns.get(*at))
+            .cloned()
+            .collect(),
+        unresolved,
+    })
+}
+
+fn reference_column(
+    check: &mut Check<'_>,
+    entry: &ReferenceEntry,
+    columns: &[Column],
+) -> Option<usize> {
+    let line = entry.dimension.line;
+    let column = check.named("references", &entry.name())?;
+    columns::refuse_filled_elsewhere(check, "references", line, column)?;
+    if column.column_type != ColumnType::Uuid {
+        let (setting, is) = (check.setting("references"), column.column_type.sql());
+        check.refuse(
+            line,
+            format!(
+                "{setting} names {:?}, which is {is}; a reference holds the durable key of the \
+                 dimension, a uuid. Name a uuid column, or give the column that type.",
+                column.name
+            ),
+        );
+    }
+    columns
+        .iter()
+        .position(|found| found.name.name() == column.name)
+}
+
+/// `None` without a problem when the dimension has problems of its own.
+fn referenced_dimension<'o>(
+    check: &mut Check<'_>,
+    entry: &ReferenceEntry,
+    others: &Others<'o>,
+) -> Option<&'o Contract> {
+    let (setting, wanted) = (
+        check.setting(&format!("references.{}", entry.column)),
+        &entry.dimension.value,
+    );
+    match others
+        .entries
+        .iter()
+        .find(|other| other.name.as_str() == wanted)
+    {
+        Some(other) if is_dimension(other) => {}
+        Some(_) => {
+            check.refuse(
+                entry.dimension.line,
+                format!(
+                    "{setting} names {wanted:?}, which is a fact table. A fact refers to a \
+                     dimension; remove the reference."
+                ),
+            );
+            return None;
+        }
+        None => {
+            let dimensions = others
+                .entries
+                .iter()
+                .filter(|other| is_dimension(other))
+                .map(|other| other.name.as_str());
+            let hint = suggestion(wanted, dimensions);
+            check.refuse(
+                entry.dimension.line,
+                format!(
+                    "{setting} names {wanted:?}, and there is no section [tables.{wanted}].{hint}"
+                ),
+            );
+            return None;
+        }
+    }
+    others
+        .dimensions
+        .iter()
+        .find(|contract| contract.name.as_str() == wanted)
+}
+
+/// A file may name a member by its natural key instead. A column of that name must then mean
+/// nothing else.
+fn check_natural_keys(check: &mut Check<'_>, references: &[Reference], columns: &[Column]) {
+    for (index, reference) in references.iter().enumerate() {
+        for part in &reference.natural_key {
+            let name = part.name.name();
+            let earlier = references
+                .iter()
+                .take(index)
+                .find(|other| other.natural_key.iter().any(|key| key.name == part.name));
+            if check.find(name).is_some() {
+                let also = format!("{} has a column of that name itself", check.told());
+                let mending = "Give one of the two columns another name by a migration";
+                refuse_collision(check, reference, name, &also, mending, columns);
+            } else if let Some(other) = earlier.and_then(|other| columns.get(other.column)) {
+                let also = format!("so may the reference {}", other.name.name());
+                refuse_collision(
+                    check,
+                    reference,
+                    name,
+                    &also,
+                    "Keep one of the two references",
+                    columns,
+                );
+            }
+        }
+    }
+}
+
+fn refuse_collision(
+    check: &mut Check<'_>,
+    reference: &Reference,
+    name: &str,
+    also: &str,
+    mending: &str,
+    columns: &[Column],
+) {
+    let column = columns
+        .get(reference.column)
+        .map_or("?", |column| column.name.name());
+    let (setting, dimension) = (
+        check.setting(&format!("references.{column}")),
+        &reference.dimension,
+    );
+    check.refuse(
+        check.entry.line,
+        format!(
+            "{setting}: a file may name a member of {dimension} by {name:?}, and {also}. Such \
+             tables are not available yet. {mending}."
+        ),
+    );
+}
