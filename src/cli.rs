@@ -151,7 +151,6 @@ const WATCH_HELP: &str = "\
 Examples:
   hayloft watch
   hayloft watch --imports /srv/incoming
-  hayloft watch --once    Load what is there, then exit: for cron
 
 A file belongs to the table that it is named for: users.csv and users-2024-05-01.csv to users.
 It is deleted once its rows are in the database, not before.";
@@ -193,9 +192,6 @@ pub struct WatchArgs {
     /// The folder to watch [default: imports]
     #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
     pub imports: Option<PathBuf>,
-    /// Load what is there, then exit
-    #[arg(long)]
-    pub once: bool,
     /// Leave the database as it is, even if it lacks a migration
     #[arg(long)]
     pub no_migrate: bool,

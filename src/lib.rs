@@ -1,11 +1,13 @@
 //! Hayloft: drop a table-named file into a folder, get dimension history in Postgres.
 
 pub mod cli;
+pub mod commands;
 pub mod contract;
 pub mod db;
 pub mod error;
 pub mod failpoint;
 pub mod generate;
+pub mod logging;
 pub mod merge;
 pub mod pipeline;
 pub mod printer;

@@ -7,29 +7,18 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::{LogFormat, OutputFormat};
 use crate::merge::ledger::Entry;
+use crate::settings::{Log, Verbosity};
 use crate::summary::{Status, Summary};
 
-/// How data is written to stdout.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
-pub enum OutputFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For scripts: one JSON object a line.
-    Json,
-}
-
-/// How much is said on stderr.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub enum Talk {
-    /// Errors only.
-    Quiet,
-    /// What a person wants to know.
-    #[default]
-    Normal,
-    /// Also what helps to find out why.
-    Verbose,
+/// How talk leaves the program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Voice {
+    /// As sentences on stderr.
+    Words,
+    /// As events of the log, which somebody's log store reads from stderr.
+    Log,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +31,8 @@ enum Paint {
 #[derive(Clone, Debug)]
 pub struct Printer {
     format: OutputFormat,
-    talk: Talk,
+    verbosity: Verbosity,
+    voice: Voice,
     stdout: Paint,
     stderr: Paint,
     bar: Arc<ProgressBar>,
@@ -51,11 +41,16 @@ pub struct Printer {
 impl Printer {
     /// A printer for this process's stdout and stderr.
     #[must_use]
-    pub fn new(format: OutputFormat, talk: Talk) -> Self {
+    pub fn new(format: OutputFormat, log: &Log) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let voice = match (log.format, &log.file) {
+            (LogFormat::Json, None) => Voice::Log,
+            _ => Voice::Words,
+        };
         Self {
             format,
-            talk,
+            verbosity: log.verbosity,
+            voice,
             stdout: paint(&io::stdout()),
             stderr: paint(&io::stderr()),
             bar: Arc::new(bar),
@@ -83,6 +78,13 @@ impl Printer {
         }
     }
 
+    /// Writes the object of a load that the ledger knows nothing of. People have the error.
+    pub fn load_failed(&self, summary: &Summary) {
+        if self.format == OutputFormat::Json {
+            self.json(summary);
+        }
+    }
+
     /// Writes one JSON object to stdout, on one line.
     pub fn json(&self, value: &impl serde::Serialize) {
         match serde_json::to_string(value) {
@@ -101,28 +103,32 @@ impl Printer {
 
     /// Says something that a person wants to know.
     pub fn say(&self, line: &str) {
-        if self.talk >= Talk::Normal {
-            self.err(line);
-        }
-    }
-
-    /// Says something that helps to find out why.
-    pub fn detail(&self, line: &str) {
-        if self.talk >= Talk::Verbose {
-            self.err(line);
+        match self.voice {
+            Voice::Log => tracing::info!("{line}"),
+            Voice::Words if self.verbosity >= Verbosity::Normal => self.err(line),
+            Voice::Words => {}
         }
     }
 
     /// Says that something needs attention.
     pub fn warn(&self, line: &str) {
-        if self.talk >= Talk::Normal {
-            self.err(&format!("{}: {line}", painted("warning", YELLOW, self.stderr)));
+        match self.voice {
+            Voice::Log => tracing::warn!("{line}"),
+            Voice::Words if self.verbosity >= Verbosity::Normal => {
+                self.err(&format!("{}: {line}", painted("warning", YELLOW, self.stderr)));
+            }
+            Voice::Words => {}
         }
     }
 
     /// Says what went wrong.
     pub fn error(&self, line: &str) {
-        self.err(&format!("{}: {line}", painted("error", RED, self.stderr)));
+        match self.voice {
+            Voice::Log => tracing::error!("{line}"),
+            Voice::Words => {
+                self.err(&format!("{}: {line}", painted("error", RED, self.stderr)));
+            }
+        }
     }
 
     fn err(&self, line: &str) {
@@ -137,8 +143,8 @@ impl Printer {
     pub fn bar(&self, file: &str, bytes: u64) -> Bar {
         /// Shorter files are read before a bar could be seen.
         const LONG: u64 = 16 << 20;
-        let shown = bytes >= LONG && self.talk >= Talk::Normal && self.format == OutputFormat::Text;
-        if !shown || !io::stderr().is_terminal() {
+        let talking = self.voice == Voice::Words && self.verbosity >= Verbosity::Normal;
+        if bytes < LONG || !talking || !io::stderr().is_terminal() {
             return Bar(None);
         }
         self.bar.reset();

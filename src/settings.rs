@@ -74,7 +74,7 @@ pub struct Log {
 }
 
 /// How much is said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Verbosity {
     /// What went wrong.
     Quiet,
@@ -93,17 +93,6 @@ pub struct Watching {
     pub settle: Duration,
     /// How often the folder is listed, whatever the notifications say.
     pub sweep: Duration,
-    /// When it ends.
-    pub until: Until,
-}
-
-/// When a watch ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Until {
-    /// When it is told to.
-    Stopped,
-    /// When what is there is loaded.
-    Empty,
 }
 
 /// Why there are no settings. A person has to mend each of these.
@@ -236,7 +225,8 @@ fn parse_key_secret(secret: OsString) -> Result<Secret, SettingsFault> {
     }
 }
 
-fn log(args: &GlobalArgs) -> Log {
+/// How much is said, and where; for errors that come before there are settings, too.
+pub(crate) fn log(args: &GlobalArgs) -> Log {
     let verbosity = match (args.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
@@ -263,11 +253,6 @@ fn watching(args: Option<&WatchArgs>, file: &ContractFile) -> Watching {
             .unwrap_or_else(beside_the_file),
         settle: file.watch.settle,
         sweep: file.watch.sweep,
-        until: if args.is_some_and(|args| args.once) {
-            Until::Empty
-        } else {
-            Until::Stopped
-        },
     }
 }
 
@@ -349,15 +334,6 @@ mod tests {
                 "{typed} with {toml}"
             );
         }
-    }
-
-    #[test]
-    fn once_ends_the_watch_when_the_folder_is_empty() {
-        assert_eq!(
-            join("hayloft watch --once", "").watching.until,
-            Until::Empty
-        );
-        assert_eq!(join("hayloft watch", "").watching.until, Until::Stopped);
     }
 
     #[test]

@@ -86,6 +86,12 @@ impl Contracts {
             .collect()
     }
 
+    /// The dimensions that a fact table refers to; none for a dimension.
+    pub fn referred_by<'c>(&'c self, contract: &Contract) -> impl Iterator<Item = &'c Contract> {
+        let dimensions = dimensions_of(contract).unwrap_or_default();
+        self.contracts.iter().filter(move |other| dimensions.contains(&other.name))
+    }
+
     /// The fact tables that refer to a dimension: where held facts may wait for its rows.
     pub fn referring_to<'c>(
         &'c self,

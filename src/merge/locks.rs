@@ -25,8 +25,8 @@ pub(super) fn take(
     contracts: &Contracts,
 ) -> QueryResult<()> {
     let mut wanted: Vec<(&TableName, Hold)> = vec![(&contract.name, Hold::Alone)];
-    wanted.extend(contracts.dependants(&contract.name).into_iter().map(|fact| (&fact.name, Hold::Alone)));
-    wanted.extend(contracts.referenced_by(contract).map(|dimension| (&dimension.name, Hold::Shared)));
+    wanted.extend(contracts.referring_to(&contract.name).map(|fact| (&fact.name, Hold::Alone)));
+    wanted.extend(contracts.referred_by(contract).map(|dimension| (&dimension.name, Hold::Shared)));
     wanted.sort();
 
     // Another load may rightly take longer than a lock on a row or a table should.

@@ -298,7 +298,8 @@ impl Load<'_> {
                     staged,
                 )?);
                 self.guard(staged, &findings)?;
-                let dependants = self.contracts.dependants(&self.contract.name);
+                let dependants: Vec<&Contract> =
+                    self.contracts.referring_to(&self.contract.name).collect();
                 let done = dimension::apply(conn, shape, durable_key, &dependants, at, load_id)?;
                 let (changes, released) = (done.changes, done.released);
                 Ok(Applied { changes, released, held: 0, findings })
@@ -363,7 +364,7 @@ impl Load<'_> {
 
     fn vouch_for_keys(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
         let own = std::iter::once(self.contract);
-        for contract in own.chain(self.contracts.referenced_by(self.contract)) {
+        for contract in own.chain(self.contracts.referred_by(self.contract)) {
             let table = contract.name.clone();
             match ledger::vouch_for_keys(conn, contract, self.keys)? {
                 Keys::Same => {}

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::StageFault;
+use super::csv::Header;
 use crate::contract::{Column, Contract, Kind, Nullability, UnknownColumns};
 
 /// Where the value of each staged column comes from.
@@ -42,8 +43,11 @@ pub(super) enum Source {
 }
 
 /// Finds the source of each column, or says why the header cannot serve.
-pub(super) fn resolve(names: &[String], contract: &Contract) -> Result<Layout, StageFault> {
-    let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+pub(super) fn resolve(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
+    if let Some(hint) = header.dialect_hint() {
+        return Err(StageFault::Header(format!("the first line has {hint}")));
+    }
+    let names: Vec<&str> = header.names().iter().map(|name| name.trim()).collect();
     refuse_repeated(&names)?;
     let unnamed = unnamed_last(&names)?;
     let cells: Vec<Cell> = (0..contract.columns.len())

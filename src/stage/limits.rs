@@ -4,16 +4,10 @@
 use super::csv;
 
 /// The limits of one file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limits {
-    /// The largest file, in bytes.
-    pub file_bytes: u64,
+    /// The largest file, in bytes, if there is a limit.
+    pub file_bytes: Option<u64>,
     /// Limits of rows, fields and columns.
     pub csv: csv::Limits,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { file_bytes: 1 << 40, csv: csv::Limits::default() }
-    }
 }

@@ -51,8 +51,8 @@ impl<'a> Reading<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self, StageFault> {
         let before = source.file.metadata().map_err(StageFault::Unreadable)?;
-        if before.len() > limits.file_bytes {
-            return Err(StageFault::TooLarge { bytes: before.len(), limit: limits.file_bytes });
+        if let Some(limit) = limits.file_bytes.filter(|limit| before.len() > *limit) {
+            return Err(StageFault::TooLarge { bytes: before.len(), limit });
         }
         Ok(Self { source, before, digest: Sha256::new(), bytes: 0, progress })
     }

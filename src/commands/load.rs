@@ -1,0 +1,164 @@
+//! `hayloft load FILE…`: the same way as a dropped file's, for files anywhere.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::ExitStatus;
+use super::office::{self, Migrating};
+use crate::cli::LoadArgs;
+use crate::contract::{Contracts, Redelivery, TableName};
+use crate::error::{LoadError, Verdict};
+use crate::pipeline::{self, Attendant, Desk, Outcome, Patience, Stop, Wish};
+use crate::printer::{Bar, Printer};
+use crate::retire::Disposal;
+use crate::settings::Settings;
+use crate::stage::Progress;
+use crate::summary::{Changes, Rows, Seconds, Status, Summary};
+use crate::watch::{Arrival, Recognised, Routes, Unknown, display_name};
+
+/// A load by hand gives up after about half a minute: somebody is waiting at the terminal.
+const MOST_ATTEMPTS: u32 = 8;
+
+pub(super) fn run(args: &LoadArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+    let desk = office::desk(settings, printer, Migrating::unless(args.no_migrate))?;
+    let wish = Wish {
+        disposal: (!args.retire).then_some(Disposal::Leave),
+        redelivery: args.again.then_some(Redelivery::Always),
+        ..Wish::CONTRACT
+    };
+    let mut worst = ExitStatus::Done;
+    let mut arrivals = Vec::new();
+    for path in &args.files {
+        match arrival(path, args.table.as_deref(), &desk.contracts) {
+            Ok(arrival) => arrivals.push(arrival),
+            Err(sentence) => {
+                printer.error(&sentence);
+                worst = worst.max(ExitStatus::Refused);
+            }
+        }
+    }
+    arrivals.sort_by_key(|arrival| rank(&desk.contracts, arrival.table()));
+    for arrival in arrivals {
+        worst = worst.max(one(&desk, &arrival, &wish, printer));
+    }
+    Ok(worst)
+}
+
+/// Loads one file and tells how it went.
+pub(super) fn one(desk: &Desk, arrival: &Arrival, wish: &Wish, printer: &Printer) -> ExitStatus {
+    let bytes = std::fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
+    let attendant = AtTerminal { printer, bar: printer.bar(arrival.name(), bytes), file: arrival.name() };
+    let loaded = pipeline::load(desk, arrival, wish, &attendant);
+    drop(attendant);
+    match loaded {
+        Ok(outcome) => tell(&outcome, printer),
+        Err(error) => tell_failure(arrival, &error, printer),
+    }
+}
+
+/// Tells how a file's way ended.
+pub(super) fn tell(outcome: &Outcome, printer: &Printer) -> ExitStatus {
+    let entry = outcome.entry();
+    printer.load(entry);
+    match outcome {
+        Outcome::Done(entry) if entry.summary.rows.rejected > 0 => ExitStatus::Rejects,
+        Outcome::Done(_) => ExitStatus::Done,
+        Outcome::Refused { entry, place } => {
+            let reason = entry.reason.as_deref().unwrap_or("the ledger does not say why");
+            let mut text = format!("`{}` was not loaded: {reason}", entry.summary.file);
+            if let Some(place) = place {
+                text.push_str(&format!(
+                    "\n  it lies in {}, with a report beside it",
+                    display_name(place.as_os_str())
+                ));
+            }
+            printer.error(&text);
+            ExitStatus::Refused
+        }
+    }
+}
+
+/// Tells of a load that did not come to an end.
+fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> ExitStatus {
+    let loaded = matches!(error, LoadError::Retire(_));
+    if !loaded {
+        printer.load_failed(&Summary {
+            load_id: None,
+            table: arrival.table().clone(),
+            file: arrival.name().to_owned(),
+            status: Status::Failed,
+            rows: Rows::default(),
+            changes: Changes::default(),
+            seconds: Seconds::default(),
+        });
+    }
+    printer.error(&format!("`{}`: {error}", arrival.name()));
+    match error.verdict() {
+        Verdict::GiveBack | Verdict::Refuse => ExitStatus::Refused,
+        Verdict::Retry | Verdict::Stop => ExitStatus::Fault,
+    }
+}
+
+fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Arrival, String> {
+    let table = match table {
+        Some(table) => TableName::new(table),
+        None => named_for(path, contracts)?,
+    };
+    if contracts.get(&table).is_none() {
+        return Err(format!("`{table}` is not a table of hayloft.toml; {}", known(contracts)));
+    }
+    Arrival::in_place(path, table).map_err(|error| error.to_string())
+}
+
+fn named_for(path: &Path, contracts: &Contracts) -> Result<TableName, String> {
+    let name = path.file_name().unwrap_or_default();
+    let shown = display_name(name);
+    match Routes::new(contracts.routes().iter().cloned()).recognise(name) {
+        Recognised::Delivery { table, .. } => Ok(table),
+        Recognised::Unknown(Unknown::Format) => Err(format!(
+            "`{shown}` was not loaded: only .csv files are read; unpack it, or save it as CSV"
+        )),
+        Recognised::Unknown(_) | Recognised::Temporary => Err(format!(
+            "`{shown}` was not loaded: its name does not say which table it is for; name it with \
+             --table. {}",
+            known(contracts)
+        )),
+    }
+}
+
+fn known(contracts: &Contracts) -> String {
+    let names: Vec<String> = contracts.iter().map(|contract| format!("`{}`", contract.name)).collect();
+    format!("The tables are {}", names.join(", "))
+}
+
+/// Dimensions before the facts that refer to them, whatever order was typed.
+fn rank(contracts: &Contracts, table: &TableName) -> Option<usize> {
+    contracts.iter().position(|contract| contract.name == *table)
+}
+
+/// A person who sees a bar, and who does not wait for ever.
+struct AtTerminal<'a> {
+    printer: &'a Printer,
+    bar: Bar,
+    file: &'a str,
+}
+
+impl Progress for AtTerminal<'_> {
+    fn advanced(&self, bytes: u64) {
+        self.bar.advance(bytes);
+    }
+}
+
+impl Attendant for AtTerminal<'_> {
+    fn wait(&self, error: &LoadError, attempt: u32) -> Patience {
+        if attempt >= MOST_ATTEMPTS {
+            return Patience::GiveUp;
+        }
+        if attempt == 2 {
+            self.printer.warn(&format!("`{}` waits: {error}", self.file));
+        }
+        let _ = Stop::default().wait(pipeline::pause(attempt));
+        Patience::Again
+    }
+}

@@ -1,0 +1,92 @@
+//! What the program can do: one verb a file, each a function from what was typed to an
+//! [`ExitStatus`].
+
+mod demo;
+mod generate;
+mod load;
+mod migrate;
+mod office;
+mod rejects;
+mod server;
+mod status;
+mod watch;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::contract::ContractFault;
+use crate::db::url::BadUrl;
+use crate::db::{ConnectFault, FaultKind};
+use crate::logging;
+use crate::printer::Printer;
+use crate::settings::{Settings, SettingsFault};
+
+/// What the shell is told. The worse of two is the greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ExitStatus {
+    /// Everything was done.
+    Done = 0,
+    /// It was loaded, and some rows are in the rejects.
+    Rejects = 1,
+    /// A file, a setting or a command has to be mended first.
+    Refused = 2,
+    /// Hayloft or the database failed; nothing was lost.
+    Fault = 3,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Does what was typed, unless `.env`, which is read before anything else, could not be.
+#[must_use]
+pub fn run(cli: &Cli, dot_env: Result<(), SettingsFault>) -> ExitStatus {
+    match dot_env.map_err(anyhow::Error::from).and_then(|()| attempt(cli)) {
+        Ok(status) => status,
+        Err(error) => {
+            let plain = Printer::new(cli.global.format, &crate::settings::log(&cli.global));
+            plain.error(&told(&error));
+            judge(&error)
+        }
+    }
+}
+
+fn attempt(cli: &Cli) -> Result<ExitStatus> {
+    let settings = Settings::read(cli)?;
+    logging::start(&settings.log)?;
+    let printer = Printer::new(settings.format, &settings.log);
+    match &cli.command {
+        Command::Watch(args) => watch::run(args, &settings, &printer),
+        Command::Load(args) => load::run(args, &settings, &printer),
+        Command::Migrate(args) => migrate::run(args, &settings, &printer),
+        Command::Status => status::run(&settings, &printer),
+        Command::Rejects(command) => rejects::run(command, &settings, &printer),
+        Command::Generate(args) => generate::run(args, &printer),
+        Command::Demo => demo::run(&settings, &printer),
+        Command::Server(command) => server::run(*command, &settings, &printer),
+    }
+}
+
+/// The error and its causes, as one text: each cause on a line of its own.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join("\n  because: ")
+}
+
+fn judge(error: &anyhow::Error) -> ExitStatus {
+    if let Some(fault) = error.downcast_ref::<ConnectFault>() {
+        return match fault.kind {
+            FaultKind::Refuse => ExitStatus::Refused,
+            FaultKind::Retry => ExitStatus::Fault,
+        };
+    }
+    let contract = error.downcast_ref::<ContractFault>();
+    if matches!(contract, Some(ContractFault::Catalog { .. })) {
+        return ExitStatus::Fault;
+    }
+    let mendable = contract.is_some() || error.is::<SettingsFault>() || error.is::<BadUrl>();
+    if mendable { ExitStatus::Refused } else { ExitStatus::Fault }
+}

@@ -1,0 +1,126 @@
+//! `hayloft watch`: loads whatever is dropped into the folder, until it is told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::load;
+use super::office::{self, Migrating};
+use super::ExitStatus;
+use crate::cli::WatchArgs;
+use crate::db::{ConnectFault, FaultKind};
+use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
+use crate::printer::Printer;
+use crate::settings::Settings;
+use crate::watch::{Folder, Mode, Options, Routes, Watcher};
+
+/// What the shell is told when a second signal ends the program at once.
+const IMPATIENT: i32 = 130;
+
+pub(super) fn run(args: &WatchArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+    let stop = Stop::default();
+    let signals = heed_signals(&stop)?;
+    let folder = Folder::open(&settings.watching.imports)?;
+    let migrating = Migrating::unless(args.no_migrate);
+    if let Some(desk) = desk(settings, printer, migrating, &stop)? {
+        watch(folder, &desk, settings, printer, &stop);
+    }
+    signals.close();
+    printer.say("stopped");
+    Ok(ExitStatus::Done)
+}
+
+fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, stop: &Stop) {
+    let options = Options {
+        settle: settings.watching.settle,
+        sweep: settings.watching.sweep,
+        ..Options::default()
+    };
+    let place = folder.path().display().to_string();
+    let routes = Routes::new(desk.contracts.routes().iter().cloned());
+    let mut watcher = Watcher::new(folder, routes, options);
+    Dispatcher::new(desk, stop.clone()).run(&mut watcher, |news| tell(&news, &place, printer));
+}
+
+/// A database that is on its way up, or away for a while, is waited for; the files keep.
+fn desk(
+    settings: &Settings,
+    printer: &Printer,
+    migrating: Migrating,
+    stop: &Stop,
+) -> Result<Option<Desk>> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let error = match office::desk(settings, printer, migrating) {
+            Ok(desk) => return Ok(Some(desk)),
+            Err(error) => error,
+        };
+        match error.downcast_ref::<ConnectFault>() {
+            Some(ConnectFault { kind: FaultKind::Retry, sentence }) => {
+                if attempts == 1 {
+                    printer.warn(&format!("waiting for the database: {sentence}"));
+                }
+            }
+            _ => return Err(error),
+        }
+        if stop.wait(pipeline::pause(attempts)) {
+            return Ok(None);
+        }
+    }
+}
+
+/// The first signal lets running loads finish; the second ends the program where it is, which
+/// loses nothing either.
+fn heed_signals(stop: &Stop) -> Result<signal_hook::iterator::Handle> {
+    const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+    let told_before = Arc::new(AtomicBool::new(false));
+    let heed = || -> std::io::Result<Signals> {
+        for signal in ENDING {
+            // In this order: the first signal finds the flag not yet set.
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                IMPATIENT,
+                Arc::clone(&told_before),
+            )?;
+            signal_hook::flag::register(signal, Arc::clone(&told_before))?;
+        }
+        Signals::new(ENDING)
+    };
+    let mut signals = heed().context("The signals that end the program cannot be heeded.")?;
+    let handle = signals.handle();
+    let stop = stop.clone();
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            stop.wish();
+        }
+    });
+    Ok(handle)
+}
+
+fn tell(news: &News, place: &str, printer: &Printer) {
+    match news {
+        News::Ready(Mode::Events) => printer.say(&format!("watching {place}")),
+        News::Ready(Mode::Polling) => {
+            printer.say(&format!("watching {place}, by looking every few seconds"));
+        }
+        News::LeftAlone { name, why } => printer.warn(&format!("`{name}` is left where it is: {why}")),
+        News::Trouble(trouble) => printer.warn(&trouble.to_string()),
+        News::Ended(outcome) => _ = load::tell(outcome, printer),
+        News::Waiting { file, error } => {
+            printer.warn(&format!("`{file}` waits, and is tried again: {error}"));
+        }
+        News::Stuck { file, place, error } => printer.error(&format!(
+            "`{file}` is not loaded yet: {error}\n  it is safe in {}, and is tried again every \
+             half minute",
+            place.display()
+        )),
+        News::GivenBack { file } => {
+            printer.say(&format!("`{file}` changed while it was read; it is taken up again later"));
+        }
+    }
+}
