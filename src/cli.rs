@@ -269,7 +269,7 @@ pub struct GenerateArgs {
     #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
     pub users: u64,
     /// Another seed makes other people
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = crate::generate::EXAMPLE_SEED)]
     pub seed: u64,
 }
 

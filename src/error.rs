@@ -106,7 +106,9 @@ pub fn judge(error: &DbError) -> Verdict {
             _,
         ) => Verdict::Retry,
         DbError::DatabaseError(_, information)
-            if NOT_NOW.iter().any(|text| information.message().contains(text)) =>
+            if NOT_NOW
+                .iter()
+                .any(|text| information.message().contains(text)) =>
         {
             Verdict::Retry
         }

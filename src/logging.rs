@@ -17,9 +17,15 @@ pub fn start(log: &Log) -> Result<()> {
         Some(path) => (BoxMakeWriter::new(daily(path)?), file_level(log.verbosity)),
         None => (BoxMakeWriter::new(std::io::stderr), stderr_level(log)),
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(writer);
     let started = match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_target(false).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .try_init(),
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("The log cannot be started: {error}."))
@@ -31,7 +37,8 @@ fn daily(path: &Path) -> Result<RollingFileAppender> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let part =
+        |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(part(path.file_stem()))

@@ -74,7 +74,9 @@ impl Printer {
         }
         if entry.released > 0 {
             let rows = grouped(entry.released);
-            self.say(&format!("{rows} held row(s) were waiting for these, and are loaded now"));
+            self.say(&format!(
+                "{rows} held row(s) were waiting for these, and are loaded now"
+            ));
         }
     }
 
@@ -115,7 +117,10 @@ impl Printer {
         match self.voice {
             Voice::Log => tracing::warn!("{line}"),
             Voice::Words if self.verbosity >= Verbosity::Normal => {
-                self.err(&format!("{}: {line}", painted("warning", YELLOW, self.stderr)));
+                self.err(&format!(
+                    "{}: {line}",
+                    painted("warning", YELLOW, self.stderr)
+                ));
             }
             Voice::Words => {}
         }
@@ -247,7 +252,11 @@ const YELLOW: &str = "33";
 
 fn paint(stream: &impl IsTerminal) -> Paint {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if wanted && stream.is_terminal() { Paint::Colour } else { Paint::Plain }
+    if wanted && stream.is_terminal() {
+        Paint::Colour
+    } else {
+        Paint::Plain
+    }
 }
 
 fn painted(text: &str, colour: &str, paint: Paint) -> String {
@@ -263,7 +272,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ];
         for (number, text) in cases {
             assert_eq!(grouped(number), text);
         }

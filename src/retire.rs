@@ -49,7 +49,9 @@ impl Shelves {
     /// The folders below this one.
     #[must_use]
     pub fn of(imports: impl Into<PathBuf>) -> Self {
-        Self { imports: imports.into() }
+        Self {
+            imports: imports.into(),
+        }
     }
 
     fn folder(&self, name: &str) -> PathBuf {
@@ -64,7 +66,11 @@ pub fn retire(
     disposal: Disposal,
     shelves: &Shelves,
 ) -> Result<(), RetireError> {
-    debug_assert_eq!(arrival.claim().uuid(), receipt.claim(), "a receipt for another file");
+    debug_assert_eq!(
+        arrival.claim().uuid(),
+        receipt.claim(),
+        "a receipt for another file"
+    );
     failpoint!("retire::begin");
     let done = match disposal {
         Disposal::Leave => Ok(()),
@@ -73,9 +79,13 @@ pub fn retire(
             let name = prefixed(arrival);
             shelve(arrival.path(), &shelves.folder("archive"), &name, arrival).map(drop)
         }
-        Disposal::OnDone(OnDone::Keep) => {
-            shelve(arrival.path(), &shelves.folder("kept"), arrival.file_name(), arrival).map(drop)
-        }
+        Disposal::OnDone(OnDone::Keep) => shelve(
+            arrival.path(),
+            &shelves.folder("kept"),
+            arrival.file_name(),
+            arrival,
+        )
+        .map(drop),
     };
     failpoint!("retire::removed");
     done.map_err(|source| stuck(arrival, source))
@@ -89,7 +99,11 @@ pub fn set_aside(
     report: &str,
     shelves: &Shelves,
 ) -> Result<Option<PathBuf>, RetireError> {
-    debug_assert_eq!(arrival.claim().uuid(), receipt.claim(), "a receipt for another file");
+    debug_assert_eq!(
+        arrival.claim().uuid(),
+        receipt.claim(),
+        "a receipt for another file"
+    );
     if arrival.origin() == Origin::InPlace {
         return Ok(None);
     }
@@ -121,12 +135,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// Moves a file to a shelf under this name, or, where the name is taken, under one that the
 /// claim makes unique. Never replaces a file.
-fn shelve(
-    path: &Path,
-    folder: &Path,
-    name: &OsStr,
-    arrival: &Arrival,
-) -> io::Result<PathBuf> {
+fn shelve(path: &Path, folder: &Path, name: &OsStr, arrival: &Arrival) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let wanted = folder.join(name);
     let place = match rename_new(path, &wanted) {

@@ -48,7 +48,11 @@ pub(super) fn run(args: &LoadArgs, settings: &Settings, printer: &Printer) -> Re
 /// Loads one file and tells how it went.
 pub(super) fn one(desk: &Desk, arrival: &Arrival, wish: &Wish, printer: &Printer) -> ExitStatus {
     let bytes = std::fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
-    let attendant = AtTerminal { printer, bar: printer.bar(arrival.name(), bytes), file: arrival.name() };
+    let attendant = AtTerminal {
+        printer,
+        bar: printer.bar(arrival.name(), bytes),
+        file: arrival.name(),
+    };
     let loaded = pipeline::load(desk, arrival, wish, &attendant);
     drop(attendant);
     match loaded {
@@ -65,7 +69,10 @@ pub(super) fn tell(outcome: &Outcome, printer: &Printer) -> ExitStatus {
         Outcome::Done(entry) if entry.summary.rows.rejected > 0 => ExitStatus::Rejects,
         Outcome::Done(_) => ExitStatus::Done,
         Outcome::Refused { entry, place } => {
-            let reason = entry.reason.as_deref().unwrap_or("the ledger does not say why");
+            let reason = entry
+                .reason
+                .as_deref()
+                .unwrap_or("the ledger does not say why");
             let mut text = format!("`{}` was not loaded: {reason}", entry.summary.file);
             if let Some(place) = place {
                 text.push_str(&format!(
@@ -106,7 +113,10 @@ fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Ar
         None => named_for(path, contracts)?,
     };
     if contracts.get(&table).is_none() {
-        return Err(format!("`{table}` is not a table of hayloft.toml; {}", known(contracts)));
+        return Err(format!(
+            "`{table}` is not a table of hayloft.toml; {}",
+            known(contracts)
+        ));
     }
     Arrival::in_place(path, table).map_err(|error| error.to_string())
 }
@@ -128,13 +138,18 @@ fn named_for(path: &Path, contracts: &Contracts) -> Result<TableName, String> {
 }
 
 fn known(contracts: &Contracts) -> String {
-    let names: Vec<String> = contracts.iter().map(|contract| format!("`{}`", contract.name)).collect();
+    let names: Vec<String> = contracts
+        .iter()
+        .map(|contract| format!("`{}`", contract.name))
+        .collect();
     format!("The tables are {}", names.join(", "))
 }
 
 /// Dimensions before the facts that refer to them, whatever order was typed.
 fn rank(contracts: &Contracts, table: &TableName) -> Option<usize> {
-    contracts.iter().position(|contract| contract.name == *table)
+    contracts
+        .iter()
+        .position(|contract| contract.name == *table)
 }
 
 /// A person who sees a bar, and who does not wait for ever.
@@ -156,7 +171,8 @@ impl Attendant for AtTerminal<'_> {
             return Patience::GiveUp;
         }
         if attempt == 2 {
-            self.printer.warn(&format!("`{}` waits: {error}", self.file));
+            self.printer
+                .warn(&format!("`{}` waits: {error}", self.file));
         }
         let _ = Stop::default().wait(pipeline::pause(attempt));
         Patience::Again

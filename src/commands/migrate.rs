@@ -20,7 +20,10 @@ pub(super) fn run(
     printer: &Printer,
 ) -> Result<ExitStatus> {
     let url = office::url(settings, printer)?;
-    let folder = args.migrations.clone().unwrap_or_else(|| office::own_migrations(settings));
+    let folder = args
+        .migrations
+        .clone()
+        .unwrap_or_else(|| office::own_migrations(settings));
     let mut conn = crate::db::pool::connect_once(&url)?;
     let applied = if args.reset {
         if !args.yes && !confirmed(&url.place(), printer)? {
@@ -57,7 +60,10 @@ fn confirmed(place: &str, printer: &Printer) -> Result<bool> {
          There is no way back. Type `{CONFIRMATION}` to go on: "
     );
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("The answer cannot be read.")?;
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .context("The answer cannot be read.")?;
     if answer.trim() == CONFIRMATION {
         return Ok(true);
     }

@@ -45,7 +45,10 @@ impl From<ExitStatus> for ExitCode {
 /// Does what was typed, unless `.env`, which is read before anything else, could not be.
 #[must_use]
 pub fn run(cli: &Cli, dot_env: Result<(), SettingsFault>) -> ExitStatus {
-    match dot_env.map_err(anyhow::Error::from).and_then(|()| attempt(cli)) {
+    match dot_env
+        .map_err(anyhow::Error::from)
+        .and_then(|()| attempt(cli))
+    {
         Ok(status) => status,
         Err(error) => {
             let plain = Printer::new(cli.global.format, &crate::settings::log(&cli.global));
@@ -73,7 +76,11 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
 
 /// The error and its causes, as one text: each cause on a line of its own.
 fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).collect::<Vec<_>>().join("\n  because: ")
+    error
+        .chain()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n  because: ")
 }
 
 fn judge(error: &anyhow::Error) -> ExitStatus {
@@ -88,5 +95,9 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
         return ExitStatus::Fault;
     }
     let mendable = contract.is_some() || error.is::<SettingsFault>() || error.is::<BadUrl>();
-    if mendable { ExitStatus::Refused } else { ExitStatus::Fault }
+    if mendable {
+        ExitStatus::Refused
+    } else {
+        ExitStatus::Fault
+    }
 }

@@ -61,7 +61,9 @@ pub(super) fn url(settings: &Settings, printer: &Printer) -> Result<DatabaseUrl>
             if embedded.state()? == State::Absent {
                 printer.say("no DATABASE_URL: making a private Postgres server in .hayloft/");
             }
-            embedded.ensure_running().context("Hayloft's own Postgres cannot be used.")
+            embedded
+                .ensure_running()
+                .context("Hayloft's own Postgres cannot be used.")
         }
     }
 }

@@ -7,6 +7,10 @@ use crate::cli::RejectsCommand;
 use crate::printer::Printer;
 use crate::settings::Settings;
 
-pub(super) fn run(_command: &RejectsCommand, _settings: &Settings, _printer: &Printer) -> Result<ExitStatus> {
+pub(super) fn run(
+    _command: &RejectsCommand,
+    _settings: &Settings,
+    _printer: &Printer,
+) -> Result<ExitStatus> {
     anyhow::bail!("not built yet")
 }

@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::ExitStatus;
 use super::load;
 use super::office::{self, Migrating};
-use super::ExitStatus;
 use crate::cli::WatchArgs;
 use crate::db::{ConnectFault, FaultKind};
 use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
@@ -61,7 +61,10 @@ fn desk(
             Err(error) => error,
         };
         match error.downcast_ref::<ConnectFault>() {
-            Some(ConnectFault { kind: FaultKind::Retry, sentence }) => {
+            Some(ConnectFault {
+                kind: FaultKind::Retry,
+                sentence,
+            }) => {
                 if attempts == 1 {
                     printer.warn(&format!("waiting for the database: {sentence}"));
                 }
@@ -108,7 +111,9 @@ fn tell(news: &News, place: &str, printer: &Printer) {
         News::Ready(Mode::Polling) => {
             printer.say(&format!("watching {place}, by looking every few seconds"));
         }
-        News::LeftAlone { name, why } => printer.warn(&format!("`{name}` is left where it is: {why}")),
+        News::LeftAlone { name, why } => {
+            printer.warn(&format!("`{name}` is left where it is: {why}"))
+        }
         News::Trouble(trouble) => printer.warn(&trouble.to_string()),
         News::Ended(outcome) => _ = load::tell(outcome, printer),
         News::Waiting { file, error } => {
@@ -120,7 +125,9 @@ fn tell(news: &News, place: &str, printer: &Printer) {
             place.display()
         )),
         News::GivenBack { file } => {
-            printer.say(&format!("`{file}` changed while it was read; it is taken up again later"));
+            printer.say(&format!(
+                "`{file}` changed while it was read; it is taken up again later"
+            ));
         }
     }
 }

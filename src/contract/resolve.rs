@@ -89,7 +89,9 @@ impl Contracts {
     /// The dimensions that a fact table refers to; none for a dimension.
     pub fn referred_by<'c>(&'c self, contract: &Contract) -> impl Iterator<Item = &'c Contract> {
         let dimensions = dimensions_of(contract).unwrap_or_default();
-        self.contracts.iter().filter(move |other| dimensions.contains(&other.name))
+        self.contracts
+            .iter()
+            .filter(move |other| dimensions.contains(&other.name))
     }
 
     /// The fact tables that refer to a dimension: where held facts may wait for its rows.

@@ -91,7 +91,9 @@ impl CopyTarget for RuntimeTarget {
 
     fn walk_target(mut out: AstPass<'_, '_, Pg>) -> QueryResult<()> {
         let Some(target) = TARGET.with_borrow(Clone::clone) else {
-            return Err(diesel::result::Error::QueryBuilderError("COPY without a target".into()));
+            return Err(diesel::result::Error::QueryBuilderError(
+                "COPY without a target".into(),
+            ));
         };
         out.push_identifier(target.schema.name())?;
         out.push_sql(".");

@@ -64,7 +64,9 @@ impl Database {
 
     /// A connection, as soon as one is free.
     pub fn get(&self) -> Result<PooledConnection, ConnectFault> {
-        self.pool.get().map_err(|error| explain_pool_error(&error, &self.url))
+        self.pool
+            .get()
+            .map_err(|error| explain_pool_error(&error, &self.url))
     }
 
     /// Where the database is.

@@ -32,11 +32,15 @@ pub(super) fn refuse_late(
     instant: Instant,
     staged: &Staged,
 ) -> Result<Vec<Finding>, MergeError> {
-    let Instant::OfParent { at, .. } = instant else { return Ok(Vec::new()) };
+    let Instant::OfParent { at, .. } = instant else {
+        return Ok(Vec::new());
+    };
     let lines = sql_query(sql::remove_late_members(contract, durable_key))
         .bind::<Timestamptz, _>(at)
         .load::<Line>(conn)?;
-    taken_out(staged, &lines, |place| Reject::of_row(place, RejectKind::Late, LATE))
+    taken_out(staged, &lines, |place| {
+        Reject::of_row(place, RejectKind::Late, LATE)
+    })
 }
 
 /// What is said of a row that comes too late.
@@ -52,7 +56,10 @@ pub(super) fn apply(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> Result<Applied, MergeError> {
-    let landed = count(conn, &format!("select count(*) as count from {}", sql::LANDING))?;
+    let landed = count(
+        conn,
+        &format!("select count(*) as count from {}", sql::LANDING),
+    )?;
     sql_query(sql::find_changes(shape, durable_key)).execute(conn)?;
     let closed = close_changed(conn, shape.contract, durable_key, instant)?;
     let opened = open_new(conn, shape, durable_key, instant, load_id)?;
@@ -102,7 +109,10 @@ fn assert_unbroken(
 ) -> Result<(), MergeError> {
     match count(conn, &sql::count_broken(contract, durable_key))? {
         0 => Ok(()),
-        keys => Err(MergeError::BrokenHistory { table: contract.name.clone(), keys }),
+        keys => Err(MergeError::BrokenHistory {
+            table: contract.name.clone(),
+            keys,
+        }),
     }
 }
 

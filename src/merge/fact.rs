@@ -46,7 +46,9 @@ pub(super) fn refuse(
     for reference in filled(shape, references, Unresolved::Reject) {
         let lines =
             sql_query(sql::remove_unresolved(shape.contract, reference)).load::<Line>(conn)?;
-        findings.extend(taken_out(staged, &lines, |place| unresolved(shape, reference, place))?);
+        findings.extend(taken_out(staged, &lines, |place| {
+            unresolved(shape, reference, place)
+        })?);
     }
     Ok(findings)
 }
@@ -62,11 +64,22 @@ pub(super) fn apply(
     held::forget(conn, shape.contract)?;
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
     let held = held::hold(conn, shape.contract, &waiting, load_id)?;
-    let landed = count(conn, &format!("select count(*) as count from {}", sql::LANDING))?;
+    let landed = count(
+        conn,
+        &format!("select count(*) as count from {}", sql::LANDING),
+    )?;
     let updated = update(conn, shape, instant, load_id)?;
     let inserted = insert(conn, shape, instant, load_id)?;
     let unchanged = landed.saturating_sub(updated + inserted);
-    Ok(Applied { changes: Changes { inserted, updated, deactivated: 0, unchanged }, held })
+    Ok(Applied {
+        changes: Changes {
+            inserted,
+            updated,
+            deactivated: 0,
+            unchanged,
+        },
+        held,
+    })
 }
 
 /// The references that the file fills, and that treat unknown members in this way.
@@ -86,7 +99,9 @@ fn update(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    let Some(statement) = sql::update_facts(shape) else { return Ok(0) };
+    let Some(statement) = sql::update_facts(shape) else {
+        return Ok(0);
+    };
     write(conn, statement, instant, load_id)
 }
 
@@ -117,11 +132,17 @@ fn unresolved(
     reference: &Reference,
     place: crate::stage::reject::Place,
 ) -> Reject {
-    let name = shape.contract.columns[reference.column].name.name().to_owned();
+    let name = shape.contract.columns[reference.column]
+        .name
+        .name()
+        .to_owned();
     Reject {
         place,
         column: Some(RejectColumn { number: 0, name }),
         kind: RejectKind::UnresolvedReference,
-        message: format!("names a member that `{}` does not have", reference.dimension),
+        message: format!(
+            "names a member that `{}` does not have",
+            reference.dimension
+        ),
     }
 }

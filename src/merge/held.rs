@@ -16,7 +16,9 @@ use crate::contract::{Contract, Reference};
 
 /// Lets go of held rows that the landed ones stand in for.
 pub(super) fn forget(conn: &mut PgConnection, contract: &Contract) -> QueryResult<usize> {
-    sql_query(sql::FORGET_HELD).bind::<Text, _>(contract.name.as_str()).execute(conn)
+    sql_query(sql::FORGET_HELD)
+        .bind::<Text, _>(contract.name.as_str())
+        .execute(conn)
 }
 
 /// Moves the landed rows that name an unknown member into the ledger; returns how many.

@@ -27,7 +27,9 @@ pub(super) fn land(
         table: Ident::vouched("hayloft_landing"),
         columns: sql::landing_columns(shape),
     };
-    copy_binary(conn, &target, |sink| send(staged, target.columns.len(), sink))?;
+    copy_binary(conn, &target, |sink| {
+        send(staged, target.columns.len(), sink)
+    })?;
     let unreadable = refuse_unreadable(conn, shape, staged)?;
     sql_query(format!("analyze {}", sql::LANDING)).execute(conn)?;
     Ok(unreadable)
@@ -60,9 +62,14 @@ fn refuse_unreadable(
     staged: &Staged,
 ) -> Result<Vec<Finding>, MergeError> {
     let mut findings = Vec::new();
-    let filled = shape.filled.iter().map(|column| &shape.contract.columns[*column]);
+    let filled = shape
+        .filled
+        .iter()
+        .map(|column| &shape.contract.columns[*column]);
     for (field, column) in filled.enumerate() {
-        let ColumnType::Other { sql: type_name } = &column.column_type else { continue };
+        let ColumnType::Other { sql: type_name } = &column.column_type else {
+            continue;
+        };
         if findings.is_empty() {
             diesel::connection::SimpleConnection::batch_execute(
                 conn,
@@ -74,7 +81,10 @@ fn refuse_unreadable(
             .load::<Line>(conn)?;
         findings.extend(taken_out(staged, &lines, |place| Reject {
             place,
-            column: Some(RejectColumn { number: field + 1, name: column.name.name().to_owned() }),
+            column: Some(RejectColumn {
+                number: field + 1,
+                name: column.name.name().to_owned(),
+            }),
             kind: RejectKind::BadType,
             message: format!("is not a value of type {type_name}"),
         })?);
@@ -100,8 +110,15 @@ pub(super) fn taken_out(
     places
         .filter(|place| lines.contains(&line(*place)))
         .map(|place| {
-            let original = staged.originals.read(place).map_err(MergeError::Unreadable)?;
-            Ok(Finding { reject: reject(place), winner_line: None, original })
+            let original = staged
+                .originals
+                .read(place)
+                .map_err(MergeError::Unreadable)?;
+            Ok(Finding {
+                reject: reject(place),
+                winner_line: None,
+                original,
+            })
         })
         .collect()
 }

@@ -25,8 +25,16 @@ pub(super) fn take(
     contracts: &Contracts,
 ) -> QueryResult<()> {
     let mut wanted: Vec<(&TableName, Hold)> = vec![(&contract.name, Hold::Alone)];
-    wanted.extend(contracts.referring_to(&contract.name).map(|fact| (&fact.name, Hold::Alone)));
-    wanted.extend(contracts.referred_by(contract).map(|dimension| (&dimension.name, Hold::Shared)));
+    wanted.extend(
+        contracts
+            .referring_to(&contract.name)
+            .map(|fact| (&fact.name, Hold::Alone)),
+    );
+    wanted.extend(
+        contracts
+            .referred_by(contract)
+            .map(|dimension| (&dimension.name, Hold::Shared)),
+    );
     wanted.sort();
 
     // Another load may rightly take longer than a lock on a row or a table should.
@@ -34,9 +42,13 @@ pub(super) fn take(
     for (table, hold) in wanted {
         let statement = match hold {
             Hold::Alone => "select pg_advisory_xact_lock(hashtextextended('hayloft:' || $1, 0))",
-            Hold::Shared => "select pg_advisory_xact_lock_shared(hashtextextended('hayloft:' || $1, 0))",
+            Hold::Shared => {
+                "select pg_advisory_xact_lock_shared(hashtextextended('hayloft:' || $1, 0))"
+            }
         };
-        sql_query(statement).bind::<Text, _>(table.as_str()).execute(conn)?;
+        sql_query(statement)
+            .bind::<Text, _>(table.as_str())
+            .execute(conn)?;
     }
     conn.batch_execute("set local lock_timeout = '10s'")
 }

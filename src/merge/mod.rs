@@ -171,10 +171,17 @@ pub fn guard(guards: &Guards, read: u64, rejected: u64) -> Result<(), GuardBreac
         return Err(GuardBreach::Rows { rejected, limit });
     }
     let limit = guards.max_reject_fraction;
-    #[expect(clippy::cast_precision_loss, reason = "a share of rows needs no 53 bits")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a share of rows needs no 53 bits"
+    )]
     let share = rejected as f64 / read.max(1) as f64;
     if read >= Guards::FRACTION_FLOOR && share > limit {
-        return Err(GuardBreach::Fraction { rejected, read, limit });
+        return Err(GuardBreach::Fraction {
+            rejected,
+            read,
+            limit,
+        });
     }
     Ok(())
 }
@@ -191,7 +198,13 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let entry = conn.transaction(|conn| {
-        let load = Load { contracts, contract, keys, terms, merge_began: Clock::now() };
+        let load = Load {
+            contracts,
+            contract,
+            keys,
+            terms,
+            merge_began: Clock::now(),
+        };
         let entry = load.run(conn, staged)?;
         failpoint!("merge::commit");
         Ok::<_, MergeError>(entry)
@@ -229,13 +242,24 @@ pub fn note_refusal(
                 held: 0,
             },
             changes: Changes::default(),
-            seconds: Seconds { total, stage: total, merge: 0.0 },
+            seconds: Seconds {
+                total,
+                stage: total,
+                merge: 0.0,
+            },
         };
-        let entry = Entry { summary, reason: Some(reason.to_owned()), released: 0 };
+        let entry = Entry {
+            summary,
+            reason: Some(reason.to_owned()),
+            released: 0,
+        };
         ledger::close(conn, load_id, None, &entry)?;
         Ok::<_, MergeError>(entry)
     })?;
-    Ok(Receipt { claim: delivery.claim, entry })
+    Ok(Receipt {
+        claim: delivery.claim,
+        entry,
+    })
 }
 
 /// What one load works with.
@@ -284,7 +308,10 @@ impl Load<'_> {
         at: DateTime<Utc>,
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
-        let shape = Shape { contract: self.contract, filled: &staged.columns };
+        let shape = Shape {
+            contract: self.contract,
+            filled: &staged.columns,
+        };
         let mut findings = landing::land(conn, shape, staged)?;
         failpoint!("merge::landed");
         match &self.contract.kind {
@@ -302,14 +329,24 @@ impl Load<'_> {
                     self.contracts.referring_to(&self.contract.name).collect();
                 let done = dimension::apply(conn, shape, durable_key, &dependants, at, load_id)?;
                 let (changes, released) = (done.changes, done.released);
-                Ok(Applied { changes, released, held: 0, findings })
+                Ok(Applied {
+                    changes,
+                    released,
+                    held: 0,
+                    findings,
+                })
             }
             Kind::Fact { references, .. } => {
                 let instant = self.terms.instant;
                 findings.extend(fact::refuse(conn, shape, references, instant, staged)?);
                 self.guard(staged, &findings)?;
                 let done = fact::apply(conn, shape, references, at, load_id)?;
-                Ok(Applied { changes: done.changes, released: 0, held: done.held, findings })
+                Ok(Applied {
+                    changes: done.changes,
+                    released: 0,
+                    held: done.held,
+                    findings,
+                })
             }
         }
     }
@@ -357,7 +394,11 @@ impl Load<'_> {
             changes: Changes::default(),
             seconds: self.seconds(),
         };
-        let entry = Entry { summary, reason: Some(reason), released: 0 };
+        let entry = Entry {
+            summary,
+            reason: Some(reason),
+            released: 0,
+        };
         ledger::close(conn, load_id, None, &entry)?;
         Ok(entry)
     }
@@ -393,13 +434,21 @@ impl Load<'_> {
             changes: applied.changes,
             seconds: self.seconds(),
         };
-        Entry { summary, reason: None, released: applied.released }
+        Entry {
+            summary,
+            reason: None,
+            released: applied.released,
+        }
     }
 
     fn seconds(&self) -> Seconds {
         let total = self.terms.began.elapsed().as_secs_f64();
         let merge = self.merge_began.elapsed().as_secs_f64();
-        Seconds { total, stage: total - merge, merge }
+        Seconds {
+            total,
+            stage: total - merge,
+            merge,
+        }
     }
 }
 

@@ -43,7 +43,9 @@ pub(super) fn write(
     copy_binary(conn, &target, |sink| {
         sink.write_all(wire::HEADER)?;
         staged.read_back(|finding| send(load_id, &finding, sink))?;
-        merged.iter().try_for_each(|finding| send(load_id, finding, sink))?;
+        merged
+            .iter()
+            .try_for_each(|finding| send(load_id, finding, sink))?;
         sink.write_all(wire::TRAILER)
     })?;
     Ok(())

@@ -6,7 +6,9 @@
 
 use std::fmt::Write as _;
 
-use crate::contract::{Column, ColumnType, Contract, Ident, JsonKind, Kind, QualifiedName, Reference, Stamp};
+use crate::contract::{
+    Column, ColumnType, Contract, Ident, JsonKind, Kind, QualifiedName, Reference, Stamp,
+};
 
 /// The temporary table that a file's rows land in.
 pub const LANDING: &str = "pg_temp.hayloft_landing";
@@ -26,20 +28,27 @@ pub struct Shape<'a> {
 
 impl<'a> Shape<'a> {
     fn filled(&self) -> impl Iterator<Item = &'a Column> {
-        self.filled.iter().map(|column| &self.contract.columns[*column])
+        self.filled
+            .iter()
+            .map(|column| &self.contract.columns[*column])
     }
 
     /// The columns that the file says nothing about.
     fn silent(&self) -> impl Iterator<Item = &'a Column> {
         let filled = self.filled;
         let columns = self.contract.columns.iter().enumerate();
-        columns.filter(move |(place, _)| !filled.contains(place)).map(|(_, column)| column)
+        columns
+            .filter(move |(place, _)| !filled.contains(place))
+            .map(|(_, column)| column)
     }
 
     /// The filled columns that are compared: a key cannot differ from itself.
     fn compared(&self) -> impl Iterator<Item = &'a Column> {
         let contract = self.contract;
-        let columns = self.filled.iter().filter(|column| !contract.key.contains(column));
+        let columns = self
+            .filled
+            .iter()
+            .filter(|column| !contract.key.contains(column));
         columns.map(|column| &contract.columns[*column])
     }
 
@@ -61,7 +70,12 @@ pub fn create_landing(shape: Shape<'_>) -> String {
                    hayloft_line bigint not null"
         .to_owned();
     for column in shape.filled() {
-        let _ = write!(sql, ",\n    {} {}", column.name, landing_type(&column.column_type));
+        let _ = write!(
+            sql,
+            ",\n    {} {}",
+            column.name,
+            landing_type(&column.column_type)
+        );
     }
     sql.push_str("\n) on commit drop");
     sql
@@ -70,8 +84,11 @@ pub fn create_landing(shape: Shape<'_>) -> String {
 /// The columns of the landing table, in the order of a tuple's fields.
 #[must_use]
 pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
-    let own = ["hayloft_key", "hayloft_line"].into_iter().map(Ident::vouched);
-    own.chain(shape.filled().map(|column| column.name.clone())).collect()
+    let own = ["hayloft_key", "hayloft_line"]
+        .into_iter()
+        .map(Ident::vouched);
+    own.chain(shape.filled().map(|column| column.name.clone()))
+        .collect()
 }
 
 /// Hayloft does not know the binary form of every type there is; those land as text.
@@ -278,8 +295,10 @@ pub fn update_facts(shape: Shape<'_>) -> Option<String> {
     if given.is_empty() {
         return None;
     }
-    let values: Vec<String> =
-        given.iter().map(|column| format!("{} = {}", column.name, landed(column))).collect();
+    let values: Vec<String> = given
+        .iter()
+        .map(|column| format!("{} = {}", column.name, landed(column)))
+        .collect();
     let changed: Vec<String> = given.iter().map(|column| differs(column, "fact")).collect();
     Some(format!(
         "update {table} as fact\n\
@@ -298,10 +317,15 @@ pub fn update_facts(shape: Shape<'_>) -> Option<String> {
 /// Inserts the facts that are not there. Binds: the instant, the load.
 #[must_use]
 pub fn insert_facts(shape: Shape<'_>) -> String {
-    let columns: Vec<String> = shape.filled().map(|column| column.name.to_string()).collect();
+    let columns: Vec<String> = shape
+        .filled()
+        .map(|column| column.name.to_string())
+        .collect();
     let values: Vec<String> = shape.filled().map(landed).collect();
-    let order: Vec<String> =
-        shape.key().map(|column| format!("landing.{}", column.name)).collect();
+    let order: Vec<String> = shape
+        .key()
+        .map(|column| format!("landing.{}", column.name))
+        .collect();
     let (stamps, instants) = stamps(shape.contract);
     format!(
         "insert into {table}\n    ({columns}{stamps}, load_id, source_line)\n\
@@ -392,19 +416,32 @@ fn released_values(contract: &Contract) -> String {
             key = literal(&column.name)
         )
     };
-    contract.columns.iter().map(value).collect::<Vec<_>>().join(",\n        ")
+    contract
+        .columns
+        .iter()
+        .map(value)
+        .collect::<Vec<_>>()
+        .join(",\n        ")
 }
 
 fn released_differences(contract: &Contract) -> String {
     let difference = |column: &Column| {
-        let (left, right) = (format!("arriving.{}", column.name), format!("fact.{}", column.name));
+        let (left, right) = (
+            format!("arriving.{}", column.name),
+            format!("fact.{}", column.name),
+        );
         format!(
             "arriving.hayloft_row ? {key} and {differs}",
             key = literal(&column.name),
             differs = distinct(&column.column_type, &left, &right)
         )
     };
-    contract.columns.iter().map(difference).collect::<Vec<_>>().join("\n        or ")
+    contract
+        .columns
+        .iter()
+        .map(difference)
+        .collect::<Vec<_>>()
+        .join("\n        or ")
 }
 
 // ---- shared parts --------------------------------------------------------------------------
@@ -418,14 +455,20 @@ fn landed(column: &Column) -> String {
 }
 
 fn differs(column: &Column, other: &str) -> String {
-    distinct(&column.column_type, &landed(column), &format!("{other}.{}", column.name))
+    distinct(
+        &column.column_type,
+        &landed(column),
+        &format!("{other}.{}", column.name),
+    )
 }
 
 /// NULL-safe, by value: NULL differs from every value and not from NULL. Types that may have no
 /// equality are compared by what equality there is.
 fn distinct(column_type: &ColumnType, left: &str, right: &str) -> String {
     match column_type {
-        ColumnType::Json(JsonKind::Text) => format!("{left}::jsonb is distinct from {right}::jsonb"),
+        ColumnType::Json(JsonKind::Text) => {
+            format!("{left}::jsonb is distinct from {right}::jsonb")
+        }
         ColumnType::Other { .. } => format!("{left}::text is distinct from {right}::text"),
         _ => format!("{left} is distinct from {right}"),
     }
@@ -448,7 +491,11 @@ fn same_key<'a>(key: impl Iterator<Item = &'a Column>, left: &str, right: &str) 
 }
 
 fn names(columns: &[Column], prefix: &str) -> String {
-    columns.iter().map(|column| format!("{prefix}{}", column.name)).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|column| format!("{prefix}{}", column.name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn updated_at(contract: &Contract) -> &'static str {
@@ -460,10 +507,16 @@ fn updated_at(contract: &Contract) -> &'static str {
 
 /// The columns and values of the time stamps that the fact table has, each with its comma.
 fn stamps(contract: &Contract) -> (String, String) {
-    let Kind::Fact { stamps, .. } = &contract.kind else { return Default::default() };
-    let kept = [("created_at", stamps.created_at), ("updated_at", stamps.updated_at)];
+    let Kind::Fact { stamps, .. } = &contract.kind else {
+        return Default::default();
+    };
+    let kept = [
+        ("created_at", stamps.created_at),
+        ("updated_at", stamps.updated_at),
+    ];
     let kept = kept.iter().filter(|(_, stamp)| *stamp == Stamp::Kept);
-    kept.map(|(name, _)| (format!(", {name}"), ", $1".to_owned())).unzip()
+    kept.map(|(name, _)| (format!(", {name}"), ", $1".to_owned()))
+        .unzip()
 }
 
 /// A column's name as a text, for looking into a jsonb row.

@@ -49,8 +49,11 @@ pub struct Wish {
 
 impl Wish {
     /// Everything as the contract says.
-    pub const CONTRACT: Self =
-        Self { disposal: None, redelivery: None, instant: Instant::LoadTime };
+    pub const CONTRACT: Self = Self {
+        disposal: None,
+        redelivery: None,
+        instant: Instant::LoadTime,
+    };
 }
 
 /// How a file's way ended.
@@ -113,20 +116,36 @@ pub fn load(
         let message = format!("`{}` is not in hayloft.toml", arrival.table());
         return Err(LoadError::Stage(stage::StageFault::Contract(message)));
     };
-    let way = Way { desk, arrival, contract, wish, attendant, began: Clock::now() };
+    let way = Way {
+        desk,
+        arrival,
+        contract,
+        wish,
+        attendant,
+        began: Clock::now(),
+    };
     let file = open(arrival).map_err(LoadError::Open)?;
     match way.stage(&file) {
         Ok(mut staged) => match way.merge(&mut staged) {
             Ok(receipt) => way.retire(&receipt),
-            Err(error) if error.verdict() == Verdict::Refuse => {
-                way.refuse(&error, staged.delivery.clone(), staged.tally, Some(&mut staged))
-            }
+            Err(error) if error.verdict() == Verdict::Refuse => way.refuse(
+                &error,
+                staged.delivery.clone(),
+                staged.tally,
+                Some(&mut staged),
+            ),
             Err(error) => Err(error),
         },
         Err(error) if error.verdict() == Verdict::Refuse => {
             let (bytes, sha256) = stage::digest(&file).map_err(LoadError::Open)?;
             let (claim, name) = (arrival.claim().uuid(), arrival.name().to_owned());
-            let delivery = Delivery { claim, file: name, bytes, sha256, header: None };
+            let delivery = Delivery {
+                claim,
+                file: name,
+                bytes,
+                sha256,
+                header: None,
+            };
             way.refuse(&error, delivery, Tally::default(), None)
         }
         Err(error) => Err(error),
@@ -141,7 +160,10 @@ fn open(arrival: &Arrival) -> io::Result<File> {
         flags |= OFlags::NOFOLLOW;
     }
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(arrival.path())?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(arrival.path())?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -174,22 +196,41 @@ impl Way<'_> {
 
     /// Merges, as often as it takes: what was staged stays good while the database is away.
     fn merge(&self, staged: &mut Staged) -> Result<Receipt, LoadError> {
-        merge::guard(&self.contract.guards, staged.tally.read, staged.tally.rejected)
-            .map_err(|breach| LoadError::Merge(breach.into()))?;
+        merge::guard(
+            &self.contract.guards,
+            staged.tally.read,
+            staged.tally.rejected,
+        )
+        .map_err(|breach| LoadError::Merge(breach.into()))?;
         let terms = Terms {
             redelivery: self.wish.redelivery.unwrap_or(self.contract.redelivery),
             instant: self.wish.instant,
             began: self.began,
         };
-        let Desk { database, contracts, keys, .. } = self.desk;
+        let Desk {
+            database,
+            contracts,
+            keys,
+            ..
+        } = self.desk;
         self.patiently(|| {
             let mut conn = database.get()?;
-            Ok(merge::merge(&mut conn, contracts, self.contract, keys, staged, &terms)?)
+            Ok(merge::merge(
+                &mut conn,
+                contracts,
+                self.contract,
+                keys,
+                staged,
+                &terms,
+            )?)
         })
     }
 
     fn retire(&self, receipt: &Receipt) -> Result<Outcome, LoadError> {
-        let disposal = self.wish.disposal.unwrap_or(Disposal::OnDone(self.contract.on_done));
+        let disposal = self
+            .wish
+            .disposal
+            .unwrap_or(Disposal::OnDone(self.contract.on_done));
         let entry = receipt.entry().clone();
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
@@ -213,7 +254,9 @@ impl Way<'_> {
         let receipt = self.patiently(|| {
             let mut conn = self.desk.database.get()?;
             let table = &self.contract.name;
-            Ok(merge::note_refusal(&mut conn, table, &delivery, tally, &reason, self.began)?)
+            Ok(merge::note_refusal(
+                &mut conn, table, &delivery, tally, &reason, self.began,
+            )?)
         })?;
         if receipt.entry().summary.status != Status::Failed {
             // The ledger knows better: it was loaded before a crash, and damaged since.
@@ -222,7 +265,10 @@ impl Way<'_> {
         let findings = staged.map(|staged| &mut staged.findings);
         let report = report::full(receipt.entry(), findings);
         let place = retire::set_aside(self.arrival, &receipt, &report, &self.desk.shelves)?;
-        Ok(Outcome::Refused { entry: receipt.entry().clone(), place })
+        Ok(Outcome::Refused {
+            entry: receipt.entry().clone(),
+            place,
+        })
     }
 
     fn patiently<T>(

@@ -167,7 +167,11 @@ impl<'a> Dispatcher<'a> {
     fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>) {
         let mut said = Said::Nothing;
         loop {
-            let attendant = Waiter { stop: &self.stop, messages, file: arrival.name() };
+            let attendant = Waiter {
+                stop: &self.stop,
+                messages,
+                file: arrival.name(),
+            };
             let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
                 Ok(outcome) => {
                     let _ = messages.send(Message::News(News::Ended(outcome)));
@@ -179,7 +183,9 @@ impl<'a> Dispatcher<'a> {
                 return;
             }
             if error.verdict() == Verdict::GiveBack {
-                let news = News::GivenBack { file: arrival.name().to_owned() };
+                let news = News::GivenBack {
+                    file: arrival.name().to_owned(),
+                };
                 match arrival.release() {
                     Ok(Released::StillClaimed(again)) => arrival = again,
                     Ok(Released::PutBack) | Err(_) => {
@@ -226,7 +232,8 @@ fn tell_event(event: WatchEvent, tell: &mut dyn FnMut(News)) {
 
 fn references(desk: &Desk) -> Vec<(TableName, BTreeSet<TableName>)> {
     let all = desk.contracts.dependencies().into_iter();
-    all.map(|(table, dimensions)| (table, dimensions.into_iter().collect())).collect()
+    all.map(|(table, dimensions)| (table, dimensions.into_iter().collect()))
+        .collect()
 }
 
 /// Waits as long as it takes, and says so once.
@@ -245,8 +252,14 @@ impl Attendant for Waiter<'_> {
         // The first failure heals by itself often enough not to be worth a word.
         if attempt == 2 {
             let (file, error) = (self.file.to_owned(), error.to_string());
-            let _ = self.messages.send(Message::News(News::Waiting { file, error }));
+            let _ = self
+                .messages
+                .send(Message::News(News::Waiting { file, error }));
         }
-        if self.stop.wait(desk::pause(attempt)) { Patience::GiveUp } else { Patience::Again }
+        if self.stop.wait(desk::pause(attempt)) {
+            Patience::GiveUp
+        } else {
+            Patience::Again
+        }
     }
 }

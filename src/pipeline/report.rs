@@ -24,7 +24,10 @@ pub(super) fn full(entry: &Entry, findings: Option<&mut Findings>) -> String {
 pub(super) fn short(entry: &Entry) -> String {
     let summary = &entry.summary;
     let rows = &summary.rows;
-    let mut text = format!("`{}` was not loaded into `{}`.\n\n", summary.file, summary.table);
+    let mut text = format!(
+        "`{}` was not loaded into `{}`.\n\n",
+        summary.file, summary.table
+    );
     if let Some(reason) = &entry.reason {
         let _ = writeln!(text, "{reason}\n");
     }
@@ -68,9 +71,14 @@ fn list(text: &mut String, findings: &mut Findings) {
 /// `line 7, column 3 (date_of_birth): is not a date …  [bad_type]`
 fn line(reject: &Reject) -> String {
     let column = match &reject.column {
-        Some(column) if column.number > 0 => format!(", column {} ({})", column.number, column.name),
+        Some(column) if column.number > 0 => {
+            format!(", column {} ({})", column.number, column.name)
+        }
         Some(column) => format!(", column {}", column.name),
         None => String::new(),
     };
-    format!("line {}{column}: {}  [{}]", reject.place.line, reject.message, reject.kind)
+    format!(
+        "line {}{column}: {}  [{}]",
+        reject.place.line, reject.message, reject.kind
+    )
 }

@@ -30,7 +30,10 @@ impl Stop {
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
         let wanted = self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.changed.wait_timeout_while(wanted, pause, |wanted| !*wanted);
+        let waited = self
+            .0
+            .changed
+            .wait_timeout_while(wanted, pause, |wanted| !*wanted);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

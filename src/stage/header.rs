@@ -64,8 +64,12 @@ fn source_of(column: usize, names: &[&str], contract: &Contract) -> Option<Sourc
     if let Some(field) = position(names, &contract.columns[column]) {
         return Some(Source::Field(field));
     }
-    let Kind::Fact { references, .. } = &contract.kind else { return None };
-    let reference = references.iter().position(|reference| reference.column == column)?;
+    let Kind::Fact { references, .. } = &contract.kind else {
+        return None;
+    };
+    let reference = references
+        .iter()
+        .position(|reference| reference.column == column)?;
     let fields = references[reference]
         .natural_key
         .iter()
@@ -75,7 +79,9 @@ fn source_of(column: usize, names: &[&str], contract: &Contract) -> Option<Sourc
 }
 
 fn position(names: &[&str], column: &Column) -> Option<usize> {
-    names.iter().position(|name| same_name(name, column.name.name()))
+    names
+        .iter()
+        .position(|name| same_name(name, column.name.name()))
 }
 
 fn same_name(a: &str, b: &str) -> bool {
@@ -137,7 +143,11 @@ fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result
 /// Not one name is known: the first line is most likely a row of data, which a message must not
 /// repeat.
 fn no_header(fields: usize, contract: &Contract) -> StageFault {
-    let known: Vec<&str> = contract.columns.iter().map(|column| column.name.name()).collect();
+    let known: Vec<&str> = contract
+        .columns
+        .iter()
+        .map(|column| column.name.name())
+        .collect();
     StageFault::Header(format!(
         "the first line is not a header for table `{}`: none of its {fields} field(s) names a \
          column. The first line must name columns of {}, separated by commas",
@@ -153,12 +163,20 @@ fn needed(column: usize, contract: &Contract) -> bool {
 /// The column's name; for a reference also the names that would serve in its place.
 fn wanted_name(column: usize, contract: &Contract) -> String {
     let own = shown(contract.columns[column].name.name());
-    let Kind::Fact { references, .. } = &contract.kind else { return own };
-    match references.iter().find(|reference| reference.column == column) {
+    let Kind::Fact { references, .. } = &contract.kind else {
+        return own;
+    };
+    match references
+        .iter()
+        .find(|reference| reference.column == column)
+    {
         None => own,
         Some(reference) => {
-            let parts: Vec<&str> =
-                reference.natural_key.iter().map(|part| part.name.name()).collect();
+            let parts: Vec<&str> = reference
+                .natural_key
+                .iter()
+                .map(|part| part.name.name())
+                .collect();
             format!("{own} (or {} of `{}`)", list(&parts), reference.dimension)
         }
     }
@@ -179,12 +197,15 @@ fn refuse_unknown(
             Source::NaturalKey { fields, .. } => fields.contains(&field),
         })
     };
-    let Some(field) =
-        (0..names.len()).find(|field| Some(*field) != unnamed && !used(*field))
+    let Some(field) = (0..names.len()).find(|field| Some(*field) != unnamed && !used(*field))
     else {
         return Ok(());
     };
-    let known: Vec<&str> = contract.columns.iter().map(|column| column.name.name()).collect();
+    let known: Vec<&str> = contract
+        .columns
+        .iter()
+        .map(|column| column.name.name())
+        .collect();
     Err(StageFault::Header(format!(
         "column {} of the header, {}, is not in table `{}`{}; its columns are {}. Rename the \
          column, remove it, or set on_new_column = \"ignore\" for the table",
@@ -199,15 +220,27 @@ fn refuse_unknown(
 fn nearest(name: &str, known: &[&str]) -> String {
     let close = known
         .iter()
-        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), candidate), candidate))
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&name.to_lowercase(), candidate),
+                candidate,
+            )
+        })
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    close.map_or_else(String::new, |(_, candidate)| format!(" (did you mean `{candidate}`?)"))
+    close.map_or_else(String::new, |(_, candidate)| {
+        format!(" (did you mean `{candidate}`?)")
+    })
 }
 
 fn list(names: &[&str]) -> String {
     const MOST: usize = 20;
-    let mut text = names.iter().take(MOST).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    let mut text = names
+        .iter()
+        .take(MOST)
+        .map(|name| shown(name))
+        .collect::<Vec<_>>()
+        .join(", ");
     if names.len() > MOST {
         let _ = write!(text, " and {} more", names.len() - MOST);
     }

@@ -124,7 +124,11 @@ pub fn stage(
     let mut parser = RowParser::new(file.header(), contract, keys)?;
     let header = file.header().text().to_owned();
 
-    let mut book = Book { originals, findings: Findings::new(), tally: Tally::default() };
+    let mut book = Book {
+        originals,
+        findings: Findings::new(),
+        tally: Tally::default(),
+    };
     let mut rows = Rows::new(contract.duplicates);
     while let Some(record) = file.next_record()? {
         book.tally.read += 1;
@@ -167,24 +171,25 @@ impl Book {
         }
         let original = self.originals.read(place).map_err(StageFault::Unreadable)?;
         for reject in rejects {
-            self.findings.push(&Finding { reject, winner_line: None, original: original.clone() })?;
+            self.findings.push(&Finding {
+                reject,
+                winner_line: None,
+                original: original.clone(),
+            })?;
         }
         Ok(())
     }
 
-    fn settle_duplicates(
-        &mut self,
-        rows: &mut Rows,
-        policy: Duplicates,
-    ) -> Result<(), StageFault> {
+    fn settle_duplicates(&mut self, rows: &mut Rows, policy: Duplicates) -> Result<(), StageFault> {
         rows.losses(|place, loss| match (loss, policy) {
             (Loss::Exact, _) => {
                 self.tally.duplicates += 1;
                 Ok(())
             }
-            (Loss::Conflicting { winner }, Duplicates::FailFile) => {
-                Err(StageFault::ContestedKey { line: place.line, winner })
-            }
+            (Loss::Conflicting { winner }, Duplicates::FailFile) => Err(StageFault::ContestedKey {
+                line: place.line,
+                winner,
+            }),
             (Loss::Conflicting { .. }, Duplicates::RejectKey) => self.refuse_contested(place),
             (Loss::Conflicting { winner }, Duplicates::Last | Duplicates::First) => {
                 self.tally.duplicates += 1;
@@ -202,7 +207,10 @@ impl Book {
     fn refuse_contested(&mut self, place: Place) -> Result<(), StageFault> {
         let message = "another row of this file has the same key and other values, and the \
                        contract uses neither (duplicates = \"reject_key\")";
-        self.refuse(vec![Reject::of_row(place, RejectKind::ContestedKey, message)], place)
+        self.refuse(
+            vec![Reject::of_row(place, RejectKind::ContestedKey, message)],
+            place,
+        )
     }
 
     fn note_loser(&mut self, place: Place, winner: u64) -> Result<(), StageFault> {

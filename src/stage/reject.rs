@@ -22,7 +22,12 @@ impl Reject {
     /// A finding about a row as a whole.
     #[must_use]
     pub fn of_row(place: Place, kind: RejectKind, message: impl Into<String>) -> Self {
-        Self { place, column: None, kind, message: message.into() }
+        Self {
+            place,
+            column: None,
+            kind,
+            message: message.into(),
+        }
     }
 }
 

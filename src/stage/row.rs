@@ -36,9 +36,16 @@ struct CellParser {
 
 enum CellKind {
     /// A field that is stored as it is parsed; if it is part of the key, with its place in it.
-    Value { field: usize, parser: ValueParser, key_part: Option<usize> },
+    Value {
+        field: usize,
+        parser: ValueParser,
+        key_part: Option<usize>,
+    },
     /// The fields of a dimension's natural key, stored as the durable key made from them.
-    Member { parts: Vec<MemberPart>, nullability: Nullability },
+    Member {
+        parts: Vec<MemberPart>,
+        nullability: Nullability,
+    },
 }
 
 struct MemberPart {
@@ -77,7 +84,11 @@ impl<'a> RowParser<'a> {
         let fields = match &record.content {
             Content::Fields(fields) => fields,
             Content::Fault(fault) => {
-                return Err(vec![Reject::of_row(record.place, fault.kind, fault.message.clone())]);
+                return Err(vec![Reject::of_row(
+                    record.place,
+                    fault.kind,
+                    fault.message.clone(),
+                )]);
             }
         };
         self.row.clear();
@@ -97,7 +108,10 @@ impl<'a> RowParser<'a> {
         if !rejects.is_empty() {
             return Err(rejects);
         }
-        Ok(ParsedRow { key: self.keys.durable_key(&self.key_texts), cells: &self.row })
+        Ok(ParsedRow {
+            key: self.keys.durable_key(&self.key_texts),
+            cells: &self.row,
+        })
     }
 
     /// What is worth knowing of the row that was parsed last.
@@ -120,7 +134,11 @@ impl CellParser {
                 nullability: column.nullability,
             },
         };
-        Ok(Self { column: cell.column, name: column.name.name().to_owned(), kind })
+        Ok(Self {
+            column: cell.column,
+            name: column.name.name().to_owned(),
+            kind,
+        })
     }
 
     /// On failure, the field at fault.
@@ -132,10 +150,18 @@ impl CellParser {
         row: &mut Vec<u8>,
     ) -> Result<Parsed, (usize, ValueFault)> {
         match &self.kind {
-            CellKind::Value { field, parser, key_part: None } => {
-                parser.parse(&fields[*field], row).map_err(|fault| (*field, fault))
-            }
-            CellKind::Value { field, parser, key_part: Some(part) } => parser
+            CellKind::Value {
+                field,
+                parser,
+                key_part: None,
+            } => parser
+                .parse(&fields[*field], row)
+                .map_err(|fault| (*field, fault)),
+            CellKind::Value {
+                field,
+                parser,
+                key_part: Some(part),
+            } => parser
                 .parse_key_part(&fields[*field], row, &mut key_texts[*part])
                 .map_err(|fault| (*field, fault)),
             CellKind::Member { parts, nullability } => {
@@ -145,8 +171,16 @@ impl CellParser {
     }
 
     fn reject(&self, place: Place, field: usize, fault: ValueFault) -> Reject {
-        let column = RejectColumn { number: field + 1, name: self.name_of(field) };
-        Reject { place, column: Some(column), kind: fault.kind, message: fault.message }
+        let column = RejectColumn {
+            number: field + 1,
+            name: self.name_of(field),
+        };
+        Reject {
+            place,
+            column: Some(column),
+            kind: fault.kind,
+            message: fault.message,
+        }
     }
 
     fn ambiguous(&self, place: Place) -> Reject {
@@ -157,16 +191,25 @@ impl CellParser {
         let message = "this local time occurs twice in its zone (the clock was set back); the \
                        earlier one was taken"
             .to_owned();
-        self.reject(place, field, ValueFault { kind: RejectKind::AmbiguousTime, message })
+        self.reject(
+            place,
+            field,
+            ValueFault {
+                kind: RejectKind::AmbiguousTime,
+                message,
+            },
+        )
     }
 
     fn name_of(&self, field: usize) -> String {
         match &self.kind {
             CellKind::Value { .. } => self.name.clone(),
-            CellKind::Member { parts, .. } => parts
-                .iter()
-                .find(|part| part.field == field)
-                .map_or_else(|| self.name.clone(), |part| part.parser.column_name().to_owned()),
+            CellKind::Member { parts, .. } => {
+                parts.iter().find(|part| part.field == field).map_or_else(
+                    || self.name.clone(),
+                    |part| part.parser.column_name().to_owned(),
+                )
+            }
         }
     }
 }
@@ -180,12 +223,19 @@ fn member_parts(
     reference: usize,
     fields: &[usize],
 ) -> Result<Vec<MemberPart>, StageFault> {
-    let Kind::Fact { references, .. } = &contract.kind else { return Ok(Vec::new()) };
+    let Kind::Fact { references, .. } = &contract.kind else {
+        return Ok(Vec::new());
+    };
     references[reference]
         .natural_key
         .iter()
         .zip(fields)
-        .map(|(part, field)| Ok(MemberPart { field: *field, parser: compile(part)? }))
+        .map(|(part, field)| {
+            Ok(MemberPart {
+                field: *field,
+                parser: compile(part)?,
+            })
+        })
         .collect()
 }
 
@@ -197,7 +247,9 @@ fn parse_member(
     keys: &KeyScheme,
     row: &mut Vec<u8>,
 ) -> Result<Parsed, (usize, ValueFault)> {
-    let unnamed = parts.iter().all(|part| fields[part.field].trim_ascii().is_empty());
+    let unnamed = parts
+        .iter()
+        .all(|part| fields[part.field].trim_ascii().is_empty());
     if unnamed && nullability == Nullability::Nullable {
         wire::put_null(row);
         return Ok(Parsed::Null);
@@ -216,7 +268,10 @@ fn parse_member(
 fn unnamed_value(place: Place, field: usize) -> Reject {
     Reject {
         place,
-        column: Some(RejectColumn { number: field + 1, name: String::new() }),
+        column: Some(RejectColumn {
+            number: field + 1,
+            name: String::new(),
+        }),
         kind: RejectKind::TooManyFields,
         message: "there is a value below the last comma of the header, where no column is named"
             .to_owned(),

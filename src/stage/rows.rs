@@ -88,7 +88,12 @@ impl Rows {
                     .map_err(|_| io::Error::other("a file of more than 4 billion keys"))?;
                 free.insert(slot);
                 let start = self.store(cells);
-                self.winners.push(Winner { key, place, start, length: cells.len() });
+                self.winners.push(Winner {
+                    key,
+                    place,
+                    start,
+                    length: cells.len(),
+                });
                 Ok(())
             }
             Entry::Occupied(taken) => {
@@ -130,8 +135,13 @@ impl Rows {
         self.losers.read_back(|loser: Loser| {
             let winner = &winners[loser.slot as usize];
             let same = loser.print == print(&cells[winner.start..winner.start + winner.length]);
-            let loss =
-                if same { Loss::Exact } else { Loss::Conflicting { winner: winner.place.line } };
+            let loss = if same {
+                Loss::Exact
+            } else {
+                Loss::Conflicting {
+                    winner: winner.place.line,
+                }
+            };
             tell(loser.place, loss)
         })
     }
@@ -165,12 +175,20 @@ impl Rows {
         let standing = &self.cells[held.start..held.start + held.length];
         if self.policy == Duplicates::Last && standing != cells {
             let print = print(standing);
-            self.losers.push(&Loser { slot, place: held.place, print })?;
+            self.losers.push(&Loser {
+                slot,
+                place: held.place,
+                print,
+            })?;
             self.replace(slot, place, cells);
             return Ok(());
         }
         // An equal row changes nothing now, but both may lose against a later one.
-        self.losers.push(&Loser { slot, place, print: print(cells) })
+        self.losers.push(&Loser {
+            slot,
+            place,
+            print: print(cells),
+        })
     }
 
     fn replace(&mut self, slot: u32, place: Place, cells: &[u8]) {
@@ -238,7 +256,16 @@ mod tests {
         let mut rows = Rows::new(policy);
         for (index, cells) in cells.iter().enumerate() {
             let line = index as u64 + 2;
-            rows.push(Uuid::nil(), Place { line, offset: 0, length: 0 }, cells.as_bytes()).unwrap();
+            rows.push(
+                Uuid::nil(),
+                Place {
+                    line,
+                    offset: 0,
+                    length: 0,
+                },
+                cells.as_bytes(),
+            )
+            .unwrap();
         }
         let mut losses = Vec::new();
         rows.losses(|place, loss| {
@@ -248,7 +275,10 @@ mod tests {
         .unwrap();
         losses.sort_by_key(|(line, _)| *line);
         let winner = rows.iter().next().unwrap();
-        assert_eq!(winner.cells, cells[winner.place.line as usize - 2].as_bytes());
+        assert_eq!(
+            winner.cells,
+            cells[winner.place.line as usize - 2].as_bytes()
+        );
         (winner.place.line, losses)
     }
 
@@ -258,12 +288,18 @@ mod tests {
 
     #[test]
     fn of_equal_rows_the_first_stands() {
-        assert_eq!(outcome(Duplicates::Last, &["a", "a"]), (2, vec![(3, Loss::Exact)]));
+        assert_eq!(
+            outcome(Duplicates::Last, &["a", "a"]),
+            (2, vec![(3, Loss::Exact)])
+        );
     }
 
     #[test]
     fn of_different_rows_the_last_wins_and_the_loser_knows_the_winner() {
-        assert_eq!(outcome(Duplicates::Last, &["a", "b"]), (3, vec![(2, lost_to(3))]));
+        assert_eq!(
+            outcome(Duplicates::Last, &["a", "b"]),
+            (3, vec![(2, lost_to(3))])
+        );
     }
 
     #[test]
@@ -285,7 +321,11 @@ mod tests {
     #[test]
     fn a_contested_key_is_taken_out_whole_and_an_agreed_one_stays() {
         let mut rows = Rows::new(Duplicates::RejectKey);
-        let place = |line| Place { line, offset: 0, length: 0 };
+        let place = |line| Place {
+            line,
+            offset: 0,
+            length: 0,
+        };
         let (ann, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for (key, line, cells) in [(ann, 2, "a"), (bob, 3, "x"), (ann, 4, "b"), (bob, 5, "x")] {
             rows.push(key, place(line), cells.as_bytes()).unwrap();
@@ -299,10 +339,18 @@ mod tests {
         let mut rows = Rows::new(Duplicates::Last);
         for line in 0..10_000 {
             let cells = format!("{line:0100}");
-            let place = Place { line, offset: 0, length: 0 };
+            let place = Place {
+                line,
+                offset: 0,
+                length: 0,
+            };
             rows.push(Uuid::nil(), place, cells.as_bytes()).unwrap();
         }
         assert_eq!(rows.len(), 1);
-        assert!(rows.cells.len() <= 400, "{} bytes for one row of 100", rows.cells.len());
+        assert!(
+            rows.cells.len() <= 400,
+            "{} bytes for one row of 100",
+            rows.cells.len()
+        );
     }
 }

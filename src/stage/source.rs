@@ -52,9 +52,18 @@ impl<'a> Reading<'a> {
     ) -> Result<Self, StageFault> {
         let before = source.file.metadata().map_err(StageFault::Unreadable)?;
         if let Some(limit) = limits.file_bytes.filter(|limit| before.len() > *limit) {
-            return Err(StageFault::TooLarge { bytes: before.len(), limit });
+            return Err(StageFault::TooLarge {
+                bytes: before.len(),
+                limit,
+            });
         }
-        Ok(Self { source, before, digest: Sha256::new(), bytes: 0, progress })
+        Ok(Self {
+            source,
+            before,
+            digest: Sha256::new(),
+            bytes: 0,
+            progress,
+        })
     }
 
     pub(super) fn originals(&self) -> Result<Originals, StageFault> {
@@ -63,7 +72,11 @@ impl<'a> Reading<'a> {
 
     /// Vouches that the bytes that were read are the whole of the file, and still are.
     pub(super) fn finish(self, header: String) -> Result<Delivery, StageFault> {
-        let after = self.source.file.metadata().map_err(StageFault::Unreadable)?;
+        let after = self
+            .source
+            .file
+            .metadata()
+            .map_err(StageFault::Unreadable)?;
         if after.len() != self.bytes || stamp(&after) != stamp(&self.before) {
             return Err(StageFault::Changed);
         }

@@ -25,7 +25,11 @@ impl<T: Serialize + DeserializeOwned> Spool<T> {
     /// Nothing spooled, and no file made.
     #[must_use]
     pub fn new() -> Self {
-        Self { file: None, count: 0, kind: PhantomData }
+        Self {
+            file: None,
+            count: 0,
+            kind: PhantomData,
+        }
     }
 
     /// How many values there are.
@@ -42,8 +46,9 @@ impl<T: Serialize + DeserializeOwned> Spool<T> {
 
     /// Adds a value at the end.
     pub fn push(&mut self, value: &T) -> io::Result<()> {
-        let file =
-            self.file.get_or_insert_with(|| BufWriter::new(SpooledTempFile::new(IN_MEMORY)));
+        let file = self
+            .file
+            .get_or_insert_with(|| BufWriter::new(SpooledTempFile::new(IN_MEMORY)));
         serde_json::to_writer(&mut *file, value)?;
         file.write_all(b"\n")?;
         self.count += 1;
@@ -55,7 +60,9 @@ impl<T: Serialize + DeserializeOwned> Spool<T> {
         &mut self,
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
         file.seek(SeekFrom::Start(0))?;
         for line in BufReader::new(file.get_mut()).lines() {
             take(serde_json::from_str(&line?).map_err(io::Error::from)?)?;

@@ -147,7 +147,10 @@ fn a_missing_file_says_where_it_was_looked_for_and_what_to_do() {
         "{message}"
     );
     assert!(message.contains("--config or HAYLOFT_CONFIG"), "{message}");
-    assert!(message.ends_with("\n  durable_key = \"user_id\""), "{message}");
+    assert!(
+        message.ends_with("\n  durable_key = \"user_id\""),
+        "{message}"
+    );
 }
 
 /// Each text's last line, and what is said of the whole.

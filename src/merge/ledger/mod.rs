@@ -10,12 +10,14 @@ use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Double, Integer, Nullable, Text, Timestamptz,
+};
 use uuid::Uuid;
 
 use crate::contract::{Contract, TableName};
-use crate::stage::key::KeyScheme;
 use crate::stage::Delivery;
+use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
 
 /// What the ledger answers to the first statement of a load.
@@ -73,7 +75,9 @@ pub(super) fn open(
         .optional()?;
     match new {
         Some(new) => Ok(Opened::New(new.load_id)),
-        None => find(conn, delivery.claim)?.map(Opened::Before).ok_or(diesel::NotFound),
+        None => find(conn, delivery.claim)?
+            .map(Opened::Before)
+            .ok_or(diesel::NotFound),
     }
 }
 
@@ -148,8 +152,11 @@ pub(super) fn vouch_for_keys(
         #[diesel(sql_type = Bool)]
         same_columns: bool,
     }
-    let natural_key: Vec<&str> =
-        contract.key.iter().map(|column| contract.columns[*column].name.name()).collect();
+    let natural_key: Vec<&str> = contract
+        .key
+        .iter()
+        .map(|column| contract.columns[*column].name.name())
+        .collect();
     let statement = |sql| {
         sql_query(sql)
             .into_boxed::<Pg>()
@@ -160,8 +167,13 @@ pub(super) fn vouch_for_keys(
     };
     let record: Record = statement(include_str!("vouch_for_keys.sql")).get_result(conn)?;
     let keys = match record {
-        Record { same_columns: false, .. } => Keys::OtherColumns,
-        Record { same_keys: false, .. } => Keys::OtherScheme,
+        Record {
+            same_columns: false,
+            ..
+        } => Keys::OtherColumns,
+        Record {
+            same_keys: false, ..
+        } => Keys::OtherScheme,
         _ => return Ok(Keys::Same),
     };
     if !is_empty(conn, contract)? {
@@ -177,7 +189,9 @@ fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
         #[diesel(sql_type = Bool)]
         answer: bool,
     }
-    sql_query(super::sql::is_empty(&contract.table)).get_result(conn).map(|row: Empty| row.answer)
+    sql_query(super::sql::is_empty(&contract.table))
+        .get_result(conn)
+        .map(|row: Empty| row.answer)
 }
 
 /// Writes what the load did, as the last statement of its transaction.
@@ -187,7 +201,12 @@ pub(super) fn close(
     effective_at: Option<DateTime<Utc>>,
     entry: &Entry,
 ) -> QueryResult<()> {
-    let Summary { rows, changes, seconds, .. } = &entry.summary;
+    let Summary {
+        rows,
+        changes,
+        seconds,
+        ..
+    } = &entry.summary;
     sql_query(include_str!("close.sql"))
         .into_boxed::<Pg>()
         .bind::<BigInt, _>(load_id)
@@ -213,7 +232,10 @@ pub(super) fn close(
 
 /// Marks the rejects of a load whose corrected rows are being loaded.
 pub(super) fn mark_replayed(conn: &mut PgConnection, load_id: i64) -> QueryResult<()> {
-    sql_query(include_str!("mark_replayed.sql")).bind::<BigInt, _>(load_id).execute(conn).map(drop)
+    sql_query(include_str!("mark_replayed.sql"))
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)
+        .map(drop)
 }
 
 #[derive(QueryableByName)]
@@ -282,7 +304,11 @@ impl From<LoadRow> for Entry {
                 merge: row.seconds_merge,
             },
         };
-        Self { summary, reason: row.reason, released: unsigned(row.facts_released) }
+        Self {
+            summary,
+            reason: row.reason,
+            released: unsigned(row.facts_released),
+        }
     }
 }
 

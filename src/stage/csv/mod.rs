@@ -46,7 +46,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // Postgres has no table of more than 1,600 columns.
-        Self { record_bytes: 8 << 20, field_bytes: 1 << 20, columns: 1600 }
+        Self {
+            record_bytes: 8 << 20,
+            field_bytes: 1 << 20,
+            columns: 1600,
+        }
     }
 }
 
@@ -89,9 +93,7 @@ pub enum FileFault {
         limit: usize,
     },
     /// A quote is open at the end of the file.
-    #[error(
-        "the quote that opens on line {line} never closes: close it, or the file was cut off"
-    )]
+    #[error("the quote that opens on line {line} never closes: close it, or the file was cut off")]
     QuoteNeverCloses {
         /// The line of the quote.
         line: u64,
@@ -131,9 +133,9 @@ impl Header {
         if self.text.starts_with('\'') {
             return Some("single quotes; CSV has double ones");
         }
-        let rival = RIVALS.iter().find(|(rival, _)| {
-            self.names.len() == 1 && self.text.contains(*rival)
-        });
+        let rival = RIVALS
+            .iter()
+            .find(|(rival, _)| self.names.len() == 1 && self.text.contains(*rival));
         rival.map(|(_, name)| match *name {
             "semicolons" => "semicolons between the columns; CSV has commas",
             "tabs" => "tabs between the columns; CSV has commas",
@@ -206,8 +208,10 @@ impl<R: Read> CsvFile<R> {
             let (columns, limit) = (header_fields.len(), limits.columns);
             return Err(FileFault::TooManyColumns { columns, limit });
         }
-        let names: Vec<String> =
-            header_fields.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let names: Vec<String> = header_fields
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
         reader.get_mut().scanner.set_shape(if names.len() == 1 {
             Shape::OneColumn
         } else {
@@ -215,7 +219,14 @@ impl<R: Read> CsvFile<R> {
         });
         let header = Header { names, text };
         let (record, ahead) = (ByteRecord::new(), Ahead::Nothing);
-        Ok(Self { reader, header, header_fields, record, ahead, limits })
+        Ok(Self {
+            reader,
+            header,
+            header_fields,
+            record,
+            ahead,
+            limits,
+        })
     }
 
     /// The first line.
@@ -232,13 +243,19 @@ impl<R: Read> CsvFile<R> {
                     else {
                         continue;
                     };
-                    return Ok(Some(Record { place, content: Content::Fault(fault) }));
+                    return Ok(Some(Record {
+                        place,
+                        content: Content::Fault(fault),
+                    }));
                 }
                 Some(Seen::Record(place)) if self.ahead == Ahead::Record => {
                     let place = *place;
                     self.reader.get_mut().seen.pop_front();
                     self.ahead = Ahead::Nothing;
-                    return Ok(Some(Record { place, content: self.judge(place) }));
+                    return Ok(Some(Record {
+                        place,
+                        content: self.judge(place),
+                    }));
                 }
                 _ => {
                     if !read(&mut self.reader, &mut self.record).map_err(FileFault::Io)? {
@@ -283,9 +300,14 @@ impl<R: Read> CsvFile<R> {
         if place.length > limit as u64
             && let Some(field) = self.record.iter().position(|field| field.len() > limit)
         {
-            let message =
-                format!("field {} has more than {limit} bytes (limits.field_bytes)", field + 1);
-            return Some(RecordFault { kind: RejectKind::TooLong, message });
+            let message = format!(
+                "field {} has more than {limit} bytes (limits.field_bytes)",
+                field + 1
+            );
+            return Some(RecordFault {
+                kind: RejectKind::TooLong,
+                message,
+            });
         }
         self.repeats_header().then(|| RecordFault {
             kind: RejectKind::RepeatedHeader,
@@ -295,7 +317,9 @@ impl<R: Read> CsvFile<R> {
 
     fn repeats_header(&self) -> bool {
         let mut pairs = self.record.iter().zip(self.header_fields.iter());
-        let first = pairs.next().is_some_and(|(field, name)| sniff::without_mark(field) == name);
+        let first = pairs
+            .next()
+            .is_some_and(|(field, name)| sniff::without_mark(field) == name);
         first && pairs.all(|(field, name)| field == name)
     }
 }
@@ -305,20 +329,21 @@ fn read<R: Read>(reader: &mut Reader<R>, record: &mut ByteRecord) -> io::Result<
     reader.read_byte_record(record).map_err(io::Error::from)
 }
 
-fn header_text<R: Read>(
-    scanner: &mut Scanner<R>,
-    limits: Limits,
-) -> Result<String, FileFault> {
+fn header_text<R: Read>(scanner: &mut Scanner<R>, limits: Limits) -> Result<String, FileFault> {
     match scanner.next_row()? {
         Scan::End | Scan::Blank(_) => Err(FileFault::NoHeader),
         Scan::Broken(_, why) => Err(FileFault::HeaderQuoting(why.sentence())),
-        Scan::TooLong(_) => Err(FileFault::HeaderTooLong { limit: limits.record_bytes }),
+        Scan::TooLong(_) => Err(FileFault::HeaderTooLong {
+            limit: limits.record_bytes,
+        }),
         Scan::Row(_, bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => match text.find('\0') {
                 Some(byte) => Err(FileFault::HeaderEncoding { byte }),
                 None => Ok(text.to_owned()),
             },
-            Err(error) => Err(FileFault::HeaderEncoding { byte: error.valid_up_to() }),
+            Err(error) => Err(FileFault::HeaderEncoding {
+                byte: error.valid_up_to(),
+            }),
         },
     }
 }
@@ -341,7 +366,13 @@ enum Seen {
 
 impl<R: Read> Sieve<R> {
     fn new(scanner: Scanner<R>) -> Self {
-        Self { scanner, seen: VecDeque::new(), refused: None, passed: Vec::new(), taken: 0 }
+        Self {
+            scanner,
+            seen: VecDeque::new(),
+            refused: None,
+            passed: Vec::new(),
+            taken: 0,
+        }
     }
 
     fn pass(&mut self, row: &[u8]) {
@@ -368,9 +399,11 @@ impl<R: Read> Sieve<R> {
                 Ok(Scan::Blank(place)) => {
                     (place, RejectKind::BlankLine, "the line is blank".to_owned())
                 }
-                Ok(Scan::Broken(place, why)) => {
-                    (place, RejectKind::UnparsableLine, format!("the row {}", why.sentence()))
-                }
+                Ok(Scan::Broken(place, why)) => (
+                    place,
+                    RejectKind::UnparsableLine,
+                    format!("the row {}", why.sentence()),
+                ),
                 Ok(Scan::TooLong(place)) => {
                     let limit = self.scanner.limit();
                     let message =
@@ -383,7 +416,8 @@ impl<R: Read> Sieve<R> {
                     break;
                 }
             };
-            self.seen.push_back(Seen::Fault(place, RecordFault { kind, message }));
+            self.seen
+                .push_back(Seen::Fault(place, RecordFault { kind, message }));
         }
         Ok(())
     }

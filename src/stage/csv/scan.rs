@@ -198,10 +198,18 @@ impl<R: Read> Scanner<R> {
             && length <= self.limit
             && let Some(ending) = line_end(rest, length)
         {
-            let place = Place { line: self.line, offset: self.offset, length: length as u64 };
+            let place = Place {
+                line: self.line,
+                offset: self.offset,
+                length: length as u64,
+            };
             let begin = self.start;
             self.advance(length + ending, 1);
-            return Ok(Found { place, begin, verdict: Verdict::Well });
+            return Ok(Found {
+                place,
+                begin,
+                verdict: Verdict::Well,
+            });
         }
         self.find_row_with_care()
     }
@@ -229,7 +237,11 @@ impl<R: Read> Scanner<R> {
             self.read_more().map_err(FileFault::Io)?;
         };
         let length = dropped + (row_end - machine.ending_length) as u64;
-        let place = Place { line, offset, length };
+        let place = Place {
+            line,
+            offset,
+            length,
+        };
         let begin = self.start;
         self.advance(row_end, 0);
         self.line = machine.line;
@@ -238,7 +250,11 @@ impl<R: Read> Scanner<R> {
             Some(why) => Verdict::Broken(why),
             None => Verdict::Well,
         };
-        Ok(Found { place, begin, verdict })
+        Ok(Found {
+            place,
+            begin,
+            verdict,
+        })
     }
 
     fn advance(&mut self, bytes: usize, lines: u64) {
@@ -307,7 +323,13 @@ enum State {
 
 impl Machine {
     fn new(line: u64) -> Self {
-        Self { state: State::FieldStart, line, quote_line: line, stray: None, ending_length: 0 }
+        Self {
+            state: State::FieldStart,
+            line,
+            quote_line: line,
+            stray: None,
+            ending_length: 0,
+        }
     }
 
     /// Takes more bytes; tells how many of them belong to the row once it has ended.
@@ -359,7 +381,9 @@ impl Machine {
                 return 1;
             }
         }
-        let Some(place) = memchr3(b'"', b'\n', b'\r', bytes) else { return bytes.len() };
+        let Some(place) = memchr3(b'"', b'\n', b'\r', bytes) else {
+            return bytes.len();
+        };
         match bytes[place] {
             b'"' => self.state = State::QuoteInQuoted,
             b'\r' => {
@@ -379,9 +403,9 @@ impl Machine {
     /// The file ends here.
     fn finish(&self) -> Result<(), FileFault> {
         match self.state {
-            State::Quoted | State::QuotedCr => {
-                Err(FileFault::QuoteNeverCloses { line: self.quote_line })
-            }
+            State::Quoted | State::QuotedCr => Err(FileFault::QuoteNeverCloses {
+                line: self.quote_line,
+            }),
             _ => Ok(()),
         }
     }

@@ -28,13 +28,24 @@ fn looks_like(start: &[u8]) -> Option<&'static str> {
         (b"\xff\xfe", "UTF-16; save it as UTF-8"),
         (b"\xfe\xff", "UTF-16; save it as UTF-8"),
         (b"\x1f\x8b", "a gzip archive; unpack it first"),
-        (b"PK\x03\x04", "a zip archive or an Excel workbook; export it as CSV"),
-        (b"\xd0\xcf\x11\xe0", "an old Excel workbook; export it as CSV"),
+        (
+            b"PK\x03\x04",
+            "a zip archive or an Excel workbook; export it as CSV",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0",
+            "an old Excel workbook; export it as CSV",
+        ),
         (b"%PDF", "a PDF"),
         (b"PAR1", "a Parquet file"),
     ];
-    let known = SIGNATURES.iter().find(|(signature, _)| start.starts_with(signature));
-    known.map(|(_, format)| *format).or_else(|| wide_characters(start)).or_else(|| markup(start))
+    let known = SIGNATURES
+        .iter()
+        .find(|(signature, _)| start.starts_with(signature));
+    known
+        .map(|(_, format)| *format)
+        .or_else(|| wide_characters(start))
+        .or_else(|| markup(start))
 }
 
 /// UTF-16 and UTF-32 without a mark: of ASCII text every second byte, or three of four, is NUL.
@@ -49,7 +60,8 @@ fn wide_characters(start: &[u8]) -> Option<&'static str> {
 
 fn markup(start: &[u8]) -> Option<&'static str> {
     let text = without_mark(start).trim_ascii_start();
-    let begins = |tag: &[u8]| text.len() >= tag.len() && text[..tag.len()].eq_ignore_ascii_case(tag);
+    let begins =
+        |tag: &[u8]| text.len() >= tag.len() && text[..tag.len()].eq_ignore_ascii_case(tag);
     if begins(b"<!doctype") || begins(b"<html") {
         return Some("a web page (was it an error page that was saved?)");
     }
