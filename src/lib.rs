@@ -3,3 +3,4 @@
 pub mod contract;
 pub mod stage;
 pub mod summary;
+pub mod wire;
