@@ -127,7 +127,13 @@ pub enum Sign {
 
 /// A `numeric`: groups of four decimal digits, the first of which stands at 10000 to the power
 /// of `weight`, and the number of digits to show after the point.
-pub fn put_numeric(out: &mut Vec<u8>, sign: Sign, weight: i16, scale: u16, groups: &[u16]) {
+pub fn put_numeric(
+    out: &mut Vec<u8>,
+    sign: Sign,
+    weight: i16,
+    scale: u16,
+    groups: impl ExactSizeIterator<Item = u16>,
+) {
     let sign: u16 = match sign {
         Sign::Positive => 0x0000,
         Sign::Negative => 0x4000,

@@ -6,3 +6,4 @@
 
 pub mod key;
 pub mod reject;
+pub mod value;

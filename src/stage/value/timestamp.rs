@@ -1,0 +1,124 @@
+//! `timestamp` and `timestamptz`: in the contract's format, or ISO 8601. A format without a time
+//! means midnight. What is finer than a microsecond is cut off, never rounded.
+//!
+//! A `timestamptz` without an offset is a local time of the contract's zone; the session's zone is
+//! never asked. Where clocks are set back a local time occurs twice, and the earlier instant is
+//! taken; where they are set forward it does not occur, and that is a reject.
+
+use std::fmt::Write;
+
+use chrono::{MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone};
+use chrono_tz::Tz;
+
+use super::pattern::Pattern;
+use super::{Parsed, ValueFault};
+use crate::contract::Spelling;
+use crate::stage::reject::RejectKind;
+use crate::wire;
+
+#[derive(Clone, Debug)]
+pub(super) struct TimestampParser {
+    pattern: Pattern,
+}
+
+impl TimestampParser {
+    pub(super) fn new(spelling: &Spelling) -> Result<Self, String> {
+        let Some(format) = &spelling.format else {
+            return Ok(Self {
+                pattern: Pattern::iso_timestamp(),
+            });
+        };
+        let pattern = Pattern::new(format)?;
+        if pattern.has_offset {
+            return Err(format!(
+                "the format {format} has an offset from UTC, and the column has no time zone. \
+                 Make the column timestamptz, or remove the offset."
+            ));
+        }
+        Ok(Self { pattern })
+    }
+
+    pub(super) fn encode(
+        &self,
+        field: &[u8],
+        row: &mut Vec<u8>,
+        key_text: Option<&mut String>,
+    ) -> Result<(), ValueFault> {
+        let reading = self
+            .pattern
+            .read(field)
+            .map_err(|misread| self.pattern.fault("timestamp", misread))?;
+        if reading.offset.is_some() {
+            return Err(ValueFault::bad_type(
+                "has an offset from UTC, and the column has no time zone",
+            ));
+        }
+        put(row, key_text, reading.date.and_time(reading.time));
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TimestampTzParser {
+    pattern: Pattern,
+    zone: Tz,
+}
+
+impl TimestampTzParser {
+    pub(super) fn new(spelling: &Spelling) -> Result<Self, String> {
+        let pattern = match &spelling.format {
+            Some(format) => Pattern::new(format)?,
+            None => Pattern::iso_timestamp(),
+        };
+        Ok(Self {
+            pattern,
+            zone: spelling.zone,
+        })
+    }
+
+    pub(super) fn encode(
+        &self,
+        field: &[u8],
+        row: &mut Vec<u8>,
+        key_text: Option<&mut String>,
+    ) -> Result<Parsed, ValueFault> {
+        let reading = self
+            .pattern
+            .read(field)
+            .map_err(|misread| self.pattern.fault("timestamp", misread))?;
+        let local = reading.date.and_time(reading.time);
+        let (utc, parsed) = match reading.offset {
+            Some(seconds) => (
+                local - TimeDelta::seconds(i64::from(seconds)),
+                Parsed::Value,
+            ),
+            None => self.in_zone(local)?,
+        };
+        put(row, key_text, utc);
+        Ok(parsed)
+    }
+
+    fn in_zone(&self, local: NaiveDateTime) -> Result<(NaiveDateTime, Parsed), ValueFault> {
+        if self.zone == Tz::UTC {
+            return Ok((local, Parsed::Value));
+        }
+        match self.zone.from_local_datetime(&local) {
+            MappedLocalTime::Single(time) => Ok((time.naive_utc(), Parsed::Value)),
+            MappedLocalTime::Ambiguous(one, other) => {
+                Ok((one.naive_utc().min(other.naive_utc()), Parsed::Ambiguous))
+            }
+            MappedLocalTime::None => Err(ValueFault {
+                kind: RejectKind::NonexistentTime,
+                message: format!("is a local time that {} skips", self.zone.name()),
+            }),
+        }
+    }
+}
+
+fn put(row: &mut Vec<u8>, key_text: Option<&mut String>, value: NaiveDateTime) {
+    wire::put_timestamp(row, value);
+    if let Some(text) = key_text {
+        // Microseconds, as they are stored: `%.6f` cuts off what is finer.
+        let _ = write!(text, "{}", value.format("%Y-%m-%dT%H:%M:%S%.6f"));
+    }
+}
