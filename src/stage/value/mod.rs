@@ -27,6 +27,7 @@
 mod boolean;
 mod date;
 mod email;
+mod fixed;
 mod float;
 mod integer;
 mod json;
