@@ -26,13 +26,13 @@ fn decoded(bytes: &[u8]) -> String {
             .copied()
             .unwrap_or(0)
     };
-    let whole: String = (0..=weight.max(0))
-        .rev()
-        .map(|place| format!("{:04}", group(place)))
-        .collect();
-    let fraction: String = (1..=20)
-        .map(|place| format!("{:04}", group(-place)))
-        .collect();
+    let digits = |places: &mut dyn Iterator<Item = i32>| {
+        places.fold(String::new(), |digits, place| {
+            format!("{digits}{:04}", group(place))
+        })
+    };
+    let whole = digits(&mut (0..=weight.max(0)).rev());
+    let fraction = digits(&mut (-20..0).rev());
     let whole = whole.trim_start_matches('0');
     let sign = if sign == 0 { "" } else { "-" };
     let point = if scale == 0 { "" } else { "." };
