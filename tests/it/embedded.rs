@@ -270,7 +270,11 @@ fn start_in_the_folder_given() {
 fn a_cluster_that_was_half_made_when_all_was_killed_is_made_anew() {
     let project = Project::open();
     let mut hayloft = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "embedded::start_in_the_folder_given", "--ignored"])
+        .args([
+            "--exact",
+            "embedded::start_in_the_folder_given",
+            "--ignored",
+        ])
         .env(FOLDER, project.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -50,10 +50,8 @@ fn literal(field: &[u8]) -> Result<&str, ValueFault> {
         rest = digits(fraction).ok_or_else(not_a_number)?;
     }
     if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = match exponent {
-            [b'+' | b'-', exponent @ ..] => exponent,
-            exponent => exponent,
-        };
+        let sign = usize::from(matches!(exponent, [b'+' | b'-', ..]));
+        let exponent = &exponent[sign..];
         rest = digits(exponent).ok_or_else(not_a_number)?;
     }
     if !rest.is_empty() {

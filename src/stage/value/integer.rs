@@ -1,6 +1,7 @@
 //! `smallint`, `integer`, `bigint`: an optional `-` and ASCII digits.
 
 use std::fmt::{Display, Write};
+use std::ops::RangeInclusive;
 
 use super::ValueFault;
 use crate::wire;
@@ -10,7 +11,7 @@ pub(super) fn int2(
     row: &mut Vec<u8>,
     key_text: Option<&mut String>,
 ) -> Result<(), ValueFault> {
-    wire::put_int2(row, value(field, key_text, i16::MIN, i16::MAX)?);
+    wire::put_int2(row, value(field, key_text, &(i16::MIN..=i16::MAX))?);
     Ok(())
 }
 
@@ -19,7 +20,7 @@ pub(super) fn int4(
     row: &mut Vec<u8>,
     key_text: Option<&mut String>,
 ) -> Result<(), ValueFault> {
-    wire::put_int4(row, value(field, key_text, i32::MIN, i32::MAX)?);
+    wire::put_int4(row, value(field, key_text, &(i32::MIN..=i32::MAX))?);
     Ok(())
 }
 
@@ -28,21 +29,22 @@ pub(super) fn int8(
     row: &mut Vec<u8>,
     key_text: Option<&mut String>,
 ) -> Result<(), ValueFault> {
-    wire::put_int8(row, value(field, key_text, i64::MIN, i64::MAX)?);
+    wire::put_int8(row, value(field, key_text, &(i64::MIN..=i64::MAX))?);
     Ok(())
 }
 
 fn value<T: TryFrom<i64> + Display>(
     field: &[u8],
     key_text: Option<&mut String>,
-    lowest: T,
-    highest: T,
+    range: &RangeInclusive<T>,
 ) -> Result<T, ValueFault> {
     let (negative, digits) = split(field)?;
     let value = whole(negative, digits).and_then(|whole| T::try_from(whole).ok());
     let Some(value) = value else {
         return Err(ValueFault::overflow(format!(
-            "is not between {lowest} and {highest}"
+            "is not between {} and {}",
+            range.start(),
+            range.end()
         )));
     };
     if let Some(text) = key_text {

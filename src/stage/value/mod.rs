@@ -19,7 +19,7 @@
 //! | timestamptz | the same, and `Z`, `±HH` or `±HH:MM`; without one, local time of the contract's zone | a local time that the zone skips |
 //! | uuid | 36 characters with hyphens, in any case | braces, no hyphens |
 //! | text | as delivered; as a key part trimmed and in NFC | more characters than fit: nothing is cut off |
-//! | text, e-mail | trimmed, NFC, lower case; blank is NULL | what is not `local@domain`; see [`email`] |
+//! | text, e-mail | trimmed, NFC, lower case; blank is NULL | what is not `local@domain`; see `email.rs` |
 //! | json, jsonb | as delivered; jsonb with sorted keys and numbers as written | not JSON, a key twice, too deep; `\u0000` in jsonb |
 //! | enum | a label, exactly | everything else |
 //! | other | as delivered, as text | left to the server |
@@ -27,6 +27,7 @@
 mod boolean;
 mod date;
 mod email;
+mod fixed;
 mod float;
 mod integer;
 mod json;
@@ -209,7 +210,7 @@ impl ValueParser {
                 .encode(trimmed.as_bytes(), &mut Vec::new(), None)
                 .is_ok();
         if only_the_space_is_wrong {
-            let message = format!("{}, for the white space around it alone", fault.message);
+            let message = format!("{}; only the white space around it is wrong", fault.message);
             return ValueFault::bad_type(message);
         }
         fault

@@ -17,7 +17,7 @@ pub(super) struct NumericParser {
 
 impl NumericParser {
     pub(super) fn encode(
-        &self,
+        self,
         field: &[u8],
         row: &mut Vec<u8>,
         key_text: Option<&mut String>,
@@ -32,7 +32,7 @@ impl NumericParser {
         Ok(())
     }
 
-    fn check(&self, decimal: &Decimal<'_>) -> Result<(), ValueFault> {
+    fn check(self, decimal: &Decimal<'_>) -> Result<(), ValueFault> {
         let (most_whole, most_fraction) = match self.limit {
             Some(limit) => (
                 usize::from(limit.precision).cast_signed() - usize::from(limit.scale).cast_signed(),

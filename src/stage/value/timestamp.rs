@@ -7,10 +7,10 @@
 
 use std::fmt::Write;
 
-use chrono::{MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone};
+use chrono::{Datelike, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use super::pattern::Pattern;
+use super::pattern::{Misread, Pattern};
 use super::{Parsed, ValueFault};
 use crate::contract::Spelling;
 use crate::stage::reject::RejectKind;
@@ -94,6 +94,10 @@ impl TimestampTzParser {
             ),
             None => self.in_zone(local)?,
         };
+        // An offset may carry the first or the last day out of the years that are taken.
+        if !(1..=9999).contains(&utc.year()) {
+            return Err(self.pattern.fault("timestamp", Misread::Year));
+        }
         put(row, key_text, utc);
         Ok(parsed)
     }
