@@ -1,6 +1,7 @@
 //! What an error means: one type for a load that did not happen, and the one place that decides
 //! whether to try again, refuse the file, stop the table, or call it our own fault.
 
+use std::fmt::Write as _;
 use std::io;
 
 use diesel::result::{DatabaseErrorKind as Kind, Error as DbError};
@@ -143,7 +144,7 @@ fn describe(error: &MergeError) -> String {
     if let (Some(constraint), Some(table)) =
         (information.constraint_name(), information.table_name())
     {
-        text.push_str(&format!(" (constraint `{constraint}` of `{table}`)"));
+        let _ = write!(text, " (constraint `{constraint}` of `{table}`)");
     }
     text
 }

@@ -4,12 +4,14 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::{LogFormat, OutputFormat};
 use crate::merge::ledger::Entry;
 use crate::settings::{Log, Verbosity};
+use crate::stage::Progress;
 use crate::summary::{Status, Summary};
 
 /// How talk leaves the program.
@@ -35,7 +37,8 @@ pub struct Printer {
     voice: Voice,
     stdout: Paint,
     stderr: Paint,
-    bar: Arc<ProgressBar>,
+    bar: ProgressBar,
+    bar_taken: Arc<AtomicBool>,
 }
 
 impl Printer {
@@ -53,7 +56,8 @@ impl Printer {
             voice,
             stdout: paint(&io::stdout()),
             stderr: paint(&io::stderr()),
-            bar: Arc::new(bar),
+            bar,
+            bar_taken: Arc::default(),
         }
     }
 
@@ -152,6 +156,10 @@ impl Printer {
         if bytes < LONG || !talking || !io::stderr().is_terminal() {
             return Bar(None);
         }
+        // One bar at a time: of two long files that load side by side, the first has it.
+        if self.bar_taken.swap(true, Ordering::AcqRel) {
+            return Bar(None);
+        }
         self.bar.reset();
         self.bar.set_length(bytes);
         if let Ok(style) = ProgressStyle::with_template(
@@ -161,28 +169,28 @@ impl Printer {
         }
         self.bar.set_message(file.to_owned());
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        Bar(Some(Arc::clone(&self.bar)))
+        Bar(Some(self.clone()))
     }
 }
 
 /// A progress bar, or none.
 #[derive(Debug)]
-pub struct Bar(Option<Arc<ProgressBar>>);
+pub struct Bar(Option<Printer>);
 
-impl Bar {
-    /// So many bytes more were read.
-    pub fn advance(&self, bytes: u64) {
-        if let Some(bar) = &self.0 {
-            bar.inc(bytes);
+impl Progress for Bar {
+    fn advanced(&self, bytes: u64) {
+        if let Some(printer) = &self.0 {
+            printer.bar.inc(bytes);
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+        if let Some(printer) = &self.0 {
+            printer.bar.finish_and_clear();
+            printer.bar.set_draw_target(ProgressDrawTarget::hidden());
+            printer.bar_taken.store(false, Ordering::Release);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `hayloft load FILE…`: the same way as a dropped file's, for files anywhere.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
@@ -75,10 +76,8 @@ pub(super) fn tell(outcome: &Outcome, printer: &Printer) -> ExitStatus {
                 .unwrap_or("the ledger does not say why");
             let mut text = format!("`{}` was not loaded: {reason}", entry.summary.file);
             if let Some(place) = place {
-                text.push_str(&format!(
-                    "\n  it lies in {}, with a report beside it",
-                    display_name(place.as_os_str())
-                ));
+                let place = display_name(place.as_os_str());
+                let _ = write!(text, "\n  it lies in {place}, with a report beside it");
             }
             printer.error(&text);
             ExitStatus::Refused
@@ -161,7 +160,7 @@ struct AtTerminal<'a> {
 
 impl Progress for AtTerminal<'_> {
     fn advanced(&self, bytes: u64) {
-        self.bar.advance(bytes);
+        self.bar.advanced(bytes);
     }
 }
 

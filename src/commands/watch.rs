@@ -16,6 +16,7 @@ use crate::db::{ConnectFault, FaultKind};
 use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
 use crate::printer::Printer;
 use crate::settings::Settings;
+use crate::stage::Progress;
 use crate::watch::{Folder, Mode, Options, Routes, Watcher};
 
 /// What the shell is told when a second signal ends the program at once.
@@ -43,7 +44,9 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
     let place = folder.path().display().to_string();
     let routes = Routes::new(desk.contracts.routes().iter().cloned());
     let mut watcher = Watcher::new(folder, routes, options);
-    Dispatcher::new(desk, stop.clone()).run(&mut watcher, |news| tell(&news, &place, printer));
+    let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
+    Dispatcher::new(desk, stop.clone(), &show)
+        .run(&mut watcher, |news| tell(&news, &place, printer));
 }
 
 /// A database that is on its way up, or away for a while, is waited for; the files keep.
@@ -112,7 +115,7 @@ fn tell(news: &News, place: &str, printer: &Printer) {
             printer.say(&format!("watching {place}, by looking every few seconds"));
         }
         News::LeftAlone { name, why } => {
-            printer.warn(&format!("`{name}` is left where it is: {why}"))
+            printer.warn(&format!("`{name}` is left where it is: {why}"));
         }
         News::Trouble(trouble) => printer.warn(&trouble.to_string()),
         News::Ended(outcome) => _ = load::tell(outcome, printer),

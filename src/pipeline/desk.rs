@@ -18,7 +18,7 @@ use crate::merge::{self, Instant, Receipt, Terms};
 use crate::retire::{self, Disposal, Shelves};
 use crate::stage::key::KeyScheme;
 use crate::stage::{self, Delivery, Limits, Progress, Source, Staged, Tally};
-use crate::summary::Status;
+use crate::summary::{Status, Summary};
 use crate::watch::{Arrival, Origin};
 
 /// What every load needs: one for the whole process.
@@ -124,32 +124,40 @@ pub fn load(
         attendant,
         began: Clock::now(),
     };
-    let file = open(arrival).map_err(LoadError::Open)?;
-    match way.stage(&file) {
-        Ok(mut staged) => match way.merge(&mut staged) {
-            Ok(receipt) => way.retire(&receipt),
-            Err(error) if error.verdict() == Verdict::Refuse => way.refuse(
-                &error,
-                staged.delivery.clone(),
-                staged.tally,
-                Some(&mut staged),
-            ),
-            Err(error) => Err(error),
-        },
-        Err(error) if error.verdict() == Verdict::Refuse => {
-            let (bytes, sha256) = stage::digest(&file).map_err(LoadError::Open)?;
-            let (claim, name) = (arrival.claim().uuid(), arrival.name().to_owned());
-            let delivery = Delivery {
-                claim,
-                file: name,
-                bytes,
-                sha256,
-                header: None,
-            };
-            way.refuse(&error, delivery, Tally::default(), None)
-        }
-        Err(error) => Err(error),
-    }
+    let outcome = way.go()?;
+    log(&outcome.entry().summary);
+    Ok(outcome)
+}
+
+/// The one event of a load, written where it ended.
+fn log(summary: &Summary) {
+    let Summary {
+        rows,
+        changes,
+        seconds,
+        ..
+    } = summary;
+    tracing::info!(
+        load_id = summary.load_id,
+        table = summary.table.as_str(),
+        file = summary.file,
+        status = summary.status.code(),
+        rows.read = rows.read,
+        rows.accepted = rows.accepted,
+        rows.rejected = rows.rejected,
+        rows.duplicates = rows.duplicates,
+        rows.held = rows.held,
+        changes.inserted = changes.inserted,
+        changes.updated = changes.updated,
+        changes.deactivated = changes.deactivated,
+        changes.unchanged = changes.unchanged,
+        seconds.total = seconds.total,
+        seconds.stage = seconds.stage,
+        seconds.merge = seconds.merge,
+        "{} {}",
+        summary.file,
+        summary.status.code()
+    );
 }
 
 /// A claimed file is opened as it is: a link that was put in its place is not followed, and a
@@ -181,6 +189,36 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
+    fn go(&self) -> Result<Outcome, LoadError> {
+        let file = open(self.arrival).map_err(LoadError::Open)?;
+        let mut staged = match self.stage(&file) {
+            Err(error) if error.verdict() == Verdict::Refuse => {
+                return self.refuse(&error, &self.unread(&file)?, Tally::default(), None);
+            }
+            other => other?,
+        };
+        match self.merge(&mut staged) {
+            Err(error) if error.verdict() == Verdict::Refuse => {
+                let delivery = staged.delivery.clone();
+                self.refuse(&error, &delivery, staged.tally, Some(&mut staged))
+            }
+            other => self.retire(&other?),
+        }
+    }
+
+    /// What was delivered in a file that could not be read to its end.
+    fn unread(&self, file: &File) -> Result<Delivery, LoadError> {
+        let (bytes, sha256) = stage::digest(file).map_err(LoadError::Open)?;
+        let (claim, name) = (self.arrival.claim().uuid(), self.arrival.name().to_owned());
+        Ok(Delivery {
+            claim,
+            file: name,
+            bytes,
+            sha256,
+            header: None,
+        })
+    }
+
     fn stage(&self, file: &File) -> Result<Staged, LoadError> {
         failpoint!("stage::begin");
         let source = Source {
@@ -246,7 +284,7 @@ impl Way<'_> {
     fn refuse(
         &self,
         error: &LoadError,
-        delivery: Delivery,
+        delivery: &Delivery,
         tally: Tally,
         staged: Option<&mut Staged>,
     ) -> Result<Outcome, LoadError> {
@@ -255,7 +293,7 @@ impl Way<'_> {
             let mut conn = self.desk.database.get()?;
             let table = &self.contract.name;
             Ok(merge::note_refusal(
-                &mut conn, table, &delivery, tally, &reason, self.began,
+                &mut conn, table, delivery, tally, &reason, self.began,
             )?)
         })?;
         if receipt.entry().summary.status != Status::Failed {

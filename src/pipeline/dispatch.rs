@@ -4,6 +4,7 @@
 //! news. A load that cannot go on waits where it is; other tables do not notice.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -65,11 +66,14 @@ pub enum News {
 }
 
 /// Takes what the watch brings to its end.
-#[derive(Debug)]
 pub struct Dispatcher<'a> {
     desk: &'a Desk,
     stop: Stop,
+    show: &'a ShowProgress<'a>,
 }
+
+/// Makes what shows the progress of one file: its name, its size in bytes.
+pub type ShowProgress<'a> = dyn Fn(&str, u64) -> Box<dyn Progress> + Sync + 'a;
 
 enum Message {
     Watch(WatchEvent),
@@ -89,8 +93,8 @@ impl ForTable for Arrival {
 impl<'a> Dispatcher<'a> {
     /// Works at this desk until `stop` is wished for.
     #[must_use]
-    pub fn new(desk: &'a Desk, stop: Stop) -> Self {
-        Self { desk, stop }
+    pub fn new(desk: &'a Desk, stop: Stop, show: &'a ShowProgress<'a>) -> Self {
+        Self { desk, stop, show }
     }
 
     /// Runs until stopping is wished for, and the loads that were running then have ended.
@@ -103,7 +107,8 @@ impl<'a> Dispatcher<'a> {
         thread::scope(|scope| {
             for _ in 0..workers {
                 let messages = messages.clone();
-                scope.spawn(|| self.work(&jobs, messages));
+                let jobs = &jobs;
+                scope.spawn(move || self.work(jobs, &messages));
             }
             let events = messages.clone();
             scope.spawn(move || watcher.run(|event| hand_on(&events, event)));
@@ -152,12 +157,12 @@ impl<'a> Dispatcher<'a> {
         drop(work);
     }
 
-    fn work(&self, jobs: &Mutex<Receiver<Arrival>>, messages: Sender<Message>) {
+    fn work(&self, jobs: &Mutex<Receiver<Arrival>>, messages: &Sender<Message>) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(arrival) = job else { return };
             let table = arrival.table().clone();
-            self.carry(arrival, &messages);
+            self.carry(arrival, messages);
             let _ = messages.send(Message::Free(table));
         }
     }
@@ -166,11 +171,13 @@ impl<'a> Dispatcher<'a> {
     /// leaves it claimed for the next start.
     fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>) {
         let mut said = Said::Nothing;
+        let bytes = fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
         loop {
             let attendant = Waiter {
                 stop: &self.stop,
                 messages,
                 file: arrival.name(),
+                progress: (self.show)(arrival.name(), bytes),
             };
             let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
                 Ok(outcome) => {
@@ -241,10 +248,13 @@ struct Waiter<'a> {
     stop: &'a Stop,
     messages: &'a Sender<Message>,
     file: &'a str,
+    progress: Box<dyn Progress>,
 }
 
 impl Progress for Waiter<'_> {
-    fn advanced(&self, _bytes: u64) {}
+    fn advanced(&self, bytes: u64) {
+        self.progress.advanced(bytes);
+    }
 }
 
 impl Attendant for Waiter<'_> {

@@ -11,5 +11,5 @@ mod report;
 mod stop;
 
 pub use desk::{Attendant, Desk, Outcome, Patience, Wish, load, pause};
-pub use dispatch::{Dispatcher, News};
+pub use dispatch::{Dispatcher, News, ShowProgress};
 pub use stop::Stop;

@@ -29,11 +29,11 @@ impl Stop {
     /// Waits that long, or until stopping is wished for; says whether it is.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
-        let wanted = self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
+        let lock = self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let woken = self
             .0
             .changed
-            .wait_timeout_while(wanted, pause, |wanted| !*wanted);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+            .wait_timeout_while(lock, pause, |wanted| !*wanted);
+        *woken.unwrap_or_else(PoisonError::into_inner).0
     }
 }

@@ -277,7 +277,7 @@ mod tests {
         let winner = rows.iter().next().unwrap();
         assert_eq!(
             winner.cells,
-            cells[winner.place.line as usize - 2].as_bytes()
+            cells[usize::try_from(winner.place.line).unwrap() - 2].as_bytes()
         );
         (winner.place.line, losses)
     }

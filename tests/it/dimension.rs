@@ -19,11 +19,11 @@ fn a_changed_name_closes_the_version_and_opens_the_next() {
         )
         .exits(0);
 
-    expect![[r#"
+    expect![[r"
         ann@x.org | 1 | Ann | 1990-02-01 | f
         ann@x.org | 2 | Anna | 1990-02-01 | t
         bob@x.org | 1 | Bob | 1985-04-03 | t
-    "#]]
+    "]]
     .assert_eq(&warehouse.users());
     let load = run.only();
     assert_eq!(load["status"], "loaded");

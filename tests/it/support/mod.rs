@@ -319,7 +319,7 @@ impl Watch {
             match self.stderr.recv_timeout(left) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => heard.push(line),
-                Err(_) => panic!("waited in vain for {text:?}; heard {heard:#?}"),
+                Err(error) => panic!("waited in vain ({error}) for {text:?}; heard {heard:#?}"),
             }
         }
     }
