@@ -4,4 +4,5 @@
 //! one for each key; and every row that could not be used, with its place and reason. This room
 //! never speaks to Postgres.
 
+pub mod csv;
 pub mod reject;
