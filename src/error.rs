@@ -16,7 +16,7 @@ use crate::stage::StageFault;
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The file cannot be opened.
-    #[error("the file cannot be opened: {0}")]
+    #[error("The file cannot be opened: {0}.")]
     Open(#[source] io::Error),
     /// It cannot be staged.
     #[error(transparent)]
@@ -137,14 +137,14 @@ fn describe(error: &MergeError) -> String {
     };
     let mut text = match kind {
         Kind::ClosedConnection | Kind::UnableToSendCommand => {
-            "the connection to Postgres was lost".to_owned()
+            "The connection to Postgres was lost.".to_owned()
         }
-        _ => format!("Postgres says: {}", without_values(information.message())),
+        _ => format!("Postgres says: {}.", without_values(information.message())),
     };
     if let (Some(constraint), Some(table)) =
         (information.constraint_name(), information.table_name())
     {
-        let _ = write!(text, " (constraint `{constraint}` of `{table}`)");
+        let _ = write!(text, " The constraint is `{constraint}` of `{table}`.");
     }
     text
 }

@@ -74,12 +74,12 @@ impl Printer {
             OutputFormat::Json => self.json(&entry.summary),
         }
         if let (Status::Skipped, Some(reason)) = (entry.summary.status, &entry.reason) {
-            self.say(&format!("`{}` was skipped: {reason}", entry.summary.file));
+            self.say(&format!("`{}` was skipped. {reason}", entry.summary.file));
         }
         if entry.released > 0 {
             let rows = grouped(entry.released);
             self.say(&format!(
-                "{rows} held row(s) were waiting for these, and are loaded now"
+                "{rows} held row(s) were waiting for these, and are loaded now."
             ));
         }
     }
@@ -95,7 +95,7 @@ impl Printer {
     pub fn json(&self, value: &impl serde::Serialize) {
         match serde_json::to_string(value) {
             Ok(text) => self.out(&text),
-            Err(error) => self.error(&format!("the result cannot be written as JSON: {error}")),
+            Err(error) => self.error(&format!("The result cannot be written as JSON: {error}.")),
         }
     }
 

@@ -36,11 +36,10 @@ pub enum Disposal {
 /// The file is dealt with as far as the database goes, but it still lies where it lay.
 #[derive(Debug, Error)]
 #[error(
-    "`{file}` is done with, but could not be removed: {source}. It will not be loaded again; \
-     it is removed at the next start, or by hand from {place}"
+    "The file is done with, but could not be removed: {source}. It will not be loaded again. It \
+     is removed as soon as that is possible, or by hand: {place}."
 )]
 pub struct RetireError {
-    file: String,
     place: String,
     source: io::Error,
 }
@@ -118,7 +117,6 @@ pub fn set_aside(
 
 fn stuck(arrival: &Arrival, source: io::Error) -> RetireError {
     RetireError {
-        file: arrival.name().to_owned(),
         place: arrival.path().display().to_string(),
         source,
     }

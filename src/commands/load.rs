@@ -73,11 +73,11 @@ pub(super) fn tell(outcome: &Outcome, printer: &Printer) -> ExitStatus {
             let reason = entry
                 .reason
                 .as_deref()
-                .unwrap_or("the ledger does not say why");
-            let mut text = format!("`{}` was not loaded: {reason}", entry.summary.file);
+                .unwrap_or("The ledger does not say why.");
+            let mut text = format!("`{}` was not loaded. {reason}", entry.summary.file);
             if let Some(place) = place {
                 let place = display_name(place.as_os_str());
-                let _ = write!(text, "\n  it lies in {place}, with a report beside it");
+                let _ = write!(text, "\n  It lies in {place}, with a report beside it.");
             }
             printer.error(&text);
             ExitStatus::Refused
@@ -99,7 +99,12 @@ fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> Exit
             seconds: Seconds::default(),
         });
     }
-    printer.error(&format!("`{}`: {error}", arrival.name()));
+    let what = if loaded {
+        "is loaded"
+    } else {
+        "was not loaded"
+    };
+    printer.error(&format!("`{}` {what}. {error}", arrival.name()));
     match error.verdict() {
         Verdict::GiveBack | Verdict::Refuse => ExitStatus::Refused,
         Verdict::Retry | Verdict::Stop => ExitStatus::Fault,
@@ -113,7 +118,7 @@ fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Ar
     };
     if contracts.get(&table).is_none() {
         return Err(format!(
-            "`{table}` is not a table of hayloft.toml; {}",
+            "`{table}` is not a table of hayloft.toml. {}",
             known(contracts)
         ));
     }
@@ -126,10 +131,10 @@ fn named_for(path: &Path, contracts: &Contracts) -> Result<TableName, String> {
     match Routes::new(contracts.routes().iter().cloned()).recognise(name) {
         Recognised::Delivery { table, .. } => Ok(table),
         Recognised::Unknown(Unknown::Format) => Err(format!(
-            "`{shown}` was not loaded: only .csv files are read; unpack it, or save it as CSV"
+            "`{shown}` was not loaded. Only .csv files are read: unpack it, or save it as CSV."
         )),
         Recognised::Unknown(_) | Recognised::Temporary => Err(format!(
-            "`{shown}` was not loaded: its name does not say which table it is for; name it with \
+            "`{shown}` was not loaded. Its name does not say which table it is for: name it with \
              --table. {}",
             known(contracts)
         )),
@@ -141,7 +146,7 @@ fn known(contracts: &Contracts) -> String {
         .iter()
         .map(|contract| format!("`{}`", contract.name))
         .collect();
-    format!("The tables are {}", names.join(", "))
+    format!("The tables are {}.", names.join(", "))
 }
 
 /// Dimensions before the facts that refer to them, whatever order was typed.
@@ -171,7 +176,7 @@ impl Attendant for AtTerminal<'_> {
         }
         if attempt == 2 {
             self.printer
-                .warn(&format!("`{}` waits: {error}", self.file));
+                .warn(&format!("`{}` waits. {error}", self.file));
         }
         let _ = Stop::default().wait(pipeline::pause(attempt));
         Patience::Again

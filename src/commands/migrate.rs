@@ -49,8 +49,8 @@ pub(super) fn run(
 fn confirmed(place: &str, printer: &Printer) -> Result<bool> {
     if !io::stdin().is_terminal() {
         printer.error(
-            "nothing was dropped: --reset drops every table with all that is in it, and there is \
-             nobody at the terminal to ask. Say --yes as well if that is meant",
+            "Nothing was dropped: --reset drops every table with all that is in it, and there is \
+             nobody at the terminal to ask. Say --yes as well if that is meant.",
         );
         return Ok(false);
     }

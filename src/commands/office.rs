@@ -59,7 +59,8 @@ pub(super) fn url(settings: &Settings, printer: &Printer) -> Result<DatabaseUrl>
         settings::Database::Embedded { home } => {
             let embedded = Embedded::in_folder(home);
             if embedded.state()? == State::Absent {
-                printer.say("no DATABASE_URL: making a private Postgres server in .hayloft/");
+                printer
+                    .say("No DATABASE_URL is set: making a private Postgres server in .hayloft/.");
             }
             embedded
                 .ensure_running()

@@ -69,7 +69,7 @@ fn desk(
                 sentence,
             }) => {
                 if attempts == 1 {
-                    printer.warn(&format!("waiting for the database: {sentence}"));
+                    printer.warn(&format!("Waiting for the database. {sentence}"));
                 }
             }
             _ => return Err(error),
@@ -115,21 +115,21 @@ fn tell(news: &News, place: &str, printer: &Printer) {
             printer.say(&format!("watching {place}, by looking every few seconds"));
         }
         News::LeftAlone { name, why } => {
-            printer.warn(&format!("`{name}` is left where it is: {why}"));
+            printer.warn(&format!("`{name}` is left where it is: {why}."));
         }
         News::Trouble(trouble) => printer.warn(&trouble.to_string()),
         News::Ended(outcome) => _ = load::tell(outcome, printer),
         News::Waiting { file, error } => {
-            printer.warn(&format!("`{file}` waits, and is tried again: {error}"));
+            printer.warn(&format!("`{file}` waits, and is tried again. {error}"));
         }
         News::Stuck { file, place, error } => printer.error(&format!(
-            "`{file}` is not loaded yet: {error}\n  it is safe in {}, and is tried again every \
-             half minute",
+            "`{file}` is not loaded yet. {error}\n  It is safe in {}, and is tried again every \
+             half minute.",
             place.display()
         )),
         News::GivenBack { file } => {
             printer.say(&format!(
-                "`{file}` changed while it was read; it is taken up again later"
+                "`{file}` changed while it was read. It is taken up again when it stands still."
             ));
         }
     }

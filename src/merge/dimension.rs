@@ -44,8 +44,9 @@ pub(super) fn refuse_late(
 }
 
 /// What is said of a row that comes too late.
-pub(super) const LATE: &str = "the table has a newer value for this key, which an older row \
-                               must not overwrite; drop the row as a new file to make it current";
+pub(super) const LATE: &str = "The table has a newer value for this key, which an older row \
+                               must not overwrite. Load the row in a file of its own to make \
+                               it current.";
 
 /// Brings the landed rows into the dimension.
 pub(super) fn apply(

@@ -14,7 +14,7 @@ use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
 use super::{Instant, MergeError, held};
 use crate::contract::{Reference, Unresolved};
-use crate::stage::reject::{Reject, RejectColumn, RejectKind};
+use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
 use crate::stage::{Finding, Staged};
 use crate::summary::Changes;
 
@@ -127,22 +127,18 @@ fn write(
         .map(|rows| rows as u64)
 }
 
-fn unresolved(
-    shape: Shape<'_>,
-    reference: &Reference,
-    place: crate::stage::reject::Place,
-) -> Reject {
+fn unresolved(shape: Shape<'_>, reference: &Reference, place: Place) -> Reject {
     let name = shape.contract.columns[reference.column]
         .name
         .name()
         .to_owned();
     Reject {
         place,
-        column: Some(RejectColumn { number: 0, name }),
         kind: RejectKind::UnresolvedReference,
         message: format!(
-            "names a member that `{}` does not have",
+            "`{name}` names a member that `{}` does not have.",
             reference.dimension
         ),
+        column: Some(RejectColumn { number: None, name }),
     }
 }

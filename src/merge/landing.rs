@@ -66,7 +66,7 @@ fn refuse_unreadable(
         .filled
         .iter()
         .map(|column| &shape.contract.columns[*column]);
-    for (field, column) in filled.enumerate() {
+    for column in filled {
         let ColumnType::Other { sql: type_name } = &column.column_type else {
             continue;
         };
@@ -82,11 +82,14 @@ fn refuse_unreadable(
         findings.extend(taken_out(staged, &lines, |place| Reject {
             place,
             column: Some(RejectColumn {
-                number: field + 1,
+                number: None,
                 name: column.name.name().to_owned(),
             }),
             kind: RejectKind::BadType,
-            message: format!("is not a value of type {type_name}"),
+            message: format!(
+                "`{}` is not a value of type {type_name}.",
+                column.name.name()
+            ),
         })?);
     }
     Ok(findings)

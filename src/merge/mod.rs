@@ -90,8 +90,8 @@ pub enum MergeError {
     Guard(#[from] GuardBreach),
     /// The table's keys were made in another way; loading would give every person a second key.
     #[error(
-        "the keys in `{table}` were made with another HAYLOFT_KEY_SECRET (or without one); \
-         set the secret that it was loaded with"
+        "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \
+         secret that it was loaded with."
     )]
     OtherKeyScheme {
         /// The table.
@@ -99,8 +99,8 @@ pub enum MergeError {
     },
     /// The contract names other key columns than those the table was loaded with.
     #[error(
-        "`{table}` was loaded with another natural key than hayloft.toml names now; \
-         a key cannot be changed under a table that has rows"
+        "`{table}` was loaded with another natural key than hayloft.toml names now. A key cannot \
+         be changed under a table that has rows."
     )]
     OtherKeyColumns {
         /// The table.
@@ -108,8 +108,8 @@ pub enum MergeError {
     },
     /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
     #[error(
-        "{keys} key(s) of `{table}` would have versions that do not fit together; \
-         was the table changed by hand?"
+        "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \
+         changed by hand?"
     )]
     BrokenHistory {
         /// The table.
@@ -118,7 +118,7 @@ pub enum MergeError {
         keys: u64,
     },
     /// A rejected row could not be read again.
-    #[error("the file cannot be read: {0}")]
+    #[error("The file cannot be read: {0}.")]
     Unreadable(#[source] io::Error),
 }
 
@@ -135,13 +135,13 @@ impl From<CopyError> for MergeError {
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum GuardBreach {
     /// Not one row is usable.
-    #[error("all {read} row(s) were rejected")]
+    #[error("Every row was rejected: {read} of {read}.")]
     Every {
         /// Rows in the file.
         read: u64,
     },
     /// Too many.
-    #[error("{rejected} rows were rejected, more than max_reject_rows = {limit}")]
+    #[error("{rejected} rows were rejected, and max_reject_rows allows {limit}.")]
     Rows {
         /// Rejected rows.
         rejected: u64,
@@ -150,7 +150,7 @@ pub enum GuardBreach {
     },
     /// Too large a share.
     #[error(
-        "{rejected} of {read} rows were rejected, more than max_reject_fraction = {limit} allows"
+        "{rejected} of {read} rows were rejected, more than max_reject_fraction = {limit} allows."
     )]
     Fraction {
         /// Rejected rows.
@@ -370,10 +370,10 @@ impl Load<'_> {
         }
         Ok(match ledger::seen(conn, &self.contract.name, delivery)? {
             Seen::Never => None,
-            Seen::Latest(load) => Some(format!("the same bytes were loaded last, as load {load}")),
+            Seen::Latest(load) => Some(format!("The same bytes were loaded last, as load {load}.")),
             Seen::Older(load) => Some(format!(
-                "the same bytes were loaded before, as load {load}, and other files since: loading \
-                 them again would bring back old values (`hayloft load --again` does)"
+                "The same bytes were loaded before, as load {load}, and other files since. Loading \
+                 them again would bring back old values; `hayloft load --again` does."
             )),
         })
     }

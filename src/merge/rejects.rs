@@ -58,11 +58,9 @@ fn send(load_id: i64, finding: &Finding, sink: &mut dyn Write) -> std::io::Resul
     wire::put_int8(&mut tuple, load_id);
     wire::put_int8(&mut tuple, signed(reject.place.line));
     wire::put_int8(&mut tuple, signed(reject.place.offset));
-    match &reject.column {
-        Some(column) if column.number > 0 => {
-            wire::put_int4(&mut tuple, i32::try_from(column.number).unwrap_or(i32::MAX));
-        }
-        _ => wire::put_null(&mut tuple),
+    match reject.column.as_ref().and_then(|column| column.number) {
+        Some(number) => wire::put_int4(&mut tuple, i32::try_from(number).unwrap_or(i32::MAX)),
+        None => wire::put_null(&mut tuple),
     }
     match &reject.column {
         Some(column) => wire::put_bytes(&mut tuple, column.name.as_bytes()),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use crate::merge::ledger::Entry;
-use crate::stage::reject::{Reject, Severity};
+use crate::stage::reject::{Reject, RejectColumn, Severity};
 use crate::stage::{Finding, Findings};
 
 /// The most findings that a report lists.
@@ -71,14 +71,13 @@ fn list(text: &mut String, findings: &mut Findings) {
 /// `line 7, column 3 (date_of_birth): is not a date …  [bad_type]`
 fn line(reject: &Reject) -> String {
     let column = match &reject.column {
-        Some(column) if column.number > 0 => {
-            format!(", column {} ({})", column.number, column.name)
-        }
-        Some(column) => format!(", column {}", column.name),
+        Some(RejectColumn {
+            number: Some(number),
+            name,
+        }) => format!(", column {number} ({name})"),
+        Some(RejectColumn { number: None, name }) => format!(", column {name}"),
         None => String::new(),
     };
-    format!(
-        "line {}{column}: {}  [{}]",
-        reject.place.line, reject.message, reject.kind
-    )
+    let (place, message, kind) = (reject.place.line, &reject.message, reject.kind);
+    format!("line {place}{column}: {message}  [{kind}]")
 }

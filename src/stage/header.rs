@@ -45,7 +45,9 @@ pub(super) enum Source {
 /// Finds the source of each column, or says why the header cannot serve.
 pub(super) fn resolve(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
     if let Some(hint) = header.dialect_hint() {
-        return Err(StageFault::Header(format!("the first line has {hint}")));
+        return Err(StageFault::Header(format!(
+            "The first line is no header. {hint}"
+        )));
     }
     let names: Vec<&str> = header.names().iter().map(|name| name.trim()).collect();
     refuse_repeated(&names)?;
@@ -96,8 +98,8 @@ fn refuse_repeated(names: &[&str]) -> Result<(), StageFault> {
         }
         if let Some(first) = seen.insert(name.to_lowercase(), field) {
             return Err(StageFault::Header(format!(
-                "the header names column {} twice, as columns {} and {} (names are compared \
-                 without regard to case); remove one of them",
+                "The header names column {} twice, as columns {} and {} (names are compared \
+                 without regard to case). Remove one of them.",
                 shown(name),
                 first + 1,
                 field + 1
@@ -114,7 +116,7 @@ fn unnamed_last(names: &[&str]) -> Result<Option<usize>, StageFault> {
         None => Ok(None),
         Some(field) if field + 1 == names.len() && names.len() > 1 => Ok(Some(field)),
         Some(field) => Err(StageFault::Header(format!(
-            "column {} of the header has no name; name it, or remove the column",
+            "Column {} of the header has no name. Name it, or remove the column.",
             field + 1
         ))),
     }
@@ -133,7 +135,7 @@ fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result
         return Err(no_header(names.len(), contract));
     }
     Err(StageFault::Header(format!(
-        "the header lacks {}, which table `{}` must have; it names {}",
+        "The header lacks {}, which table `{}` must have. It names {}.",
         missing.join(" and "),
         contract.name,
         list(names)
@@ -149,8 +151,8 @@ fn no_header(fields: usize, contract: &Contract) -> StageFault {
         .map(|column| column.name.name())
         .collect();
     StageFault::Header(format!(
-        "the first line is not a header for table `{}`: none of its {fields} field(s) names a \
-         column. The first line must name columns of {}, separated by commas",
+        "The first line is not a header for table `{}`: none of its {fields} field(s) names a \
+         column. The first line must name columns of {}, separated by commas.",
         contract.name,
         list(&known)
     ))
@@ -207,8 +209,8 @@ fn refuse_unknown(
         .map(|column| column.name.name())
         .collect();
     Err(StageFault::Header(format!(
-        "column {} of the header, {}, is not in table `{}`{}; its columns are {}. Rename the \
-         column, remove it, or set on_new_column = \"ignore\" for the table",
+        "Column {} of the header, {}, is not in table `{}`{}. Its columns are {}. Rename the \
+         column, remove it, or set on_new_column = \"ignore\" for the table.",
         field + 1,
         shown(names[field]),
         contract.name,

@@ -21,7 +21,7 @@ use std::io;
 
 use thiserror::Error;
 
-pub use findings::{Finding, Findings, Original, Originals};
+pub use findings::{Finding, Findings, Kept, Original, Originals};
 pub use limits::Limits;
 pub use rows::{Loss, Row, Rows};
 pub use source::{Delivery, Source, digest};
@@ -73,8 +73,8 @@ pub enum StageFault {
     Header(String),
     /// Rows share a key and differ, and the contract refuses such files.
     #[error(
-        "line {line} and line {winner} have the same key and differ, and the contract says \
-         duplicates = \"fail_file\"; keep one of them"
+        "Line {line} and line {winner} have the same key and differ, and the contract says \
+         duplicates = \"fail_file\". Keep one of them."
     )]
     ContestedKey {
         /// The losing row's line.
@@ -83,7 +83,7 @@ pub enum StageFault {
         winner: u64,
     },
     /// Larger than the limit.
-    #[error("the file has {bytes} bytes, more than the limit of {limit} (limits.file_bytes)")]
+    #[error("The file has {bytes} bytes, and limits.file_bytes allows {limit}.")]
     TooLarge {
         /// The file's size.
         bytes: u64,
@@ -91,16 +91,16 @@ pub enum StageFault {
         limit: u64,
     },
     /// Somebody wrote to the file while it was read. Nothing is wrong with it; it is not complete.
-    #[error("the file changed while it was read")]
+    #[error("The file changed while it was read. Load it again when it is complete.")]
     Changed,
     /// A contract's format cannot be compiled. Contracts are checked at the start, so this is ours.
     #[error("{0}")]
     Contract(String),
     /// The file cannot be read.
-    #[error("the file cannot be read: {0}")]
+    #[error("The file cannot be read: {0}.")]
     Unreadable(#[source] io::Error),
     /// The temporary file for rejects cannot be written.
-    #[error("the temporary file for rejects cannot be written: {0}")]
+    #[error("The temporary file for rejects cannot be written: {0}.")]
     Spool(#[from] io::Error),
 }
 
@@ -118,9 +118,9 @@ pub fn stage(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<Staged, StageFault> {
-    let reading = Reading::start(source, limits, progress)?;
+    let mut reading = Reading::start(source, limits, progress)?;
     let originals = reading.originals()?;
-    let mut file = CsvFile::open(reading, limits.csv).map_err(StageFault::from)?;
+    let mut file = CsvFile::open(&mut reading, limits.csv)?;
     let mut parser = RowParser::new(file.header(), contract, keys)?;
     let header = file.header().text().to_owned();
 
@@ -140,7 +140,8 @@ pub fn stage(
             Err(rejects) => book.refuse(rejects, record.place)?,
         }
     }
-    let delivery = file.into_source().finish(header)?;
+    drop(file);
+    let delivery = reading.finish(header)?;
     book.settle_duplicates(&mut rows, contract.duplicates)?;
     Ok(Staged {
         delivery,
@@ -205,8 +206,8 @@ impl Book {
     }
 
     fn refuse_contested(&mut self, place: Place) -> Result<(), StageFault> {
-        let message = "another row of this file has the same key and other values, and the \
-                       contract uses neither (duplicates = \"reject_key\")";
+        let message = "Another row of this file has the same key and other values, and the \
+                       contract uses neither (duplicates = \"reject_key\").";
         self.refuse(
             vec![Reject::of_row(place, RejectKind::ContestedKey, message)],
             place,
@@ -214,7 +215,7 @@ impl Book {
     }
 
     fn note_loser(&mut self, place: Place, winner: u64) -> Result<(), StageFault> {
-        let message = format!("line {winner} of this file has the same key and was used instead");
+        let message = format!("Line {winner} of this file has the same key and was used instead.");
         let finding = Finding {
             reject: Reject::of_row(place, RejectKind::ConflictingDuplicate, message),
             winner_line: Some(winner),

@@ -45,8 +45,9 @@ pub struct Place {
 /// A column of the file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RejectColumn {
-    /// Counted from 1, as a spreadsheet would.
-    pub number: usize,
+    /// Where it is in the file, counted from 1 as a spreadsheet would; `None` when the fault is
+    /// found after the file was read, where only the table's columns are known.
+    pub number: Option<usize>,
     /// Its name in the table.
     pub name: String,
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::StageFault;
-use super::csv::{Content, Header, Record};
+use super::csv::{Header, Record, RecordFault};
 use super::header::{self, Cell, Layout, Source};
 use super::key::KeyScheme;
 use super::reject::{Place, Reject, RejectColumn, RejectKind};
@@ -14,6 +14,8 @@ use crate::wire;
 /// Knows which field goes where, and how each is read. Made once a file.
 pub(super) struct RowParser<'a> {
     keys: &'a KeyScheme,
+    /// The header's names, for messages.
+    names: Vec<String>,
     cells: Vec<CellParser>,
     unnamed: Option<usize>,
     /// For each part of the key, in the contract's order, the text that is hashed.
@@ -66,6 +68,11 @@ impl<'a> RowParser<'a> {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             keys,
+            names: header
+                .names()
+                .iter()
+                .map(|name| name.trim().to_owned())
+                .collect(),
             cells,
             unnamed,
             key_texts: vec![String::new(); contract.key.len()],
@@ -82,14 +89,8 @@ impl<'a> RowParser<'a> {
     /// Parses one record. Every field is looked at, so that a person mends a row once.
     pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<ParsedRow<'_>, Vec<Reject>> {
         let fields = match &record.content {
-            Content::Fields(fields) => fields,
-            Content::Fault(fault) => {
-                return Err(vec![Reject::of_row(
-                    record.place,
-                    fault.kind,
-                    fault.message.clone(),
-                )]);
-            }
+            Ok(fields) => fields,
+            Err(fault) => return Err(vec![no_record(record.place, fault, self)]),
         };
         self.row.clear();
         self.warnings.clear();
@@ -102,7 +103,7 @@ impl<'a> RowParser<'a> {
             match parsed {
                 Ok(Parsed::Value | Parsed::Null) => {}
                 Ok(Parsed::Ambiguous) => self.warnings.push(cell.ambiguous(record.place)),
-                Err((field, fault)) => rejects.push(cell.reject(record.place, field, fault)),
+                Err((field, fault)) => rejects.push(cell.reject(record.place, field, &fault)),
             }
         }
         if !rejects.is_empty() {
@@ -170,16 +171,18 @@ impl CellParser {
         }
     }
 
-    fn reject(&self, place: Place, field: usize, fault: ValueFault) -> Reject {
+    fn reject(&self, place: Place, field: usize, fault: &ValueFault) -> Reject {
         let column = RejectColumn {
-            number: field + 1,
+            number: Some(field + 1),
             name: self.name_of(field),
         };
+        // What a parser says is said of the column: "is not a whole number".
+        let message = format!("`{}` {}.", column.name, fault.message);
         Reject {
             place,
             column: Some(column),
             kind: fault.kind,
-            message: fault.message,
+            message,
         }
     }
 
@@ -188,13 +191,13 @@ impl CellParser {
             CellKind::Value { field, .. } => *field,
             CellKind::Member { .. } => 0,
         };
-        let message = "this local time occurs twice in its zone (the clock was set back); the \
+        let message = "is a local time that its zone has twice (the clock was set back), and the \
                        earlier one was taken"
             .to_owned();
         self.reject(
             place,
             field,
-            ValueFault {
+            &ValueFault {
                 kind: RejectKind::AmbiguousTime,
                 message,
             },
@@ -265,15 +268,30 @@ fn parse_member(
     Ok(Parsed::Value)
 }
 
+/// What the reader found, with the name of the column where it knows one.
+fn no_record(place: Place, fault: &RecordFault, parser: &RowParser<'_>) -> Reject {
+    let named = |number: usize| RejectColumn {
+        number: Some(number),
+        name: parser.names.get(number - 1).cloned().unwrap_or_default(),
+    };
+    let column = fault.column.map(named);
+    Reject {
+        place,
+        column,
+        kind: fault.kind,
+        message: fault.message.clone(),
+    }
+}
+
 fn unnamed_value(place: Place, field: usize) -> Reject {
     Reject {
         place,
         column: Some(RejectColumn {
-            number: field + 1,
+            number: Some(field + 1),
             name: String::new(),
         }),
         kind: RejectKind::TooManyFields,
-        message: "there is a value below the last comma of the header, where no column is named"
+        message: "The row has a value after its last comma, where the header names no column."
             .to_owned(),
     }
 }

@@ -1,0 +1,193 @@
+//! Bytes → records, by RFC 4180 and nothing looser.
+//!
+//! In: anything that can be read. Out: the header, then each record of the file in its order,
+//! either split into fields or with the reason why not, and always with its physical line. What
+//! the columns mean, and whether a value is right (or is even UTF-8), is never known here.
+//!
+//! The `csv` crate splits records and takes the quotes off. It forgives nearly everything,
+//! though: it glues text behind a closing quote to the field, swallows the rest of the file after
+//! a quote that never closes, drops blank lines, and miscounts lines that end in CRLF. So it is
+//! only ever shown records that the scanner (`scan.rs`) has found to be well-formed, one at a time,
+//! and the scanner counts.
+//!
+//! | in the file | what becomes of it |
+//! | --- | --- |
+//! | LF, CRLF, lone CR, mixed | each ends a line, and counts as one, also between quotes |
+//! | a last row without a line end | a record like any other |
+//! | byte order marks before the header | dropped |
+//! | a byte order mark before a later row | `repeated_header` or `bad_encoding`: two files were joined |
+//! | blank lines before the header or after the last row | skipped |
+//! | a blank line between rows | `blank_line`; in a file of one column, an empty value |
+//! | a line of spaces | a record of one field |
+//! | a quote inside an unquoted field, text after a closing quote | `unparsable_line`; the record then ends at the next line end, whatever quotes follow |
+//! | a quote that never closes | the file is refused: nothing behind the quote can be trusted |
+//! | fewer or more fields than the header, even if empty | `too_few_fields`, `too_many_fields` |
+//! | all fields equal to the header's | `repeated_header` |
+//! | a NUL | `bad_encoding`; in the header, the file is refused |
+//! | a record or a field over its limit | `too_long`; no more of a record than its limit is held in memory |
+//! | `\.`, `\N`, 0x1A, VT, FF, U+0085, U+2028 | data |
+//! | another format or encoding, no header, a header that is misquoted or too wide | the file is refused |
+//!
+//! A row with several faults is told the first of: `too_long` (the record), `unparsable_line`,
+//! too many fields for any table, `repeated_header`, `bad_encoding`, the number of fields,
+//! `too_long` (a field).
+
+mod check;
+mod fault;
+mod header;
+mod scan;
+mod sniff;
+mod split;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::io::Read;
+
+use csv::ByteRecord;
+
+pub use self::fault::{FileFault, Misquoting, RecordFault};
+pub use self::header::{DialectHint, Header};
+pub use self::sniff::{Encoding, Format};
+
+use self::scan::{Scanned, Scanner, Shape};
+use self::split::Splitter;
+use self::window::Window;
+use super::reject::Place;
+
+/// A CSV file from its header on.
+///
+/// Memory is bounded by the [`Limits`], whatever the size of the file. After a [`FileFault`] the
+/// reader has lost its place: drop it, and open the file again if the fault was of I/O.
+pub struct CsvFile<R: Read> {
+    splitter: Splitter<R>,
+    header: Header,
+    header_fields: ByteRecord,
+    fields: ByteRecord,
+    limits: Limits,
+}
+
+/// How much a file may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The longest record, in bytes of the file.
+    pub record_bytes: usize,
+    /// The longest field, in bytes without its quotes.
+    pub field_bytes: usize,
+    /// The most columns.
+    pub columns: usize,
+}
+
+/// Whether a record can be used.
+type Judgement = Result<(), RecordFault>;
+
+/// One record of the file, good or not.
+pub struct Record<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// Its bytes as they stand in the file, without the line end. None if it was too long to keep.
+    pub raw: Option<&'a [u8]>,
+    /// As many fields as the header has, or the reason why there are none.
+    pub content: Result<&'a ByteRecord, RecordFault>,
+}
+
+impl<R: Read> CsvFile<R> {
+    /// Looks whether this can be CSV at all, and reads the header.
+    pub fn open(source: R, limits: Limits) -> Result<Self, FileFault> {
+        let mut window = Window::new(source);
+        sniff::refuse_other_formats(window.peek(sniff::SAMPLE_BYTES)?)?;
+        window.drop_byte_order_marks()?;
+
+        let mut splitter = Splitter::new(Scanner::new(window, limits.record_bytes));
+        let mut header_fields = ByteRecord::new();
+        let header = header::read(&mut splitter, &mut header_fields, &limits)?;
+        Ok(Self {
+            splitter,
+            header,
+            header_fields,
+            fields: ByteRecord::new(),
+            limits,
+        })
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The next record, good or not; None at the end of the file.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, FileFault> {
+        let Some(scanned) = self.splitter.advance()? else {
+            return Ok(None);
+        };
+        let judgement = self.judge(&scanned)?;
+        Ok(Some(Record {
+            place: scanned.place,
+            raw: self.splitter.raw(),
+            content: judgement.map(|()| &self.fields),
+        }))
+    }
+
+    /// How much of the source has been read, which runs a little ahead of the records.
+    pub fn bytes_read(&self) -> u64 {
+        self.splitter.bytes_read()
+    }
+
+    /// Leaves the fields of a good record in `self.fields`.
+    fn judge(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
+        match scanned.shape {
+            Shape::WellFormed => self.split_and_check(scanned),
+            // The one field is empty.
+            Shape::Blank if self.header.names().len() == 1 => self.split_and_check(scanned),
+            Shape::Blank => Ok(Err(RecordFault::blank_line())),
+            Shape::Misquoted(misquoted) => {
+                let before = self.splitter.raw().and_then(|raw| raw.get(..misquoted.at));
+                let column = before.map_or(1, check::count_fields);
+                Ok(Err(RecordFault::misquoted(
+                    misquoted.what,
+                    misquoted.line,
+                    column,
+                )))
+            }
+            Shape::TooLong => Ok(Err(RecordFault::record_too_long(
+                scanned.place.length,
+                self.limits.record_bytes,
+            ))),
+        }
+    }
+
+    fn split_and_check(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
+        let raw = self.splitter.raw().unwrap_or_default();
+        let row = check::Row {
+            starts_with_mark: raw.starts_with(window::BYTE_ORDER_MARK),
+            length: raw.len(),
+            line_end: scanned.line_end,
+        };
+        // Counted before splitting: a row of nothing but commas would take eight bytes for each.
+        if let Some(count) = check::more_fields_than(self.limits.columns, raw) {
+            return Ok(Err(RecordFault::too_many_fields(
+                count,
+                self.header_fields.len(),
+            )));
+        }
+        self.splitter
+            .split_into(&mut self.fields, scanned.place.line)?;
+        Ok(check::check(
+            &row,
+            &self.fields,
+            &self.header_fields,
+            &self.limits,
+        ))
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            record_bytes: 16 << 20,
+            field_bytes: 1 << 20,
+            // What one Postgres table can have.
+            columns: 1600,
+        }
+    }
+}
