@@ -8,7 +8,7 @@ use std::time::{Duration, Instant as Clock};
 
 use rustix::fs::OFlags;
 
-use super::report;
+use super::report::Report;
 use crate::contract::{Contract, Contracts, OnDone, Redelivery};
 use crate::db::pool::Database;
 use crate::error::{LoadError, Verdict};
@@ -67,6 +67,8 @@ pub enum Outcome {
         entry: Entry,
         /// Where the file lies now, with a report beside it; `None` if it stayed where it was.
         place: Option<PathBuf>,
+        /// What is wrong with it, row by row.
+        report: Report,
     },
 }
 
@@ -269,9 +271,7 @@ impl Way<'_> {
         let entry = receipt.entry().clone();
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
-            let report = report::short(&entry);
-            let place = retire::set_aside(self.arrival, receipt, &report, &self.desk.shelves)?;
-            return Ok(Outcome::Refused { entry, place });
+            return self.set_aside(receipt, Report::new(&entry, None));
         }
         retire::retire(self.arrival, receipt, disposal, &self.desk.shelves)?;
         Ok(Outcome::Done(entry))
@@ -307,11 +307,18 @@ impl Way<'_> {
             return self.retire(&receipt, Kept::Whole);
         }
         let findings = staged.map(|staged| &mut staged.findings);
-        let report = report::full(receipt.entry(), findings);
-        let place = retire::set_aside(self.arrival, &receipt, &report, &self.desk.shelves)?;
+        let report = Report::new(receipt.entry(), findings);
+        self.set_aside(&receipt, report)
+    }
+
+    fn set_aside(&self, receipt: &Receipt, report: Report) -> Result<Outcome, LoadError> {
+        let shelves = &self.desk.shelves;
+        let place = retire::set_aside(self.arrival, receipt, &report.to_string(), shelves)?;
+        let entry = receipt.entry().clone();
         Ok(Outcome::Refused {
-            entry: receipt.entry().clone(),
+            entry,
             place,
+            report,
         })
     }
 
