@@ -41,7 +41,7 @@ pub enum News {
     /// Something is wrong with the watch.
     Trouble(Trouble),
     /// A file came to its end.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
     /// A load waits for something that can heal by itself. Said once a load.
     Waiting {
         /// The file.
@@ -181,7 +181,7 @@ impl<'a> Dispatcher<'a> {
             };
             let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
                 Ok(outcome) => {
-                    let _ = messages.send(Message::News(News::Ended(outcome)));
+                    let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
                     return;
                 }
                 Err(error) => error,

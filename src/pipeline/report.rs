@@ -89,7 +89,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// `line 7, column 3: `date_of_birth` is not a date …  [bad_type]`
+/// Line, column, sentence, and the machine's word for it.
 fn line(reject: &Reject) -> String {
     let mut text = format!("line {}", reject.place.line);
     if let Some(RejectColumn {
