@@ -79,6 +79,11 @@ impl<'a> RowParser<'a> {
         self.cells.iter().map(|cell| cell.column).collect()
     }
 
+    /// Where each of these columns stands in the file.
+    pub(super) fn fields(&self) -> Vec<RejectColumn> {
+        self.cells.iter().map(CellParser::first_field).collect()
+    }
+
     /// Parses one record. Every field is looked at, so that a person mends a row once.
     pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<ParsedRow<'_>, Vec<Reject>> {
         let fields = match &record.content {
@@ -171,16 +176,28 @@ impl CellParser {
     }
 
     fn reject(&self, place: Place, field: usize, fault: ValueFault) -> Reject {
-        let column = RejectColumn {
-            number: field + 1,
-            name: self.name_of(field),
-        };
         Reject {
             place,
-            column: Some(column),
+            column: Some(self.told(field)),
             kind: fault.kind,
             message: fault.message,
         }
+    }
+
+    fn told(&self, field: usize) -> RejectColumn {
+        RejectColumn {
+            number: field + 1,
+            name: self.name_of(field),
+        }
+    }
+
+    /// The field that is named where the column as a whole is at fault.
+    fn first_field(&self) -> RejectColumn {
+        let field = match &self.kind {
+            CellKind::Value { field, .. } => *field,
+            CellKind::Member { parts, .. } => parts.first().map_or(0, |part| part.field),
+        };
+        self.told(field)
     }
 
     fn ambiguous(&self, place: Place) -> Reject {
