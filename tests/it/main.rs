@@ -5,5 +5,6 @@
 
 mod dimension;
 mod embedded;
+mod facts;
 mod support;
 mod watch;
