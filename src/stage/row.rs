@@ -41,9 +41,11 @@ enum CellKind {
         parser: ValueParser,
         key_part: Option<usize>,
     },
-    /// The fields of a dimension's natural key, stored as the durable key made from them.
+    /// The fields of a dimension's natural key, stored as the durable key made from them; if the
+    /// reference is part of the fact's own key, with its place in it.
     Member {
         parts: Vec<MemberPart>,
+        key_part: Option<usize>,
         nullability: Nullability,
     },
 }
@@ -128,14 +130,16 @@ impl<'a> RowParser<'a> {
 impl CellParser {
     fn new(cell: Cell, contract: &Contract) -> Result<Self, StageFault> {
         let column = &contract.columns[cell.column];
+        let key_part = contract.key.iter().position(|part| *part == cell.column);
         let kind = match cell.source {
             Source::Field(field) => CellKind::Value {
                 field,
                 parser: compile(column)?,
-                key_part: contract.key.iter().position(|part| *part == cell.column),
+                key_part,
             },
             Source::NaturalKey { reference, fields } => CellKind::Member {
                 parts: member_parts(contract, reference, &fields)?,
+                key_part,
                 nullability: column.nullability,
             },
         };
@@ -169,8 +173,25 @@ impl CellParser {
             } => parser
                 .parse_key_part(&fields[*field], row, &mut key_texts[*part])
                 .map_err(|fault| (*field, fault)),
-            CellKind::Member { parts, nullability } => {
-                parse_member(parts, *nullability, fields, keys, row)
+            CellKind::Member {
+                parts,
+                key_part: None,
+                nullability,
+            } => parse_member(parts, *nullability, fields, keys, row).map(|parsed| match parsed {
+                Member::Known(_) => Parsed::Value,
+                Member::Unnamed => Parsed::Null,
+            }),
+            CellKind::Member {
+                parts,
+                key_part: Some(part),
+                ..
+            } => {
+                let member = parse_member(parts, Nullability::Required, fields, keys, row)?;
+                if let Member::Known(key) = member {
+                    // As a file spells it that gives the durable key itself.
+                    key_texts[*part] = key.hyphenated().to_string();
+                }
+                Ok(Parsed::Value)
             }
         }
     }
@@ -256,6 +277,11 @@ fn member_parts(
         .collect()
 }
 
+enum Member {
+    Known(Uuid),
+    Unnamed,
+}
+
 /// A member is named by its whole natural key, or, where the column takes NULL, not at all.
 fn parse_member(
     parts: &[MemberPart],
@@ -263,13 +289,13 @@ fn parse_member(
     fields: &::csv::ByteRecord,
     keys: &KeyScheme,
     row: &mut Vec<u8>,
-) -> Result<Parsed, (usize, ValueFault)> {
+) -> Result<Member, (usize, ValueFault)> {
     let unnamed = parts
         .iter()
         .all(|part| fields[part.field].trim_ascii().is_empty());
     if unnamed && nullability == Nullability::Nullable {
         wire::put_null(row);
-        return Ok(Parsed::Null);
+        return Ok(Member::Unnamed);
     }
     let mut texts = vec![String::new(); parts.len()];
     let mut unstored = Vec::new();
@@ -278,8 +304,9 @@ fn parse_member(
             .parse_key_part(&fields[part.field], &mut unstored, text)
             .map_err(|fault| (part.field, fault))?;
     }
-    wire::put_uuid(row, keys.durable_key(&texts));
-    Ok(Parsed::Value)
+    let key = keys.durable_key(&texts);
+    wire::put_uuid(row, key);
+    Ok(Member::Known(key))
 }
 
 fn unnamed_value(place: Place, field: usize) -> Reject {
