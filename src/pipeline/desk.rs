@@ -128,12 +128,11 @@ pub fn load(
     match way.stage(&file) {
         Ok(mut staged) => match way.merge(&mut staged) {
             Ok(receipt) => way.retire(&receipt),
-            Err(error) if error.verdict() == Verdict::Refuse => way.refuse(
-                &error,
-                staged.delivery.clone(),
-                staged.tally,
-                Some(&mut staged),
-            ),
+            Err(error) if error.verdict() == Verdict::Refuse => {
+                add_findings(&mut staged, &error).map_err(stage::StageFault::Spool)?;
+                let (delivery, tally) = (staged.delivery.clone(), staged.tally);
+                way.refuse(&error, delivery, tally, Some(&mut staged))
+            }
             Err(error) => Err(error),
         },
         Err(error) if error.verdict() == Verdict::Refuse => {
@@ -150,6 +149,15 @@ pub fn load(
         }
         Err(error) => Err(error),
     }
+}
+
+/// The ledger and the report of a refused file know of every reject, whoever found it.
+fn add_findings(staged: &mut Staged, error: &LoadError) -> io::Result<()> {
+    for finding in error.findings() {
+        staged.findings.push(finding)?;
+        staged.tally.rejected += 1;
+    }
+    Ok(())
 }
 
 /// A claimed file is opened as it is: a link that was put in its place is not followed, and a
