@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
 use crate::merge::MergeError;
 use crate::retire::RetireError;
-use crate::stage::StageFault;
+use crate::stage::{Finding, StageFault};
 
 /// Why a file is not loaded, or not removed.
 #[derive(Debug, Error)]
@@ -47,6 +47,15 @@ pub enum Verdict {
 }
 
 impl LoadError {
+    /// Rows that only the database could refuse, where they are why the file is refused.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Merge(MergeError::Guard { findings, .. }) => findings,
+            _ => &[],
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -63,7 +72,7 @@ impl LoadError {
             },
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),
-                MergeError::Guard(_) => Verdict::Refuse,
+                MergeError::Guard { .. } => Verdict::Refuse,
                 MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }

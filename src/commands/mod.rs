@@ -74,13 +74,16 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
     }
 }
 
-/// The error and its causes, as one text: each cause on a line of its own.
+/// The error and its causes, as one text: each cause on a line of its own, unless the line before
+/// has told it.
 fn told(error: &anyhow::Error) -> String {
-    error
-        .chain()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n  because: ")
+    let mut lines: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !lines.last().is_some_and(|line| line.contains(&cause)) {
+            lines.push(cause);
+        }
+    }
+    lines.join("\n  because: ")
 }
 
 fn judge(error: &anyhow::Error) -> ExitStatus {

@@ -86,8 +86,13 @@ pub enum MergeError {
     #[error(transparent)]
     Database(#[from] diesel::result::Error),
     /// More rejects than the contract allows.
-    #[error(transparent)]
-    Guard(#[from] GuardBreach),
+    #[error("{breach}")]
+    Guard {
+        /// Which limit.
+        breach: GuardBreach,
+        /// The rejects among them that staging does not know of.
+        findings: Vec<Finding>,
+    },
     /// The table's keys were made in another way; loading would give every person a second key.
     #[error(
         "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \
@@ -120,6 +125,15 @@ pub enum MergeError {
     /// A rejected row could not be read again.
     #[error("The file cannot be read: {0}.")]
     Unreadable(#[source] io::Error),
+}
+
+impl From<GuardBreach> for MergeError {
+    fn from(breach: GuardBreach) -> Self {
+        Self::Guard {
+            breach,
+            findings: Vec::new(),
+        }
+    }
 }
 
 impl From<CopyError> for MergeError {
@@ -352,9 +366,14 @@ impl Load<'_> {
     }
 
     /// Rows that only the database could refuse count like the others.
-    fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), GuardBreach> {
+    fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), MergeError> {
         let rejected = staged.tally.rejected + findings.len() as u64;
-        guard(&self.contract.guards, staged.tally.read, rejected)
+        guard(&self.contract.guards, staged.tally.read, rejected).map_err(|breach| {
+            MergeError::Guard {
+                breach,
+                findings: findings.to_vec(),
+            }
+        })
     }
 
     fn seen_before(

@@ -162,6 +162,15 @@ fn log(summary: &Summary) {
     );
 }
 
+/// The ledger and the report of a refused file know of every reject, whoever found it.
+fn add_findings(staged: &mut Staged, error: &LoadError) -> io::Result<()> {
+    for finding in error.findings() {
+        staged.findings.push(finding)?;
+        staged.tally.rejected += 1;
+    }
+    Ok(())
+}
+
 /// A claimed file is opened as it is: a link that was put in its place is not followed, and a
 /// pipe does not block. A file that a person named may be a link.
 fn open(arrival: &Arrival) -> io::Result<File> {
@@ -201,6 +210,7 @@ impl Way<'_> {
         };
         match self.merge(&mut staged) {
             Err(error) if error.verdict() == Verdict::Refuse => {
+                add_findings(&mut staged, &error).map_err(stage::StageFault::Spool)?;
                 let delivery = staged.delivery.clone();
                 self.refuse(&error, &delivery, staged.tally, Some(&mut staged))
             }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io;
 
 use crate::merge::ledger::Entry;
-use crate::stage::reject::{Reject, RejectColumn, Severity};
+use crate::stage::reject::{Reject, Severity};
 use crate::stage::{Finding, Findings};
 
 /// The most rejected rows that a report lists.
@@ -92,12 +92,8 @@ impl fmt::Display for Report {
 /// Line, column, sentence, and the machine's word for it.
 fn line(reject: &Reject) -> String {
     let mut text = format!("line {}", reject.place.line);
-    if let Some(RejectColumn {
-        number: Some(number),
-        ..
-    }) = reject.column
-    {
-        let _ = write!(text, ", column {number}");
+    if let Some(column) = &reject.column {
+        let _ = write!(text, ", column {}", column.number);
     }
     let _ = write!(text, ": {}  [{}]", reject.message, reject.kind);
     text

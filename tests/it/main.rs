@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod contract;
 mod dimension;
 mod embedded;
+mod facts;
+mod new_table;
 mod support;
 mod watch;
