@@ -39,7 +39,9 @@ pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
     check_server(&mut plain_connection(&target)?, url)?;
     Pool::builder()
         .max_size(size)
-        .min_idle(Some(1))
+        // A spare connection would be made in the background, perhaps while the program ends:
+        // OpenSSL then takes itself apart under that thread, and a finished load ends in a crash.
+        .min_idle(Some(0))
         .connection_timeout(PATIENCE)
         .connection_customizer(Box::new(PinnedSession))
         // The default one logs libpq's text, unread by us, and again at each attempt.
