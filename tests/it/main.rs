@@ -5,5 +5,6 @@
 
 mod dimension;
 mod embedded;
+mod inputs;
 mod support;
 mod watch;
