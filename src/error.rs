@@ -106,6 +106,10 @@ const NOT_NOW: [&str; 14] = [
     "No space left on device",
 ];
 
+/// Beginnings of messages of the server about a row that no page or index takes: as many columns
+/// as this has, or a key of several long texts. Which row it is, the server does not say.
+const TOO_BIG: [&str; 2] = ["row is too big", "index row"];
+
 /// What an error of the database means for the load that met it.
 #[must_use]
 pub fn judge(error: &DbError) -> Verdict {
@@ -125,6 +129,13 @@ pub fn judge(error: &DbError) -> Verdict {
         // Two writers met on one key: the locks should have kept them apart, and the second try
         // sees the first one's rows.
         DbError::DatabaseError(Kind::UniqueViolation, _) => Verdict::Retry,
+        DbError::DatabaseError(_, information)
+            if TOO_BIG
+                .iter()
+                .any(|text| information.message().starts_with(text)) =>
+        {
+            Verdict::Refuse
+        }
         // A constraint or trigger of the user's own, which staging cannot know.
         DbError::DatabaseError(
             Kind::ForeignKeyViolation

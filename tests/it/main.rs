@@ -8,5 +8,6 @@ mod dimension;
 mod embedded;
 mod facts;
 mod new_table;
+mod inputs;
 mod support;
 mod watch;
