@@ -11,6 +11,7 @@ use super::settle::{Observation, Verdict};
 use super::watcher::{Attempt, Watcher};
 use super::{Arrival, WatchEvent, Why};
 use crate::contract::TableName;
+use crate::failpoint;
 
 /// What a look at one waiting file says about claiming it.
 enum Readiness {
@@ -112,7 +113,10 @@ impl Watcher {
             Err(_) => return Readiness::PassOver,
         }
         match waiting.file.verdict(now, &self.patience) {
-            Verdict::Settled => Readiness::Ready(waiting.file.seen(), waiting.format),
+            Verdict::Settled => {
+                failpoint!("watch::settled");
+                Readiness::Ready(waiting.file.seen(), waiting.format)
+            }
             Verdict::NotBefore(_) => Readiness::Wait,
             Verdict::BeingWritten(_) => Readiness::PassOver,
         }
@@ -121,6 +125,7 @@ impl Watcher {
     fn claim(&mut self, name: &OsStr, settled: &Observation) -> Option<Claim> {
         match Claim::take(&self.folder, name, settled) {
             Ok(claim) => {
+                failpoint!("watch::claimed");
                 self.waiting.remove(name);
                 self.ahead.came_back(settled.identity);
                 Some(claim)
@@ -153,6 +158,7 @@ impl Watcher {
         if let Err(error) = self.folder.sync() {
             return self.give_up(claims, &error.to_string());
         }
+        failpoint!("watch::synced");
         for Fresh {
             claim,
             table,
