@@ -79,13 +79,15 @@ impl Watcher {
         let with_room = tables
             .into_iter()
             .filter_map(|(table, files)| Some((table.clone(), files?)));
-        with_room
+        let mut in_order: Vec<_> = with_room
             .map(|(table, mut files)| {
                 files.sort_unstable();
                 let names = files.into_iter().map(|(_, _, name)| name.clone());
                 (table, names.collect())
             })
-            .collect()
+            .collect();
+        in_order.sort_by_key(|(table, _)| self.routes.rank(table));
+        in_order
     }
 
     /// Whether a file may be claimed now: by what was seen of it, and by one more look.
