@@ -44,7 +44,8 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
         ..Options::default()
     };
     let place = folder.path().display().to_string();
-    let routes = Routes::new(desk.contracts.routes().iter().cloned());
+    let dimensions_first = desk.contracts.iter().map(|contract| contract.name.clone());
+    let routes = Routes::new(desk.contracts.routes().iter().cloned()).in_order(dimensions_first);
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
     Dispatcher::new(desk, stop.clone(), &show)

@@ -14,6 +14,7 @@ use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
 use super::{Instant, MergeError, held};
 use crate::contract::{Reference, Unresolved};
+use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};
 use crate::summary::Changes;
@@ -64,12 +65,15 @@ pub(super) fn apply(
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
     let held = held::hold(conn, shape.contract, &waiting, load_id)?;
     held::forget(conn, shape.contract)?;
+    failpoint!("merge::held");
     let landed = count(
         conn,
         &format!("select count(*) as count from {}", sql::LANDING),
     )?;
     let updated = update(conn, shape, instant, load_id)?;
+    failpoint!("merge::updated");
     let inserted = insert(conn, shape, instant, load_id)?;
+    failpoint!("merge::inserted");
     let unchanged = landed.saturating_sub(updated + inserted);
     Ok(Applied {
         changes: Changes {

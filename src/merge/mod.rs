@@ -212,6 +212,7 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let entry = conn.transaction(|conn| {
+        failpoint!("merge::begun");
         let load = Load {
             contracts,
             contract,
@@ -268,8 +269,10 @@ pub fn note_refusal(
             released: 0,
         };
         ledger::close(conn, load_id, None, &entry)?;
+        failpoint!("refusal::commit");
         Ok::<_, MergeError>(entry)
     })?;
+    failpoint!("refusal::committed");
     Ok(Receipt {
         claim: delivery.claim,
         entry,

@@ -17,6 +17,7 @@ use super::queue::{ForTable, Queue};
 use super::stop::Stop;
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
+use crate::failpoint;
 use crate::stage::Progress;
 use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
@@ -181,6 +182,7 @@ impl<'a> Dispatcher<'a> {
             };
             let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
                 Ok(outcome) => {
+                    failpoint!("load::ended");
                     let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
                     return;
                 }
