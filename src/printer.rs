@@ -282,7 +282,8 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 
 /// Columns of the terminal that stdout goes to; `None` for a file or a pipe.
-fn width() -> Option<usize> {
+#[must_use]
+pub fn width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
