@@ -9,5 +9,7 @@ mod embedded;
 mod facts;
 mod new_table;
 mod inputs;
+mod rejects;
+mod status;
 mod support;
 mod watch;
