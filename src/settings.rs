@@ -190,7 +190,7 @@ impl Settings {
             _ => None,
         };
         Ok(Self {
-            database: database(&cli.global)?,
+            database: database(cli)?,
             key_secret: key_secret.map(parse_key_secret).transpose()?,
             format: cli.global.format,
             log: log(&cli.global),
@@ -227,7 +227,14 @@ fn use_of_contract(command: &Command) -> Use {
     }
 }
 
-fn database(args: &GlobalArgs) -> Result<Database, SettingsFault> {
+/// The demo begins by dropping every table, so it has a server of its own, whatever is named.
+fn database(cli: &Cli) -> Result<Database, SettingsFault> {
+    let args = &cli.global;
+    if matches!(cli.command, Command::Demo) {
+        return Ok(Database::Embedded {
+            home: args.home.join("demo"),
+        });
+    }
     match &args.database_url {
         Some(url) if url.expose().trim().is_empty() => Err(SettingsFault::EmptyDatabaseUrl),
         Some(url) => Ok(Database::Given { url: url.clone() }),
@@ -321,6 +328,14 @@ mod tests {
                 home: "here".into()
             }
         );
+    }
+
+    #[test]
+    fn the_demo_never_gets_the_database_that_is_given() {
+        let typed = "hayloft --database-url postgres://h/d --home here demo";
+        let settings = Settings::join(&cli(typed), None, ContractFile::default()).unwrap();
+        let home = "here/demo".into();
+        assert_eq!(settings.database, Database::Embedded { home });
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! What the demo asks of its database.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
+
+use super::table::Table;
+
+/// How much there is, of everything that is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Counts {
+    /// Current versions: one for each person.
+    pub(super) people: u64,
+    /// All versions.
+    pub(super) versions: u64,
+    /// Facts.
+    pub(super) transactions: u64,
+    /// Facts that wait.
+    pub(super) held: u64,
+    /// Rows that could not be used.
+    pub(super) rejects: u64,
+    /// Rows that lost against another row with the same key.
+    pub(super) duplicates: u64,
+}
+
+pub(super) fn counts(conn: &mut PgConnection) -> QueryResult<Counts> {
+    let mut count = |sql: &str| -> QueryResult<u64> {
+        #[derive(QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = BigInt)]
+            count: i64,
+        }
+        let Count { count } = sql_query(sql).get_result(conn)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    Ok(Counts {
+        people: count("select count(*) from datawarehouse.users where is_current")?,
+        versions: count("select count(*) from datawarehouse.users")?,
+        transactions: count("select count(*) from datawarehouse.transactions")?,
+        held: count("select count(*) from hayloft.held_fact")?,
+        rejects: count(
+            "select count(distinct (load_id, line)) from hayloft.reject where severity = 'error'",
+        )?,
+        duplicates: count("select count(*) from hayloft.reject where severity = 'warning'")?,
+    })
+}
+
+/// The rows that could not be used: where, and why; never what they say.
+pub(super) fn rejects(conn: &mut PgConnection) -> QueryResult<Table> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        line: i64,
+        #[diesel(sql_type = Nullable<Text>)]
+        column_name: Option<String>,
+        #[diesel(sql_type = Text)]
+        message: String,
+    }
+    let rows: Vec<Row> = sql_query(
+        "select line, column_name, message from hayloft.reject
+         where severity = 'error' order by load_id, line, reject_id",
+    )
+    .load(conn)?;
+    let cells = |row: Row| {
+        let column = row.column_name.unwrap_or_else(|| "(the row)".to_owned());
+        vec![row.line.to_string(), column, row.message]
+    };
+    Ok(Table::new(
+        &["line", "column", "reason"],
+        rows.into_iter().map(cells),
+    ))
+}
+
+/// One person's versions, oldest first.
+pub(super) fn versions(conn: &mut PgConnection, email: &str) -> QueryResult<Table> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Integer)]
+        version_number: i32,
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = Date)]
+        date_of_birth: NaiveDate,
+        #[diesel(sql_type = Timestamptz)]
+        effective_start_date: DateTime<Utc>,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        effective_end_date: Option<DateTime<Utc>>,
+        #[diesel(sql_type = Bool)]
+        is_current: bool,
+        #[diesel(sql_type = BigInt)]
+        load_id: i64,
+        #[diesel(sql_type = BigInt)]
+        source_line: i64,
+    }
+    let rows: Vec<Row> = sql_query(
+        "select version_number, name, date_of_birth, effective_start_date, effective_end_date,
+                is_current, load_id, source_line
+         from datawarehouse.users where email = $1 order by effective_start_date",
+    )
+    .bind::<Text, _>(email)
+    .load(conn)?;
+    let time = |instant: DateTime<Utc>| instant.format("%H:%M:%S%.3f").to_string();
+    let cells = |row: Row| {
+        vec![
+            row.version_number.to_string(),
+            row.name,
+            row.date_of_birth.to_string(),
+            time(row.effective_start_date),
+            row.effective_end_date.map_or_else(|| "open".to_owned(), time),
+            if row.is_current { "yes" } else { "no" }.to_owned(),
+            origin(row.load_id, row.source_line),
+        ]
+    };
+    let header = [
+        "version",
+        "name",
+        "date of birth",
+        "from",
+        "to",
+        "current",
+        "written by",
+    ];
+    Ok(Table::new(&header, rows.into_iter().map(cells)))
+}
+
+/// One fact.
+#[derive(QueryableByName, Debug)]
+pub(super) struct Transaction {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Date)]
+    transaction_date: NaiveDate,
+    #[diesel(sql_type = Text)]
+    amount: String,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    source_line: i64,
+}
+
+/// One person's facts, found by the durable key: by whichever version of the person.
+pub(super) fn transactions(conn: &mut PgConnection, email: &str) -> QueryResult<Vec<Transaction>> {
+    sql_query(
+        "select t.id, t.transaction_date, t.amount::text as amount, t.load_id, t.source_line
+         from datawarehouse.transactions t
+         join datawarehouse.users u on u.user_id = t.user_id and u.is_current
+         where u.email = $1 order by t.id",
+    )
+    .bind::<Text, _>(email)
+    .load(conn)
+}
+
+pub(super) fn side_by_side(before: &[Transaction], after: &[Transaction]) -> Table {
+    let cells = |now: &Transaction| {
+        let then = before.iter().find(|then| then.id == now.id);
+        vec![
+            now.id.to_string(),
+            now.transaction_date.to_string(),
+            then.map_or_else(|| "-".to_owned(), |then| then.amount.clone()),
+            now.amount.clone(),
+            origin(now.load_id, now.source_line),
+        ]
+    };
+    Table::new(
+        &["id", "date", "before", "after", "written by"],
+        after.iter().map(cells),
+    )
+}
+
+fn origin(load_id: i64, line: i64) -> String {
+    format!("load {load_id}, line {line}")
+}
