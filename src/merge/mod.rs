@@ -28,6 +28,7 @@ use crate::failpoint;
 use crate::merge::ledger::{Entry, Keys, Opened, Seen};
 use crate::merge::sql::Shape;
 use crate::stage::key::KeyScheme;
+use crate::stage::reject::RejectKind;
 use crate::stage::{Delivery, Finding, Staged, Tally};
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
 
@@ -351,9 +352,13 @@ impl Load<'_> {
         }
     }
 
-    /// Rows that only the database could refuse count like the others.
+    /// Rows that only the database could refuse count like the others, unless they come late:
+    /// that is no sign of a broken file.
     fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), GuardBreach> {
-        let rejected = staged.tally.rejected + findings.len() as u64;
+        let refused = findings
+            .iter()
+            .filter(|finding| finding.reject.kind != RejectKind::Late);
+        let rejected = staged.tally.rejected + refused.count() as u64;
         guard(&self.contract.guards, staged.tally.read, rejected)
     }
 

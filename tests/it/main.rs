@@ -5,5 +5,7 @@
 
 mod dimension;
 mod embedded;
+mod rejects;
+mod status;
 mod support;
 mod watch;

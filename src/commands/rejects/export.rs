@@ -36,8 +36,8 @@ pub(super) fn run(
     write_new(path, &text)?;
     let place = display_name(path.as_os_str());
     printer.say(&format!(
-        "{} row(s) are in {place}; once they are right, `hayloft rejects replay {number} {place}` \
-         loads them",
+        "{} row(s) are in {place}. Once they are right, `hayloft rejects replay {number} {place}` \
+         loads them.",
         rows.len()
     ));
     Ok(ExitStatus::Done)
@@ -47,10 +47,10 @@ fn none_to_export(load: &Known) -> String {
     let number = load.load_id;
     match load.status.as_str() {
         "failed" => format!(
-            "load {number} was refused as a whole: there are no rejected rows of it, but the \
-             file itself, which is to be mended and dropped again"
+            "Load {number} was refused as a whole: there are no rejected rows of it, but the \
+             file itself, which is to be mended and dropped again."
         ),
-        _ => format!("load {number} has no open rejects that a mended row could replace"),
+        _ => format!("Load {number} has no open rejects that a mended row could replace."),
     }
 }
 
@@ -78,11 +78,11 @@ fn write_new(path: &Path, text: &[u8]) -> Result<()> {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let sentence =
-                format!("`{place}` is there already, and was not overwritten: name another file");
+                format!("`{place}` is there already, and was not overwritten. Name another file.");
             return Err(Refusal(sentence).into());
         }
         Err(error) => {
-            return Err(Refusal(format!("`{place}` cannot be made: {error}")).into());
+            return Err(Refusal(format!("`{place}` cannot be made: {error}.")).into());
         }
     };
     if let Err(error) = file.write_all(text) {

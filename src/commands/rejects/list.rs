@@ -35,7 +35,7 @@ pub(super) fn loads(conn: &mut PgConnection, printer: &Printer) -> Result<ExitSt
     let loads = rejects::by_load(conn)?;
     match printer.format() {
         OutputFormat::Json => loads.iter().for_each(|load| printer.json(load)),
-        OutputFormat::Text if loads.is_empty() => printer.say("no load has open rejects"),
+        OutputFormat::Text if loads.is_empty() => printer.say("No load has open rejects."),
         OutputFormat::Text => printer.columns(&table_of_loads(&loads)),
     }
     Ok(ExitStatus::Done)
@@ -76,7 +76,7 @@ pub(super) fn findings(
             .iter()
             .for_each(|finding| printer.json(&object(load.load_id, finding, originals))),
         OutputFormat::Text if findings.is_empty() => {
-            printer.say(&format!("load {} has no open rejects", load.load_id));
+            printer.say(&format!("Load {} has no open rejects.", load.load_id));
         }
         OutputFormat::Text => tell(&findings, originals, printer),
     }

@@ -48,8 +48,8 @@ pub(super) fn run(
 fn ledger(settings: &Settings, printer: &Printer) -> Result<PgConnection> {
     let mut conn = pool::connect_once(&office::url(settings, printer)?)?;
     if !ledger::exists(&mut conn)? {
-        let sentence = "nothing was ever loaded into this database: it has no ledger. \
-                        `hayloft migrate` makes one";
+        let sentence = "Nothing was ever loaded into this database: it has no ledger. \
+                        `hayloft migrate` makes one.";
         return Err(Refusal(sentence.to_owned()).into());
     }
     Ok(conn)
@@ -58,7 +58,7 @@ fn ledger(settings: &Settings, printer: &Printer) -> Result<PgConnection> {
 fn known(conn: &mut PgConnection, load: i64) -> Result<Known> {
     let unknown = || {
         Refusal(format!(
-            "there is no load {load}; `hayloft rejects list` names the loads that have rejects"
+            "There is no load {load}. `hayloft rejects list` names the loads that have rejects."
         ))
     };
     Ok(loads::find(conn, load)?.ok_or_else(unknown)?)

@@ -46,12 +46,12 @@ fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
     parent.effective_at.ok_or_else(|| {
         Refusal(match parent.status.as_str() {
             "skipped" => format!(
-                "load {number} was skipped, as its file had been loaded before: it rejected \
-                 nothing"
+                "Load {number} was skipped, as its file had been loaded before: it rejected \
+                 nothing."
             ),
             _ => format!(
-                "load {number} was refused as a whole, so none of its rows have a place to take: \
-                 load the mended file as usual"
+                "Load {number} was refused as a whole, so none of its rows have a place to take: \
+                 load the mended file as usual."
             ),
         })
     })
@@ -63,7 +63,7 @@ fn table_of(parent: &Known, contracts: &Contracts) -> Result<TableName, Refusal>
         return Ok(table);
     }
     Err(Refusal(format!(
-        "load {} was of table `{table}`, which hayloft.toml no longer names",
+        "Load {} was of table `{table}`, which hayloft.toml no longer names.",
         parent.load_id
     )))
 }
