@@ -268,8 +268,7 @@ fn count(number: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::TableKind;
-    use crate::watch::Listing;
+    use crate::status::{Listing, TableKind};
 
     fn report() -> Report {
         Report {
