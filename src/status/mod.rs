@@ -4,6 +4,7 @@
 //! a [`Report`], whose serialised form is the JSON, and which [`text`] puts into words. It works
 //! at every stage of a warehouse's life: with no migration applied there is less to say.
 
+mod listing;
 mod tables;
 pub mod text;
 
@@ -22,8 +23,8 @@ use crate::ledger;
 use crate::ledger::held::{self, Waiting};
 use crate::ledger::loads::{self, Listed};
 use crate::ledger::rejects::{self, OfLoad};
-use crate::watch::Listing;
 
+pub use listing::Listing;
 pub use tables::{Table, TableKind};
 
 /// How many of the last loads are told of.

@@ -268,8 +268,7 @@ fn count(number: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::TableKind;
-    use crate::watch::Listing;
+    use crate::status::{Listing, TableKind};
 
     fn report() -> Report {
         Report {
@@ -364,7 +363,7 @@ mod tests {
             waiting: (0..10).map(|number| format!("u-{number}.csv")).collect(),
             ..Listing::default()
         });
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             Database    postgres://u:***@db:5432/d
                         PostgreSQL 17.2, named by DATABASE_URL
             Migrations  all applied
@@ -388,7 +387,7 @@ mod tests {
             Open rejects (hayloft rejects list LOAD)
             load  table  file       errors  warnings  when
                1  users  users.csv       6         1  just now
-        "#]].assert_eq(&told(&report));
+        "]].assert_eq(&told(&report));
     }
 
     #[test]

@@ -22,7 +22,6 @@ mod arrival;
 mod claim;
 mod events;
 mod folder;
-mod listing;
 mod name;
 mod settle;
 mod sweep;
@@ -33,9 +32,9 @@ use std::fmt;
 use std::time::Duration;
 
 pub use arrival::{Arrival, ArrivalError, Origin, Released};
+pub(crate) use claim::Claim;
 pub use claim::ClaimId;
 pub use folder::{Folder, FolderError};
-pub use listing::Listing;
 pub use name::{Format, Recognised, Routes, Unknown, display_name};
 pub use settle::{Hint, Identity, Observation, Patience, Settling, Verdict};
 pub use watcher::{Stopper, Watcher};

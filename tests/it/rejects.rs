@@ -30,12 +30,12 @@ fn the_loads_with_rejects_are_listed_and_each_one_s_findings() {
         "a row with two mistakes is one row"
     );
     let text = warehouse.run(&["rejects", "list", "1"]).exits(0).stdout;
-    expect![[r#"
+    expect![[r"
         line  column         severity  kind      message
            3  date_of_birth  error     bad_type  `date_of_birth` is not a date in the format %d/%m/%Y.
            4  email          error     bad_type  `email` is not an e-mail address: it has more than one @.
            4  date_of_birth  error     not_null  `date_of_birth` has no value, and the column must have one.
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
     let objects = warehouse
         .run(&["rejects", "list", "1", "--format", "json"])
         .json();
@@ -112,10 +112,10 @@ fn mended_rows_take_their_old_place_in_time() {
          from datawarehouse.users join hayloft.load on load.load_id = 1
          where email like 'bob%'",
     ));
-    expect![[r#"
+    expect![[r"
         1 | ∅ | replayed | 3
         3 | 1 | open | 2
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select load.load_id, parent_load_id, reject.status, count(*)
          from hayloft.reject join hayloft.load using (load_id) group by 1, 2, 3 order by 1",

@@ -107,7 +107,8 @@ pub(super) fn versions(conn: &mut PgConnection, email: &str) -> QueryResult<Tabl
             row.name,
             row.date_of_birth.to_string(),
             time(row.effective_start_date),
-            row.effective_end_date.map_or_else(|| "open".to_owned(), time),
+            row.effective_end_date
+                .map_or_else(|| "open".to_owned(), time),
             if row.is_current { "yes" } else { "no" }.to_owned(),
             origin(row.load_id, row.source_line),
         ]

@@ -1,5 +1,5 @@
-//! What lies in the folder, for who only wants to know: nothing is opened, locked or claimed, so
-//! it can be asked while the folder is watched.
+//! What lies in the watched folder: names alone. No file is opened, locked or claimed, so it can be
+//! asked while the folder is watched.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -8,8 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::claim::Claim;
-use super::name::{Recognised, Routes, display_name};
+use crate::watch::{Claim, Recognised, Routes, display_name};
 
 /// The files of the folder, by how far they have come. Names are safe to show, and sorted.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug, Default)]
