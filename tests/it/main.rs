@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod demo;
 mod dimension;
 mod embedded;
+mod privacy;
 mod support;
 mod watch;
