@@ -218,7 +218,7 @@ impl Drop for Bar {
     }
 }
 
-/// `loaded   users.csv → users   10,000 rows: 9,964 new · 36 duplicate · 0.41 s · load 1`
+/// `loaded   users.csv     10,000 rows: 9,964 new · 36 duplicate  (0.41 s, load 1)`
 fn load_line(entry: &Entry, paint: Paint) -> String {
     let summary = &entry.summary;
     let (word, colour) = match summary.status {
@@ -228,10 +228,9 @@ fn load_line(entry: &Entry, paint: Paint) -> String {
         Status::Failed => ("failed ", RED),
     };
     let mut line = format!(
-        "{}  {:<24} → {:<14} {:>9} rows",
+        "{}  {:<20} {:>10} rows",
         painted(word, colour, paint),
-        summary.file,
-        summary.table.as_str(),
+        what(summary),
         grouped(summary.rows.read)
     );
     let parts = counts(summary);
@@ -244,6 +243,16 @@ fn load_line(entry: &Entry, paint: Paint) -> String {
     }
     line.push(')');
     line
+}
+
+/// The file, and its table where the name of the file does not say it.
+fn what(summary: &Summary) -> String {
+    let (file, table) = (&summary.file, summary.table.as_str());
+    if file.to_lowercase().starts_with(&table.to_lowercase()) {
+        file.clone()
+    } else {
+        format!("{file} → {table}")
+    }
 }
 
 /// The counts that are not zero, in words.

@@ -4,11 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod contract;
+mod demo;
 mod dimension;
+mod dimension;
+mod embedded;
 mod embedded;
 mod facts;
 mod inputs;
 mod new_table;
+mod privacy;
 mod rejects;
 mod status;
 mod support;

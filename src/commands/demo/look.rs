@@ -63,8 +63,11 @@ pub(super) fn rejects(conn: &mut PgConnection) -> QueryResult<Table> {
     )
     .load(conn)?;
     let cells = |row: Row| {
-        let column = row.column_name.unwrap_or_else(|| "(the row)".to_owned());
-        vec![row.line.to_string(), column, row.message]
+        let column = row.column_name.unwrap_or_else(|| "(all)".to_owned());
+        // Most sentences begin with the column, which has a place of its own here.
+        let named = format!("`{column}` ");
+        let reason = row.message.strip_prefix(&named).unwrap_or(&row.message);
+        vec![row.line.to_string(), column, reason.to_owned()]
     };
     Ok(Table::new(
         &["line", "column", "reason"],
@@ -116,7 +119,7 @@ pub(super) fn versions(conn: &mut PgConnection, email: &str) -> QueryResult<Tabl
     let header = [
         "version",
         "name",
-        "date of birth",
+        "born",
         "from",
         "to",
         "current",
@@ -131,7 +134,7 @@ pub(super) struct Transaction {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = Date)]
-    transaction_date: NaiveDate,
+    day: NaiveDate,
     #[diesel(sql_type = Text)]
     amount: String,
     #[diesel(sql_type = BigInt)]
@@ -143,7 +146,7 @@ pub(super) struct Transaction {
 /// One person's facts, found by the durable key: by whichever version of the person.
 pub(super) fn transactions(conn: &mut PgConnection, email: &str) -> QueryResult<Vec<Transaction>> {
     sql_query(
-        "select t.id, t.transaction_date, t.amount::text as amount, t.load_id, t.source_line
+        "select t.id, t.transaction_date as day, t.amount::text as amount, t.load_id, t.source_line
          from datawarehouse.transactions t
          join datawarehouse.users u on u.user_id = t.user_id and u.is_current
          where u.email = $1 order by t.id",
@@ -157,7 +160,7 @@ pub(super) fn side_by_side(before: &[Transaction], after: &[Transaction]) -> Tab
         let then = before.iter().find(|then| then.id == now.id);
         vec![
             now.id.to_string(),
-            now.transaction_date.to_string(),
+            now.day.to_string(),
             then.map_or_else(|| "-".to_owned(), |then| then.amount.clone()),
             now.amount.clone(),
             origin(now.load_id, now.source_line),

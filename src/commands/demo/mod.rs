@@ -119,7 +119,7 @@ impl Story<'_> {
         } = self.sizes;
         let held = awaited_transactions + orphan_transactions;
         self.narrator.tell(&format!(
-            "\n1. Two files are dropped into the folder: {} people and {} transactions.\n",
+            "\n1. Two files are dropped into the folder: {} people, then {} transactions.\n",
             grouped(users),
             grouped(transactions)
         ));
@@ -136,9 +136,9 @@ impl Story<'_> {
         compare(found, expected)?;
         self.narrator.tell(&format!(
             "\n{shared_emails} e-mail addresses came twice with different values: the later line \
-             won, the earlier one\nis kept beside the rejects, with a warning. {held} transactions \
-             name people whom no file has brought\nyet: they are held, not lost. Both files are \
-             gone from the folder, now that the rows are safe."
+             won, the earlier one is\nkept among the rejects, as a warning. {held} transactions \
+             name people whom no file has brought yet:\nthey are held, not lost. Both files are \
+             gone from the folder, now that their rows are safe."
         ));
         Ok(found)
     }
@@ -174,8 +174,8 @@ impl Story<'_> {
         };
         compare(found, expected)?;
         self.narrator.tell(&format!(
-            "\n{awaited_transactions} held transactions went in as soon as their people had come; \
-             {orphan_transactions} still wait. Whoever changed\nhas a new version, and the old one \
+            "\n{awaited_transactions} held transactions went in together with their people; \
+             {orphan_transactions} still wait. Whoever changed has a new\nversion, and the old one \
              is closed. The broken rows stopped no other; here they are:\n"
         ));
         self.narrator.table(&look::rejects(conn)?);
@@ -220,12 +220,11 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Drops the files of one day, and waits until each has come to its end.
+    /// Drops the files of one day, each when the one before has come to its end: the demo says
+    /// which rows are held at that moment.
     fn deliver(&self, imports: &Imports<'_>, day: &str, names: &[&str]) -> Result<()> {
         for name in names {
             imports.deliver(self.file(day, name)?)?;
-        }
-        for _ in names {
             let status = imports.ended()?;
             ensure!(
                 status == Status::Loaded,

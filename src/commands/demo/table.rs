@@ -1,6 +1,6 @@
 //! Rows under a header, in columns as wide as they need to be.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// How far a table stands from the left edge.
 const INDENT: &str = "   ";
@@ -39,7 +39,7 @@ impl fmt::Display for Table {
             let mut text = String::new();
             for (column, cell) in line.iter().enumerate() {
                 let width = self.width(column);
-                text.push_str(&format!("  {cell:<width$}"));
+                write!(text, "  {cell:<width$}")?;
             }
             write!(f, "{INDENT}{}", text.trim())?;
         }

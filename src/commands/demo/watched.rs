@@ -87,10 +87,10 @@ impl Imports<'_> {
             for entry in fs::read_dir(&folder)? {
                 let entry = entry?;
                 ensure!(
-                    !entry
+                    entry
                         .path()
                         .extension()
-                        .is_some_and(|ending| ending == "csv"),
+                        .is_none_or(|ending| ending != "csv"),
                     "`{}` should be gone from the folder.",
                     entry.file_name().display()
                 );

@@ -1,0 +1,207 @@
+//! The house rules of ARCHITECTURE.md, checked on the sources themselves.
+//!
+//! Each rule says what one room never does. The compiler holds some of them (nobody but `merge` can
+//! make a receipt); these tests hold the others, by looking for the words that would break them.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One file: where it is, seen from `src/`, and its code without comments and unit tests.
+struct Source {
+    place: String,
+    code: String,
+}
+
+/// The sources below a folder or at a file of `src/`.
+fn sources(room: &str) -> Vec<Source> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    gather(&src.join(room), &mut paths);
+    assert!(!paths.is_empty(), "there are sources in src/{room}");
+    paths
+        .into_iter()
+        .map(|path| (path.strip_prefix(&src).unwrap().to_owned(), path))
+        .filter(|(place, _)| !is_test(place))
+        .map(|(place, path)| Source {
+            place: place.display().to_string(),
+            code: code(&fs::read_to_string(&path).unwrap()),
+        })
+        .collect()
+}
+
+fn gather(path: &Path, paths: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            gather(&entry.unwrap().path(), paths);
+        }
+        return;
+    }
+    if path.extension().is_some_and(|ending| ending == "rs") {
+        paths.push(path.to_owned());
+    }
+}
+
+fn is_test(place: &Path) -> bool {
+    place
+        .iter()
+        .any(|part| part == "tests" || part == "tests.rs")
+}
+
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    before_tests
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Fails where a room says one of the words more often than it may; `allowed` gives, for a file,
+/// how often it may say a word.
+fn check(room: &str, words: &[&str], allowed: &[(&str, &str, usize)]) {
+    let sources = sources(room);
+    for Source { place, code } in &sources {
+        for word in words {
+            let times = allowed
+                .iter()
+                .find(|(at, what, _)| at == place && what == word)
+                .map_or(0, |(_, _, times)| *times);
+            assert_eq!(code.matches(word).count(), times, "{word} in src/{place}");
+        }
+    }
+    for (place, _, _) in allowed {
+        let known = sources.iter().any(|source| source.place == *place);
+        assert!(known, "src/{place} is allowed something, and is not there");
+    }
+}
+
+#[test]
+fn stage_never_speaks_to_postgres() {
+    let words = [
+        "diesel",
+        "PgConnection",
+        "crate::db",
+        "crate::merge",
+        "sql_query",
+    ];
+    check("stage", &words, &[]);
+}
+
+#[test]
+fn merge_never_sees_a_path_or_a_format() {
+    let words = [
+        "Path",
+        "std::fs",
+        "File",
+        "csv",
+        "crate::watch",
+        "crate::retire",
+        "contract::file",
+    ];
+    check("merge", &words, &[]);
+}
+
+#[test]
+fn only_retire_removes_a_file() {
+    // The embedded server's own files, in a folder of its own, are nobody's deliveries.
+    let allowed = [
+        ("retire.rs", "remove_file", 1),
+        ("db/embedded/server.rs", "remove_file", 1),
+        ("db/embedded/cluster.rs", "remove_dir", 2),
+    ];
+    let words = [
+        "remove_file",
+        "remove_dir",
+        "unlink",
+        "set_len(",
+        "truncate(true)",
+    ];
+    check("", &words, &allowed);
+}
+
+#[test]
+fn only_the_watch_and_retire_rename_a_file() {
+    let allowed = [
+        ("watch/folder.rs", "renameat_with", 2),
+        ("retire.rs", "renameat_with", 2),
+        ("retire.rs", "fs::rename", 1),
+        // A new cluster is made aside and put into its place whole.
+        ("db/embedded/place.rs", "fs::rename", 1),
+    ];
+    check("", &["renameat_with", "fs::rename"], &allowed);
+}
+
+#[test]
+fn only_the_contract_vouches_for_a_name_that_is_not_a_constant() {
+    // Lists of constants: Hayloft's own columns of the landing table and of the ledger.
+    const LISTS: [&str; 2] = ["merge/sql.rs", "merge/rejects.rs"];
+    for Source { place, code } in sources("") {
+        if place.starts_with("contract/") {
+            continue;
+        }
+        let mut lists = 0;
+        for after in code.split("Ident::vouched").skip(1) {
+            match after.as_bytes() {
+                [b'(', b'"', ..] => {}
+                _ => lists += 1,
+            }
+        }
+        let allowed = usize::from(LISTS.contains(&place.as_str()));
+        assert_eq!(lists, allowed, "a name is vouched for in src/{place}");
+    }
+}
+
+#[test]
+fn statements_are_put_together_in_one_file_and_from_quoted_names() {
+    // A bare name becomes a quoted literal, once, as the key of a JSON object.
+    let allowed = [("merge/sql.rs", ".name()", 1)];
+    check(
+        "merge/sql.rs",
+        &["TableName", ".as_str()", ".name()"],
+        &allowed,
+    );
+    for Source { place, code } in sources("") {
+        for call in ["sql_query(", "batch_execute("] {
+            for after in code.split(call).skip(1) {
+                let made_here = after
+                    .trim_start()
+                    .trim_start_matches('&')
+                    .starts_with("format!");
+                let is_constant = after.starts_with("format!(\"analyze {}\", sql::LANDING)");
+                assert!(
+                    !made_here || is_constant,
+                    "a statement is put together in src/{place}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rooms_that_see_rows_log_nothing() {
+    let words = ["tracing", "print!", "println!", "stderr", "stdout"];
+    for room in ["stage", "merge", "contract", "retire.rs", "wire.rs"] {
+        check(room, &words, &[]);
+    }
+}
+
+#[test]
+fn every_file_begins_by_saying_what_it_is() {
+    let mut paths = Vec::new();
+    for folder in ["src", "tests"] {
+        gather(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+            &mut paths,
+        );
+    }
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("//! "),
+            "{} has no introduction",
+            path.display()
+        );
+    }
+}
