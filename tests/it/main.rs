@@ -6,8 +6,6 @@
 mod contract;
 mod demo;
 mod dimension;
-mod dimension;
-mod embedded;
 mod embedded;
 mod facts;
 mod inputs;
