@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod commands;
 mod contract;
 mod dimension;
 mod embedded;
 mod facts;
 mod new_table;
+mod parallel;
 mod support;
 mod watch;
