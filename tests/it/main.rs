@@ -10,5 +10,6 @@ mod embedded;
 mod facts;
 mod new_table;
 mod parallel;
+mod reference_faults;
 mod support;
 mod watch;
