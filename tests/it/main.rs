@@ -7,6 +7,7 @@ mod commands;
 mod contract;
 mod dimension;
 mod embedded;
+mod explain;
 mod facts;
 mod new_table;
 mod parallel;

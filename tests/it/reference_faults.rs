@@ -173,10 +173,10 @@ fn r5_a_second_file_of_transactions_is_loaded_too() {
         assert_eq!(watch.next_load()["status"], "loaded");
     }
     assert_eq!(watch.stop(), 0);
-    expect![[r#"
+    expect![[r"
         1 | 1.50
         2 | 2.00
-    "#]]
+    "]]
     .assert_eq(&warehouse.query("select id, amount from datawarehouse.transactions order by id"));
     warehouse.assert_sound();
 }
@@ -258,11 +258,11 @@ fn r9_a_change_to_or_from_null_is_seen() {
             .load(&format!("users-{number}.csv"), file)
             .exits(0);
     }
-    expect![[r#"
+    expect![[r"
         1 | 1990-02-01
         2 | ∅
         3 | 1990-02-01
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select version_number, date_of_birth from datawarehouse.users
          where email = 'ann@x.org' order by 1",
@@ -280,10 +280,10 @@ fn r10_of_several_people_with_one_email_the_last_line_wins_and_the_others_are_ke
         let warehouse = Warehouse::new();
         warehouse.load("users.csv", &file).exits(0);
         ends.push(warehouse.users());
-        expect![[r#"
+        expect![[r"
             2 | 4 | ann@x.org,First,01/01/2000
             3 | 4 | ann@x.org,Second,02/01/2000
-        "#]]
+        "]]
         .assert_eq(&warehouse.query(
             "select line, winner_line, original from hayloft.reject
              where kind = 'conflicting_duplicate' order by line",
