@@ -24,6 +24,9 @@ pub enum LoadError {
     /// It cannot be merged.
     #[error("{}", describe(.0))]
     Merge(#[from] MergeError),
+    /// A unique index refuses it, and went on refusing: no other writer was in the way.
+    #[error("{}", describe(.0))]
+    Rule(MergeError),
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectFault),
@@ -56,6 +59,15 @@ impl LoadError {
         }
     }
 
+    /// Whether a person has to change a setting before anything can be loaded.
+    #[must_use]
+    pub fn is_of_the_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Merge(MergeError::OtherKeyScheme { .. } | MergeError::OtherKeyColumns { .. })
+        )
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -78,6 +90,7 @@ impl LoadError {
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::BrokenHistory { .. } => Verdict::Stop,
             },
+            Self::Rule(_) => Verdict::Refuse,
             Self::Connect(fault) => match fault.kind {
                 FaultKind::Retry => Verdict::Retry,
                 FaultKind::Refuse => Verdict::Stop,
@@ -127,7 +140,8 @@ pub fn judge(error: &DbError) -> Verdict {
             Verdict::Retry
         }
         // Two writers met on one key: the locks should have kept them apart, and the second try
-        // sees the first one's rows.
+        // sees the first one's rows. If it does not, the table has a rule of its own, and whoever
+        // tries again gives up in the end.
         DbError::DatabaseError(Kind::UniqueViolation, _) => Verdict::Retry,
         DbError::DatabaseError(_, information)
             if TOO_BIG

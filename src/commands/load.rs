@@ -131,6 +131,7 @@ fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> Exit
     };
     printer.error(&format!("`{}` {what}. {error}", arrival.name()));
     match error.verdict() {
+        _ if error.is_of_the_settings() => ExitStatus::Refused,
         Verdict::GiveBack | Verdict::Refuse => ExitStatus::Refused,
         Verdict::Retry | Verdict::Stop => ExitStatus::Fault,
     }

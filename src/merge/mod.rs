@@ -128,6 +128,20 @@ pub enum MergeError {
     Unreadable(#[source] io::Error),
 }
 
+impl MergeError {
+    /// Whether a unique index refused a row.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(diesel::result::Error::DatabaseError(
+                diesel::result::DatabaseErrorKind::UniqueViolation,
+                _
+            ))
+        )
+    }
+}
+
 impl From<GuardBreach> for MergeError {
     fn from(breach: GuardBreach) -> Self {
         Self::Guard {

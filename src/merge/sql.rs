@@ -1,8 +1,8 @@
 //! The statements that depend on the table, as pure functions of its contract.
 //!
 //! Each is one statement, named for its effect. Names reach it through [`Ident`] alone, values as
-//! binds or from the landing table. What each looks like for the two tables of the example is kept
-//! in this file's tests; `tests/explain.rs` has a server plan each of them.
+//! binds or from the landing table. What each looks like for the tables of the example, and for two
+//! of other shapes, is kept in this file's tests; `tests/it/explain.rs` has a server plan each.
 
 use std::fmt::Write as _;
 
@@ -539,3 +539,6 @@ fn literal(name: &Ident) -> String {
 pub fn is_empty(table: &QualifiedName) -> String {
     format!("select not exists (select from {table}) as answer")
 }
+
+#[cfg(test)]
+mod tests;

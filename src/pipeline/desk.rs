@@ -56,6 +56,10 @@ impl Wish {
     };
 }
 
+/// How often a file is tried that a unique index refuses. More often than another writer can be
+/// in the way; a file that breaks a rule of the table's own must not stop the table for ever.
+const UNIQUE_ATTEMPTS: u32 = 3;
+
 /// How a file's way ended.
 #[derive(Debug)]
 pub enum Outcome {
@@ -340,6 +344,11 @@ impl Way<'_> {
         loop {
             attempts += 1;
             match attempt() {
+                Err(LoadError::Merge(error))
+                    if attempts >= UNIQUE_ATTEMPTS && error.is_unique_violation() =>
+                {
+                    return Err(LoadError::Rule(error));
+                }
                 Err(error)
                     if error.verdict() == Verdict::Retry
                         && self.attendant.wait(&error, attempts) == Patience::Again => {}

@@ -65,10 +65,10 @@ fn absence_from_a_file_means_nothing() {
     warehouse.load("users.csv", ANN).exits(0);
     let bob = "email,name,date_of_birth\nbob@x.org,Bob,03/04/1985\n";
     warehouse.load("users-2.csv", bob).exits(0);
-    expect![[r#"
+    expect![[r"
         ann@x.org | 1 | Ann | 1990-02-01 | t
         bob@x.org | 1 | Bob | 1985-04-03 | t
-    "#]]
+    "]]
     .assert_eq(&warehouse.users());
     warehouse.assert_sound();
 }
@@ -112,11 +112,11 @@ fn a_value_that_comes_back_is_a_version_of_its_own() {
     // Other bytes than the first file: the same bytes again would be a redelivery.
     let back = ANN.replace('\n', "\r\n");
     warehouse.load("users-3.csv", back).exits(0);
-    expect![[r#"
+    expect![[r"
         ann@x.org | 1 | Ann | 1990-02-01 | f
         ann@x.org | 2 | Anna | 1990-02-01 | f
         ann@x.org | 3 | Ann | 1990-02-01 | t
-    "#]]
+    "]]
     .assert_eq(&warehouse.users());
     warehouse.assert_sound();
 }
@@ -133,13 +133,13 @@ fn the_third_and_fourth_change_are_numbered_and_touch() {
             1
         );
     }
-    expect![[r#"
+    expect![[r"
         1 | A | t
         2 | B | t
         3 | C | t
         4 | D | t
         5 | E | ∅
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select version_number, name,
              effective_end_date = lead(effective_start_date) over (order by version_number)
@@ -184,10 +184,10 @@ fn a_clock_that_was_set_back_makes_no_late_versions() {
     warehouse
         .load("users-3.csv", ANN.replace("Ann", "Annie"))
         .exits(0);
-    expect![[r#"
+    expect![[r"
         2 | Anna | 2126-01-01 00:00:00.000001+00
         3 | Annie | 2126-01-01 00:00:00.000002+00
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select version_number, name, effective_start_date from datawarehouse.users
          where version_number > 1 order by version_number",
@@ -210,11 +210,11 @@ fn columns_that_a_file_does_not_name_carry_over() {
         .exits(0)
         .only();
     assert_eq!(load["changes"]["unchanged"], 1);
-    expect![[r#"
+    expect![[r"
         ann@x.org | 1 | Ann | 1990-02-01 | f
         ann@x.org | 2 | Anna | 1990-02-01 | t
         new@x.org | 1 | New | ∅ | t
-    "#]]
+    "]]
     .assert_eq(&warehouse.users());
     warehouse.assert_sound();
 }
@@ -286,17 +286,17 @@ fn of_rows_with_one_key_the_last_wins_and_no_line_is_lost() {
     let load = run.only();
     expect![[r#"{"accepted":2,"duplicates":2,"held":0,"read":5,"rejected":1}"#]]
         .assert_eq(&load["rows"].to_string());
-    expect![[r#"
+    expect![[r"
         ann@x.org | Anne | 5
         bob@x.org | Bob | 3
-    "#]]
+    "]]
     .assert_eq(
         &warehouse.query("select email, name, source_line from datawarehouse.users order by email"),
     );
-    expect![[r#"
+    expect![[r"
         2 | conflicting_duplicate | warning | 5 | Ann@x.org,Ann,01/02/1990
         6 | null_key | error | ∅ | ,Cy,05/06/1970
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select line, kind, severity, winner_line, original from hayloft.reject order by line",
     ));
@@ -429,11 +429,11 @@ fn a_table_may_take_every_redelivery() {
             .exits(0);
         assert_eq!(load.only()["status"], "loaded");
     }
-    expect![[r#"
+    expect![[r"
         ann@x.org | 1 | Ann | 1990-02-01 | f
         ann@x.org | 2 | Anna | 1990-02-01 | f
         ann@x.org | 3 | Ann | 1990-02-01 | t
-    "#]]
+    "]]
     .assert_eq(&warehouse.users());
     warehouse.assert_sound();
 }

@@ -46,11 +46,11 @@ fn facts_are_inserted_with_exact_amounts() {
         .exits(0)
         .only();
     assert_eq!(load["changes"]["inserted"], 3);
-    expect![[r#"
+    expect![[r"
         1 | ann@x.org | 0.10 | 2025-01-01 | 2 | 2
         2 | bob@x.org | -9999999999.99 | 2024-12-31 | 2 | 3
         3 | ann@x.org | 7.00 | 2025-01-02 | 2 | 4
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
     warehouse.assert_sound();
 }
@@ -58,9 +58,9 @@ fn facts_are_inserted_with_exact_amounts() {
 #[test]
 fn many_amounts_add_up_to_the_cent() {
     let warehouse = with_users();
-    let rows: String = (1..=1000)
-        .map(|id| format!("{id},ann@x.org,0.1,01/01/2025\n"))
-        .collect();
+    let rows = (1..=1000).fold(String::new(), |rows, id| {
+        rows + &format!("{id},ann@x.org,0.1,01/01/2025\n")
+    });
     warehouse
         .load("transactions.csv", transactions(&rows))
         .exits(0);
@@ -90,10 +90,10 @@ fn a_fact_is_updated_in_place_and_only_where_a_value_differs() {
     assert_eq!(load["changes"]["unchanged"], 1);
     assert_eq!(load["changes"]["inserted"], 0);
     assert_eq!(warehouse.query(untouched), before);
-    expect![[r#"
+    expect![[r"
         1 | 10.50 | t | 3
         2 | 20.00 | f | 2
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select id, amount, updated_at > created_at, load_id from datawarehouse.transactions
          order by id",
@@ -124,9 +124,9 @@ fn a_file_may_give_the_durable_key_in_place_of_the_email() {
         ann.trim()
     );
     warehouse.load("transactions.csv", file).exits(0);
-    expect![[r#"
+    expect![[r"
         1 | ann@x.org | 5.00 | 2025-01-01 | 2 | 2
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
     // The same fact, by e-mail, is the same fact.
     let load = warehouse
@@ -158,14 +158,14 @@ fn a_fact_of_an_unknown_user_is_held_until_the_user_arrives() {
     let run = warehouse.load("users.csv", USERS).exits(0);
     assert!(run.stderr.contains("2 held row(s)"), "{}", run.stderr);
     // With the load and line that brought them.
-    expect![[r#"
+    expect![[r"
         1 | ann@x.org | 10.00 | 2025-01-01 | 1 | 2
         2 | bob@x.org | 20.00 | 2025-01-02 | 1 | 3
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
-    expect![[r#"
+    expect![[r"
         3 | 30.00 | 1 | 4
-    "#]]
+    "]]
     .assert_eq(&held(&warehouse));
     assert_eq!(
         warehouse
@@ -198,9 +198,9 @@ fn a_newer_row_for_a_known_user_stands_in_for_the_held_one() {
             "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n",
         )
         .exits(0);
-    expect![[r#"
+    expect![[r"
         1 | ann@x.org | 11.00 | 2025-01-01 | 3 | 2
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
     warehouse.assert_sound();
 }
@@ -216,9 +216,9 @@ fn a_held_row_that_comes_anew_is_held_once_in_its_newest_form() {
             .only();
         assert_eq!(load["rows"]["held"], 1);
     }
-    expect![[r#"
+    expect![[r"
         1 | 12.00 | 4 | 2
-    "#]]
+    "]]
     .assert_eq(&held(&warehouse));
     warehouse
         .load(
@@ -226,9 +226,9 @@ fn a_held_row_that_comes_anew_is_held_once_in_its_newest_form() {
             "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n",
         )
         .exits(0);
-    expect![[r#"
+    expect![[r"
         1 | zoe@x.org | 12.00 | 2025-01-01 | 4 | 2
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
     warehouse.assert_sound();
 }
@@ -248,9 +248,9 @@ fn a_correction_that_moves_a_loaded_fact_to_an_unknown_user_is_held() {
             transactions("1,zoe@x.org,12.00,01/01/2025\n"),
         )
         .exits(0);
-    expect![[r#"
+    expect![[r"
         1 | ann@x.org | 10.00 | 2025-01-01 | 2 | 2
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
     warehouse
         .load(
@@ -258,9 +258,9 @@ fn a_correction_that_moves_a_loaded_fact_to_an_unknown_user_is_held() {
             "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n",
         )
         .exits(0);
-    expect![[r#"
+    expect![[r"
         1 | zoe@x.org | 12.00 | 2025-01-01 | 3 | 2
-    "#]]
+    "]]
     .assert_eq(&facts(&warehouse));
     warehouse.assert_sound();
 }
@@ -279,9 +279,9 @@ fn a_contract_may_refuse_facts_of_unknown_users() {
         .only();
     expect![[r#"{"accepted":1,"duplicates":0,"held":0,"read":2,"rejected":1}"#]]
         .assert_eq(&load["rows"].to_string());
-    expect![[r#"
+    expect![[r"
         3 | 2 | email | unresolved_reference | names a member that `users` does not have | 2,zoe@x.org,20.00,02/01/2025
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select line, column_number, column_name, kind, message, original from hayloft.reject",
     ));
@@ -347,9 +347,9 @@ fn a_held_row_that_comes_anew_keeps_what_the_newer_file_does_not_name() {
         }
         ends.push(warehouse.query("select id, amount, note from datawarehouse.transactions"));
     }
-    expect![[r#"
+    expect![[r"
         1 | 11.00 | kept
-    "#]]
+    "]]
     .assert_eq(&ends[0]);
     assert_eq!(ends[0], ends[1]);
 }

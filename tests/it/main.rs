@@ -3,14 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod commands;
 mod contract;
 mod demo;
 mod dimension;
 mod embedded;
+mod explain;
 mod facts;
 mod inputs;
 mod new_table;
+mod parallel;
 mod privacy;
+mod reference_faults;
 mod rejects;
 mod status;
 mod support;

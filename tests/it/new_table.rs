@@ -1,10 +1,10 @@
 //! A table of one's own: a migration and a few lines in hayloft.toml, and no line of code.
 
-use crate::support::{HAYLOFT_TOML, Warehouse};
+use crate::support::Warehouse;
 use expect_test::expect;
 
 /// A dimension of many types with a key of two parts, and facts about it.
-const UP: &str = "
+pub(crate) const UP: &str = "
 create type datawarehouse.mood as enum ('calm', 'busy', 'It''s \"fine\"');
 
 create table datawarehouse.stations (
@@ -47,7 +47,9 @@ drop table datawarehouse.stations;
 drop type datawarehouse.mood;
 ";
 
-const SECTIONS: &str = r#"
+pub(crate) const CONTRACT: &str = concat!(
+    include_str!("../../hayloft.toml"),
+    r#"
 [tables.stations]
 key         = ["country", "number"]
 durable_key = "station_key"
@@ -60,7 +62,8 @@ title     = { empty_as = "null" }
 kind       = "fact"
 key        = ["station_key", "taken_on"]
 references = { station_key = "stations" }
-"#;
+"#
+);
 
 const STATIONS: &str = "\
 country,number,title,height,active,opened_at,mood,address,service,Odd Name,notes
@@ -78,7 +81,7 @@ PL,7,2025-01-02,3.25,10.0.0.7
 
 /// The shipped tables, and these two.
 fn observatory() -> Warehouse {
-    let warehouse = Warehouse::with_contract(&format!("{HAYLOFT_TOML}{SECTIONS}"));
+    let warehouse = Warehouse::with_contract(CONTRACT);
     warehouse.write("migrations/2126-01-01-000000_stations/up.sql", UP);
     warehouse.write("migrations/2126-01-01-000000_stations/down.sql", DOWN);
     warehouse
@@ -191,10 +194,10 @@ fn facts_name_their_member_by_both_parts_and_wait_for_it() {
         from datawarehouse.readings as reading
         join datawarehouse.stations as station using (station_key)
         where is_current order by 1, 2, 3";
-    expect![[r#"
+    expect![[r"
         CZ | 1 | 2025-01-01 | 1.5 | 10.0.0.9 | 1 | 2
         DE | 1 | 2025-01-01 | -2 | ∅ | 1 | 3
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(facts));
     let corrected = READINGS
         .replace("1.50,10.0.0.9", "1.5,10.0.0.10")
@@ -202,11 +205,11 @@ fn facts_name_their_member_by_both_parts_and_wait_for_it() {
     let load = warehouse.load("readings-2.csv", corrected).exits(0).only();
     expect![[r#"{"deactivated":0,"inserted":1,"unchanged":1,"updated":1}"#]]
         .assert_eq(&load["changes"].to_string());
-    expect![[r#"
+    expect![[r"
         CZ | 1 | 2025-01-01 | 1.5 | 10.0.0.10 | 3 | 2
         CZ | 2 | 2025-01-02 | 3.25 | 10.0.0.7 | 3 | 4
         DE | 1 | 2025-01-01 | -2 | ∅ | 1 | 3
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(facts));
     warehouse.assert_sound();
 }
@@ -224,10 +227,10 @@ address,title,number,country
     let load = warehouse.load("stations.csv", file).exits(1).only();
     expect![[r#"{"accepted":2,"duplicates":0,"held":0,"read":4,"rejected":2}"#]]
         .assert_eq(&load["rows"].to_string());
-    expect![[r#"
+    expect![[r"
         3 | 1 | address | bad_type | is not a value of type inet | 10.0.0.256,bad,2,CZ
         5 | 1 | address | bad_type | is not a value of type inet | '); drop table datawarehouse.stations; --,worse,4,CZ
-    "#]]
+    "]]
     .assert_eq(&warehouse.query(
         "select line, column_number, column_name, kind, message, original
          from hayloft.reject order by line",
@@ -261,9 +264,9 @@ fn an_unknown_label_of_an_enum_is_a_reject() {
     let warehouse = observatory();
     let file = "country,number,mood\nCZ,1,calm\nCZ,2,Calm\n";
     warehouse.load("stations.csv", file).exits(1);
-    expect![[r#"
+    expect![[r"
         3 | 3 | mood | bad_type
-    "#]]
+    "]]
     .assert_eq(
         &warehouse.query(
             "select line, column_number, column_name, kind from hayloft.reject order by line",
@@ -297,7 +300,7 @@ fn a_migration_of_ones_own_is_run_by_migrate_and_undone_by_reset() {
 
 #[test]
 fn without_the_migration_the_table_is_asked_for() {
-    let warehouse = Warehouse::with_contract(&format!("{HAYLOFT_TOML}{SECTIONS}"));
+    let warehouse = Warehouse::with_contract(CONTRACT);
     let run = warehouse.load("stations.csv", STATIONS).exits(2);
     assert!(
         run.stderr.contains("datawarehouse.stations is not in the database. Run `hayloft migrate`, or add a migration that creates it."),

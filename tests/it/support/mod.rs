@@ -158,6 +158,12 @@ impl Warehouse {
         fs::rename(written, self.path("imports").join(name)).unwrap();
     }
 
+    /// The same for another folder than `imports/`.
+    pub fn drop_into(&self, folder: &str, name: &str, content: impl AsRef<[u8]>) {
+        let written = self.write(&format!("outbox/{name}"), content);
+        fs::rename(written, self.path(folder).join(name)).unwrap();
+    }
+
     /// The names of the files in a folder, sorted, without those that begin with a dot.
     pub fn names(&self, folder: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path(folder)) else {
@@ -215,9 +221,21 @@ impl Warehouse {
         watch
     }
 
+    /// The same for another folder than `imports/`.
+    pub fn watch_folder(&self, folder: &str) -> Watch {
+        let watch = self.start_watching(&["--imports", folder]);
+        watch.wait_for("watching ");
+        watch
+    }
+
     /// Starts `hayloft watch` without waiting.
     pub fn start_watch(&self) -> Watch {
+        self.start_watching(&[])
+    }
+
+    fn start_watching(&self, more: &[&str]) -> Watch {
         let mut command = self.command(&["watch", "--format", "json"]);
+        command.args(more);
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -254,6 +272,24 @@ impl Warehouse {
     /// Runs statements.
     pub fn execute(&self, sql: &str) {
         self.connection().batch_execute(sql).unwrap();
+    }
+
+    /// A session that lets nobody write to a table until it is dropped.
+    pub fn locked(&self, table: &str) -> PgConnection {
+        self.lock(table, "exclusive")
+    }
+
+    /// A session that lets nobody even look at a table until it is dropped.
+    pub fn shut(&self, table: &str) -> PgConnection {
+        self.lock(table, "access exclusive")
+    }
+
+    fn lock(&self, table: &str, mode: &str) -> PgConnection {
+        let mut session = self.connection();
+        session
+            .batch_execute(&format!("begin; lock table {table} in {mode} mode"))
+            .unwrap();
+        session
     }
 
     /// A connection of one's own, for holding locks and the like.

@@ -1,0 +1,658 @@
+//! What each statement looks like, for the two tables that Hayloft comes with and for two of a
+//! person's own: a dimension with a key of two parts, and facts about it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+
+use super::{
+    Shape, close_changed, count_broken, create_landing, find_changes, hold_unresolved,
+    insert_facts, is_empty, landing_columns, note_awaited, open_new, release_held,
+    remove_late_facts, remove_late_members, remove_unreadable, remove_unresolved, update_facts,
+};
+use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
+use crate::contract::{
+    ColumnType, Contract, ContractFile, Contracts, Ident, Kind, Nullability, Reference, TableName,
+};
+
+const TOML: &str = concat!(
+    include_str!("../../../hayloft.toml"),
+    r#"
+[tables.stations]
+key         = ["country", "number"]
+durable_key = "station_key"
+
+[tables.readings]
+kind       = "fact"
+key        = ["station_key", "taken on"]
+references = { station_key = "stations" }
+"#
+);
+
+fn contracts() -> Contracts {
+    let file = ContractFile::parse(Path::new("hayloft.toml"), TOML).unwrap();
+    let tables = BTreeMap::from([
+        (
+            "users".into(),
+            dimension(
+                "user_id",
+                &[
+                    ("name", text()),
+                    ("email", text()),
+                    ("date_of_birth", ColumnType::Date),
+                ],
+            ),
+        ),
+        (
+            "transactions".into(),
+            fact(
+                &["id"],
+                &[
+                    ("id", ColumnType::Int8),
+                    ("user_id", ColumnType::Uuid),
+                    ("amount", ColumnType::Numeric(None)),
+                    ("transaction_date", ColumnType::Date),
+                    ("created_at", ColumnType::TimestampTz),
+                    ("updated_at", ColumnType::TimestampTz),
+                ],
+            ),
+        ),
+        (
+            "stations".into(),
+            dimension(
+                "station_key",
+                &[
+                    ("country", text()),
+                    ("number", ColumnType::Int4),
+                    ("address", ColumnType::Other { sql: "inet".into() }),
+                    (
+                        "It's \"odd\"",
+                        ColumnType::Json(crate::contract::JsonKind::Text),
+                    ),
+                ],
+            ),
+        ),
+        (
+            "readings".into(),
+            fact(
+                &["station_key", "taken on"],
+                &[
+                    ("station_key", ColumnType::Uuid),
+                    ("taken on", ColumnType::Date),
+                    ("value", ColumnType::Float8),
+                ],
+            ),
+        ),
+    ]);
+    let schema = "datawarehouse".into();
+    Contracts::join(&file, &Catalog { schema, tables }).unwrap()
+}
+
+fn text() -> ColumnType {
+    ColumnType::Text {
+        sql: "text".into(),
+        max_chars: None,
+    }
+}
+
+fn dimension(durable_key: &str, columns: &[(&str, ColumnType)]) -> CatalogTable {
+    let own = [
+        (durable_key, ColumnType::Uuid),
+        ("effective_start_date", ColumnType::TimestampTz),
+        ("effective_end_date", ColumnType::TimestampTz),
+        ("version_number", ColumnType::Int4),
+        ("load_id", ColumnType::Int8),
+        ("source_line", ColumnType::Int8),
+    ];
+    CatalogTable {
+        relation: Relation::Table,
+        columns: columns.iter().chain(&own).map(column).collect(),
+        unique_keys: vec![
+            unique(&[durable_key, "effective_start_date"], None),
+            unique(&[durable_key], Some("(effective_end_date IS NULL)")),
+        ],
+    }
+}
+
+fn fact(key: &[&str], columns: &[(&str, ColumnType)]) -> CatalogTable {
+    let own = [
+        ("load_id", ColumnType::Int8),
+        ("source_line", ColumnType::Int8),
+    ];
+    CatalogTable {
+        relation: Relation::Table,
+        columns: columns.iter().chain(&own).map(column).collect(),
+        unique_keys: vec![unique(key, None)],
+    }
+}
+
+fn column((name, column_type): &(&str, ColumnType)) -> CatalogColumn {
+    CatalogColumn {
+        name: (*name).into(),
+        column_type: column_type.clone(),
+        nullability: Nullability::Nullable,
+        origin: Origin::Inserted,
+    }
+}
+
+fn unique(columns: &[&str], predicate: Option<&str>) -> UniqueKey {
+    UniqueKey {
+        columns: columns.iter().map(|name| (*name).into()).collect(),
+        predicate: predicate.map(Into::into),
+    }
+}
+
+/// One contract, with a file that fills some of its columns.
+struct Table {
+    contract: Contract,
+    filled: Vec<usize>,
+}
+
+impl Table {
+    fn named(name: &str) -> Self {
+        let contract = contracts().get(&TableName::new(name)).unwrap().clone();
+        let filled = (0..contract.columns.len()).collect();
+        Self { contract, filled }
+    }
+
+    fn filled_by(mut self, names: &[&str]) -> Self {
+        let columns = &self.contract.columns;
+        self.filled
+            .retain(|column| names.contains(&columns[*column].name.name()));
+        assert_eq!(self.filled.len(), names.len());
+        self
+    }
+
+    fn shape(&self) -> Shape<'_> {
+        Shape {
+            contract: &self.contract,
+            filled: &self.filled,
+        }
+    }
+
+    fn durable_key(&self) -> &Ident {
+        match &self.contract.kind {
+            Kind::Dimension { durable_key } => durable_key,
+            Kind::Fact { .. } => panic!("a fact has none"),
+        }
+    }
+
+    fn reference(&self) -> &Reference {
+        match &self.contract.kind {
+            Kind::Fact { references, .. } => &references[0],
+            Kind::Dimension { .. } => panic!("a dimension has none"),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_text(sql: &str, expected: &Expect) {
+    expected.assert_eq(&format!("{sql}\n"));
+}
+
+#[test]
+fn the_landing_of_users() {
+    let table = Table::named("users");
+    let sql = create_landing(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_landing (
+            hayloft_key uuid not null,
+            hayloft_line bigint not null,
+            "name" text,
+            "email" text,
+            "date_of_birth" date
+        ) on commit drop
+    "#]],
+    );
+}
+
+#[test]
+fn the_landing_of_stations_takes_unknown_types_as_text() {
+    let table = Table::named("stations");
+    let sql = create_landing(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_landing (
+            hayloft_key uuid not null,
+            hayloft_line bigint not null,
+            "country" text,
+            "number" integer,
+            "address" text,
+            "It's ""odd""" json
+        ) on commit drop
+    "#]],
+    );
+}
+
+#[test]
+fn unreadable_values_of_stations_are_taken_out() {
+    let table = Table::named("stations");
+    let sql = remove_unreadable(&table.contract.columns[2]);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where landing."address" is not null and not pg_temp.hayloft_reads(landing."address", $1)
+        returning landing.hayloft_line as line
+    "#]],
+    );
+}
+
+#[test]
+fn late_users_are_taken_out() {
+    let table = Table::named("users");
+    let sql = remove_late_members(&table.contract, table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where exists (
+            select from "datawarehouse"."users" as version
+            where version."user_id" = landing.hayloft_key
+              and (version.effective_start_date >= $1 or version.effective_end_date > $1)
+        )
+        returning landing.hayloft_line as line
+    "#]],
+    );
+}
+
+#[test]
+fn changes_of_users() {
+    let table = Table::named("users");
+    let sql = find_changes(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_change on commit drop as
+        select landing.hayloft_key, landing.hayloft_line,
+            landing."name" as "name",
+            landing."email" as "email",
+            landing."date_of_birth" as "date_of_birth",
+            current.effective_start_date as hayloft_start,
+            coalesce(current.version_number, 0) + 1 as hayloft_version
+        from pg_temp.hayloft_landing as landing
+        left join "datawarehouse"."users" as current
+            on current."user_id" = landing.hayloft_key and current.effective_end_date is null
+        where current."user_id" is null
+           or landing."name" is distinct from current."name"
+           or landing."date_of_birth" is distinct from current."date_of_birth"
+    "#]],
+    );
+}
+
+#[test]
+fn changes_of_stations_compare_unknown_types_as_text() {
+    let table = Table::named("stations");
+    let sql = find_changes(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_change on commit drop as
+        select landing.hayloft_key, landing.hayloft_line,
+            landing."country" as "country",
+            landing."number" as "number",
+            landing."address"::inet as "address",
+            landing."It's ""odd""" as "It's ""odd""",
+            current.effective_start_date as hayloft_start,
+            coalesce(current.version_number, 0) + 1 as hayloft_version
+        from pg_temp.hayloft_landing as landing
+        left join "datawarehouse"."stations" as current
+            on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+        where current."station_key" is null
+           or landing."address"::inet::text is distinct from current."address"::text
+           or landing."It's ""odd"""::jsonb is distinct from current."It's ""odd"""::jsonb
+    "#]],
+    );
+}
+
+#[test]
+fn what_a_file_of_stations_does_not_name_carries_over() {
+    let table = Table::named("stations").filled_by(&["country", "number", "address"]);
+    let sql = find_changes(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_change on commit drop as
+        select landing.hayloft_key, landing.hayloft_line,
+            landing."country" as "country",
+            landing."number" as "number",
+            landing."address"::inet as "address",
+            current."It's ""odd""",
+            current.effective_start_date as hayloft_start,
+            coalesce(current.version_number, 0) + 1 as hayloft_version
+        from pg_temp.hayloft_landing as landing
+        left join "datawarehouse"."stations" as current
+            on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+        where current."station_key" is null
+           or landing."address"::inet::text is distinct from current."address"::text
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_of_keys_alone_finds_new_stations_alone() {
+    let table = Table::named("stations").filled_by(&["country", "number"]);
+    let sql = find_changes(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_change on commit drop as
+        select landing.hayloft_key, landing.hayloft_line,
+            landing."country" as "country",
+            landing."number" as "number",
+            current."address",
+            current."It's ""odd""",
+            current.effective_start_date as hayloft_start,
+            coalesce(current.version_number, 0) + 1 as hayloft_version
+        from pg_temp.hayloft_landing as landing
+        left join "datawarehouse"."stations" as current
+            on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+        where current."station_key" is null
+    "#]],
+    );
+}
+
+#[test]
+fn changed_users_are_closed() {
+    let table = Table::named("users");
+    let sql = close_changed(&table.contract, table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        update "datawarehouse"."users" as version
+        set effective_end_date = $1
+        from pg_temp.hayloft_change as change
+        where version."user_id" = change.hayloft_key
+          and version.effective_start_date = change.hayloft_start
+    "#]],
+    );
+}
+
+#[test]
+fn new_versions_of_users_are_opened() {
+    let table = Table::named("users");
+    let sql = open_new(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into "datawarehouse"."users"
+            ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
+        select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
+        from pg_temp.hayloft_change
+        order by hayloft_key
+    "#]],
+    );
+}
+
+#[test]
+fn new_versions_of_stations_are_opened() {
+    let table = Table::named("stations");
+    let sql = open_new(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into "datawarehouse"."stations"
+            ("station_key", "country", "number", "address", "It's ""odd""", effective_start_date, version_number, load_id, source_line)
+        select hayloft_key, "country", "number", "address", "It's ""odd""", $1, hayloft_version, $2, hayloft_line
+        from pg_temp.hayloft_change
+        order by hayloft_key
+    "#]],
+    );
+}
+
+#[test]
+fn broken_users_are_counted() {
+    let table = Table::named("users");
+    let sql = count_broken(&table.contract, table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select count(*) as count
+        from (
+            select from pg_temp.hayloft_change as change
+            join "datawarehouse"."users" as version on version."user_id" = change.hayloft_key
+            where change.hayloft_start is not null
+            group by change.hayloft_key
+            having count(*) filter (where version.effective_end_date is null) <> 1
+                or max(version.effective_end_date)
+                   > max(version.effective_start_date) filter (where version.effective_end_date is null)
+                or count(*) <> max(version.version_number)
+        ) as broken
+    "#]],
+    );
+}
+
+#[test]
+fn late_readings_are_taken_out() {
+    let table = Table::named("readings");
+    let sql = remove_late_facts(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where exists (select from "datawarehouse"."readings" as fact where fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on" and fact.load_id > $2)
+           or exists (
+                select from hayloft.held_fact as held
+                where held.table_name = $1 and held.fact_key = landing.hayloft_key and held.load_id > $2
+            )
+        returning landing.hayloft_line as line
+    "#]],
+    );
+}
+
+#[test]
+fn transactions_without_a_user_are_taken_out() {
+    let table = Table::named("transactions");
+    let sql = remove_unresolved(&table.contract, table.reference());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where landing."user_id" is not null and not exists (select from "datawarehouse"."users" as member where member."user_id" = landing."user_id")
+        returning landing.hayloft_line as line
+    "#]],
+    );
+}
+
+#[test]
+fn transactions_without_a_user_are_held() {
+    let table = Table::named("transactions");
+    let sql = hold_unresolved(&table.contract, &[table.reference()]);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        with waiting as (
+            delete from pg_temp.hayloft_landing as landing
+            where landing."user_id" is not null and not exists (select from "datawarehouse"."users" as member where member."user_id" = landing."user_id")
+            returning landing.*
+        )
+        insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
+        select $1, hayloft_key, $2, hayloft_line, to_jsonb(waiting) - 'hayloft_key' - 'hayloft_line'
+        from waiting
+        on conflict (table_name, fact_key) do update
+        set load_id = excluded.load_id, source_line = excluded.source_line,
+            row = held_fact.row || excluded.row, held_at = excluded.held_at
+    "#]],
+    );
+}
+
+#[test]
+fn what_transactions_wait_for_is_noted() {
+    let table = Table::named("transactions");
+    let sql = note_awaited(&table.contract, table.reference());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
+        select table_name, fact_key, $3, (row ->> 'user_id')::uuid
+        from hayloft.held_fact
+        where table_name = $1 and load_id = $2 and row ->> 'user_id' is not null
+          and not exists (
+              select from "datawarehouse"."users" as member
+              where member."user_id" = (row ->> 'user_id')::uuid
+          )
+        on conflict do nothing
+    "#]],
+    );
+}
+
+#[test]
+fn changed_transactions_are_updated() {
+    let table = Table::named("transactions");
+    let sql = update_facts(table.shape()).unwrap();
+    assert_text(
+        &sql,
+        &expect![[r#"
+        update "datawarehouse"."transactions" as fact
+        set "user_id" = landing."user_id",
+            "amount" = landing."amount",
+            "transaction_date" = landing."transaction_date",
+            updated_at = $1,
+            load_id = $2, source_line = landing.hayloft_line
+        from pg_temp.hayloft_landing as landing
+        where fact."id" = landing."id"
+          and (landing."user_id" is distinct from fact."user_id"
+            or landing."amount" is distinct from fact."amount"
+            or landing."transaction_date" is distinct from fact."transaction_date")
+    "#]],
+    );
+}
+
+#[test]
+fn changed_readings_are_updated_without_stamps() {
+    let table = Table::named("readings");
+    let sql = update_facts(table.shape()).unwrap();
+    assert_text(
+        &sql,
+        &expect![[r#"
+        update "datawarehouse"."readings" as fact
+        set "value" = landing."value",
+            load_id = $2, source_line = landing.hayloft_line
+        from pg_temp.hayloft_landing as landing
+        where fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on"
+          and (landing."value" is distinct from fact."value")
+    "#]],
+    );
+}
+
+#[test]
+fn new_transactions_are_inserted() {
+    let table = Table::named("transactions");
+    let sql = insert_facts(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into "datawarehouse"."transactions"
+            ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
+        select landing."id", landing."user_id", landing."amount", landing."transaction_date", $1, $1, $2, landing.hayloft_line
+        from pg_temp.hayloft_landing as landing
+        where not exists (select from "datawarehouse"."transactions" as fact where fact."id" = landing."id")
+        order by landing."id"
+    "#]],
+    );
+}
+
+#[test]
+fn new_readings_are_inserted_in_the_order_of_their_key() {
+    let table = Table::named("readings");
+    let sql = insert_facts(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into "datawarehouse"."readings"
+            ("station_key", "taken on", "value", load_id, source_line)
+        select landing."station_key", landing."taken on", landing."value", $2, landing.hayloft_line
+        from pg_temp.hayloft_landing as landing
+        where not exists (select from "datawarehouse"."readings" as fact where fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on")
+        order by landing."station_key", landing."taken on"
+    "#]],
+    );
+}
+
+#[test]
+fn held_transactions_are_released() {
+    let table = Table::named("transactions");
+    let sql = release_held(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        with ready as (
+            delete from hayloft.held_fact as held
+            using pg_temp.hayloft_met as met
+            where held.table_name = $2 and held.fact_key = met.fact_key
+              and not exists (
+                  select from hayloft.held_reference as waits
+                  where waits.table_name = held.table_name and waits.fact_key = held.fact_key
+              )
+            returning held.row, held.load_id, held.source_line
+        ), arriving as (
+            select ready.row as hayloft_row, ready.load_id as hayloft_load,
+                ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
+            from ready
+            cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", ready.row) as populated
+        ), changed as (
+            update "datawarehouse"."transactions" as fact
+            set "id" = case when arriving.hayloft_row ? 'id' then arriving."id" else fact."id" end,
+                "user_id" = case when arriving.hayloft_row ? 'user_id' then arriving."user_id" else fact."user_id" end,
+                "amount" = case when arriving.hayloft_row ? 'amount' then arriving."amount" else fact."amount" end,
+                "transaction_date" = case when arriving.hayloft_row ? 'transaction_date' then arriving."transaction_date" else fact."transaction_date" end,
+            updated_at = $1,
+                load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
+            from arriving
+            where fact."id" = arriving."id"
+              and (arriving.hayloft_row ? 'id' and arriving."id" is distinct from fact."id"
+                or arriving.hayloft_row ? 'user_id' and arriving."user_id" is distinct from fact."user_id"
+                or arriving.hayloft_row ? 'amount' and arriving."amount" is distinct from fact."amount"
+                or arriving.hayloft_row ? 'transaction_date' and arriving."transaction_date" is distinct from fact."transaction_date")
+            returning 1
+        ), added as (
+            insert into "datawarehouse"."transactions" ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
+            select "id", "user_id", "amount", "transaction_date", $1, $1, hayloft_load, hayloft_line
+            from arriving
+            where not exists (select from "datawarehouse"."transactions" as fact where fact."id" = arriving."id")
+            returning 1
+        )
+        select count(*) as count from ready
+    "#]],
+    );
+}
+
+#[test]
+fn an_empty_table_is_asked_for() {
+    let table = Table::named("users");
+    let sql = is_empty(&table.contract.table);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select not exists (select from "datawarehouse"."users") as answer
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_of_keys_alone_updates_no_fact() {
+    let table = Table::named("readings").filled_by(&["station_key", "taken on"]);
+    assert_eq!(update_facts(table.shape()), None);
+}
+
+/// The tuples of a COPY have no names: the order is all that joins them to the columns.
+#[test]
+fn the_columns_of_the_landing_are_in_the_order_of_its_definition() {
+    for name in ["users", "transactions", "stations", "readings"] {
+        let table = Table::named(name);
+        let definition = create_landing(table.shape());
+        let places: Vec<usize> = landing_columns(table.shape())
+            .iter()
+            .map(|column| {
+                let quoted = format!("\n    {column} ");
+                let bare = format!("\n    {} ", column.name());
+                definition.find(&quoted).or(definition.find(&bare)).unwrap()
+            })
+            .collect();
+        assert!(places.is_sorted(), "{definition}");
+    }
+}

@@ -1,0 +1,251 @@
+//! A real server plans each statement that is made from a contract: what no golden text can tell.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use hayloft::contract::{
+    Column, Contract, ContractFile, Contracts, Ident, Kind, Reference, TableName,
+};
+use hayloft::merge::sql::{self, Shape};
+
+use crate::new_table::{CONTRACT, UP};
+use crate::support::Warehouse;
+
+/// The shipped tables and those of another shape, with a session that is like a load's.
+struct Planner {
+    contracts: Contracts,
+    session: PgConnection,
+    _warehouse: Warehouse,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    #[diesel(column_name = "QUERY PLAN")]
+    text: String,
+}
+
+#[derive(QueryableByName)]
+struct Binds {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl Planner {
+    fn new() -> Self {
+        let warehouse = Warehouse::new();
+        warehouse.execute(UP);
+        let path = warehouse.write("hayloft.toml", CONTRACT);
+        let mut session = warehouse.connection();
+        let file = ContractFile::read(&path).unwrap();
+        let contracts = Contracts::load(&mut session, &file).unwrap();
+        Self {
+            contracts,
+            session,
+            _warehouse: warehouse,
+        }
+    }
+
+    fn contract(&self, name: &str) -> Contract {
+        self.contracts.get(&TableName::new(name)).unwrap().clone()
+    }
+
+    /// Begins a load of a file that fills these columns, with the tables that it makes.
+    fn begin(&mut self, shape: Shape<'_>) {
+        self.session.batch_execute("begin").unwrap();
+        self.session
+            .batch_execute(include_str!("../../src/merge/landing/reads.sql"))
+            .unwrap();
+        self.session
+            .batch_execute(&sql::create_landing(shape))
+            .unwrap();
+    }
+
+    fn end(&mut self) {
+        self.session.batch_execute("rollback").unwrap();
+    }
+
+    /// The plan of a statement, whatever its binds will be.
+    #[track_caller]
+    fn plan(&mut self, statement: &str) -> String {
+        self.plan_with("", statement)
+    }
+
+    /// The same, where the table at hand does not use every bind and so does not tell its type.
+    #[track_caller]
+    fn plan_with(&mut self, types: &str, statement: &str) -> String {
+        self.session
+            .batch_execute(&format!("prepare planned{types} as {statement}"))
+            .unwrap_or_else(|error| panic!("{error}\n{statement}"));
+        let binds: Binds = diesel::sql_query(
+            "select cardinality(parameter_types)::bigint as count
+             from pg_prepared_statements where name = 'planned'",
+        )
+        .get_result(&mut self.session)
+        .unwrap();
+        let nulls = vec!["null"; usize::try_from(binds.count).unwrap()].join(", ");
+        let nulls = if nulls.is_empty() {
+            nulls
+        } else {
+            format!("({nulls})")
+        };
+        let lines: Vec<Line> = diesel::sql_query(format!("explain execute planned{nulls}"))
+            .load(&mut self.session)
+            .unwrap_or_else(|error| panic!("{error}\n{statement}"));
+        self.session.batch_execute("deallocate planned").unwrap();
+        lines.into_iter().map(|line| line.text + "\n").collect()
+    }
+}
+
+/// The columns that a file must have, and all that it may have.
+fn shapes(contract: &Contract) -> Vec<Vec<usize>> {
+    let all: Vec<usize> = (0..contract.columns.len()).collect();
+    let least = contract.key.clone();
+    vec![all, least]
+}
+
+fn durable_key(contract: &Contract) -> Option<&Ident> {
+    match &contract.kind {
+        Kind::Dimension { durable_key } => Some(durable_key),
+        Kind::Fact { .. } => None,
+    }
+}
+
+fn references(contract: &Contract) -> Vec<&Reference> {
+    match &contract.kind {
+        Kind::Dimension { .. } => Vec::new(),
+        Kind::Fact { references, .. } => references.iter().collect(),
+    }
+}
+
+#[test]
+fn the_server_plans_every_statement_of_a_dimension() {
+    let mut planner = Planner::new();
+    for name in ["users", "stations"] {
+        let contract = planner.contract(name);
+        let key = durable_key(&contract).unwrap();
+        for filled in shapes(&contract) {
+            let shape = Shape {
+                contract: &contract,
+                filled: &filled,
+            };
+            planner.begin(shape);
+            for column in &filled {
+                let column: &Column = &contract.columns[*column];
+                planner.plan(&sql::remove_unreadable(column).replace(
+                    &format!("hayloft_reads(landing.{}", column.name),
+                    &format!("hayloft_reads(landing.{}::text", column.name),
+                ));
+            }
+            planner.plan(&sql::remove_late_members(&contract, key));
+            let changes = sql::find_changes(shape, key);
+            planner.session.batch_execute(&changes).unwrap();
+            let statements = [
+                sql::close_changed(&contract, key),
+                sql::open_new(shape, key),
+                sql::count_broken(&contract, key),
+                sql::is_empty(&contract.table),
+                sql::FORGET_MET.to_owned(),
+            ];
+            for statement in statements {
+                planner.plan(&statement);
+            }
+            planner.end();
+        }
+    }
+}
+
+#[test]
+fn the_server_plans_every_statement_of_a_fact() {
+    let mut planner = Planner::new();
+    for name in ["transactions", "readings"] {
+        let contract = planner.contract(name);
+        let references = references(&contract);
+        for filled in shapes(&contract) {
+            let shape = Shape {
+                contract: &contract,
+                filled: &filled,
+            };
+            planner.begin(shape);
+            planner.plan(sql::FORGET_AWAITED);
+            planner.plan(sql::FORGET_HELD);
+            planner.plan(&sql::remove_late_facts(shape));
+            let named: Vec<&Reference> = references
+                .iter()
+                .filter(|reference| filled.contains(&reference.column))
+                .copied()
+                .collect();
+            for reference in &named {
+                planner.plan(&sql::remove_unresolved(&contract, reference));
+                planner.plan(&sql::note_awaited(&contract, reference));
+            }
+            if !named.is_empty() {
+                planner.plan(&sql::hold_unresolved(&contract, &named));
+            }
+            if let Some(statement) = sql::update_facts(shape) {
+                planner.plan_with("(timestamptz, bigint)", &statement);
+            }
+            // A file without a column that must have a value does not come this far.
+            planner.plan_with("(timestamptz, bigint)", &sql::insert_facts(shape));
+            planner.end();
+        }
+    }
+}
+
+#[test]
+fn the_server_plans_the_release_of_held_facts() {
+    let mut planner = Planner::new();
+    for (dimension, fact) in [("users", "transactions"), ("stations", "readings")] {
+        let dimension = planner.contract(dimension);
+        let filled: Vec<usize> = (0..dimension.columns.len()).collect();
+        let shape = Shape {
+            contract: &dimension,
+            filled: &filled,
+        };
+        planner.begin(shape);
+        let changes = sql::find_changes(shape, durable_key(&dimension).unwrap());
+        planner.session.batch_execute(&changes).unwrap();
+        diesel::sql_query(sql::MEET_MEMBERS)
+            .bind::<Text, _>(fact)
+            .bind::<Text, _>(dimension.name.as_str())
+            .execute(&mut planner.session)
+            .unwrap();
+        let release = sql::release_held(&planner.contract(fact));
+        planner.plan_with("(timestamptz, text)", &release);
+        planner.session.batch_execute(sql::DROP_MET).unwrap();
+        planner.end();
+    }
+}
+
+/// One pass over each side, not one look for each row: a million rows take seconds, not hours.
+#[test]
+fn the_comparison_with_a_large_dimension_is_a_hash_join() {
+    let mut planner = Planner::new();
+    let contract = planner.contract("users");
+    let filled: Vec<usize> = (0..contract.columns.len()).collect();
+    let shape = Shape {
+        contract: &contract,
+        filled: &filled,
+    };
+    planner.begin(shape);
+    planner
+        .session
+        .batch_execute(
+            "insert into datawarehouse.users (user_id, name, email, date_of_birth,
+                 effective_start_date, version_number, load_id, source_line)
+             select gen_random_uuid(), 'N', n::text, '2000-01-01', '2020-01-01', 1, 1, n
+             from generate_series(1, 20000) as n;
+             insert into pg_temp.hayloft_landing
+                 (hayloft_key, hayloft_line, name, email, date_of_birth)
+             select user_id, id, name, email, date_of_birth from datawarehouse.users;
+             analyze datawarehouse.users; analyze pg_temp.hayloft_landing;",
+        )
+        .unwrap();
+    let changes = sql::find_changes(shape, durable_key(&contract).unwrap());
+    let (_, query) = changes.split_once(" as\n").unwrap();
+    let plan = planner.plan(query);
+    assert!(plan.contains("Hash"), "{plan}");
+    assert!(!plan.contains("Nested Loop"), "{plan}");
+    planner.end();
+}
