@@ -132,7 +132,7 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Say where the database is, what the tables hold, and how the last loads went.
     #[command(after_help = STATUS_HELP)]
-    Status,
+    Status(StatusArgs),
     /// Look at the rows that could not be used, correct them, and load them again.
     #[command(subcommand, arg_required_else_help = true)]
     Rejects(RejectsCommand),
@@ -231,14 +231,27 @@ pub struct MigrateArgs {
     pub migrations: Option<PathBuf>,
 }
 
+/// `hayloft status`
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// The folder that is watched [default: imports]
+    #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
+    pub imports: Option<PathBuf>,
+}
+
 /// `hayloft rejects`
 #[derive(Subcommand, Clone, Debug)]
 pub enum RejectsCommand {
     /// List the rejects of one load, or the loads that have some.
-    #[command(after_help = "Examples:\n  hayloft rejects list\n  hayloft rejects list 17")]
+    #[command(
+        after_help = "Examples:\n  hayloft rejects list\n  hayloft rejects list 17 --originals"
+    )]
     List {
         /// The load's number
         load: Option<i64>,
+        /// Show the rows as they came, too: they may hold personal data
+        #[arg(long, requires = "load")]
+        originals: bool,
     },
     /// Write the rows of a load that could not be used, as they came, below their header.
     #[command(after_help = "Example:\n  hayloft rejects export 17 --output mended.csv")]

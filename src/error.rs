@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
 use crate::merge::MergeError;
 use crate::retire::RetireError;
-use crate::stage::StageFault;
+use crate::stage::{Finding, StageFault};
 
 /// Why a file is not loaded, or not removed.
 #[derive(Debug, Error)]
@@ -47,6 +47,15 @@ pub enum Verdict {
 }
 
 impl LoadError {
+    /// Rows that only the database could refuse, where they are why the file is refused.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Merge(MergeError::Guard { findings, .. }) => findings,
+            _ => &[],
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -63,7 +72,7 @@ impl LoadError {
             },
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),
-                MergeError::Guard(_) => Verdict::Refuse,
+                MergeError::Guard { .. } => Verdict::Refuse,
                 MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
@@ -97,6 +106,10 @@ const NOT_NOW: [&str; 14] = [
     "No space left on device",
 ];
 
+/// Beginnings of messages of the server about a row that no page or index takes: as many columns
+/// as this has, or a key of several long texts. Which row it is, the server does not say.
+const TOO_BIG: [&str; 2] = ["row is too big", "index row"];
+
 /// What an error of the database means for the load that met it.
 #[must_use]
 pub fn judge(error: &DbError) -> Verdict {
@@ -116,6 +129,13 @@ pub fn judge(error: &DbError) -> Verdict {
         // Two writers met on one key: the locks should have kept them apart, and the second try
         // sees the first one's rows.
         DbError::DatabaseError(Kind::UniqueViolation, _) => Verdict::Retry,
+        DbError::DatabaseError(_, information)
+            if TOO_BIG
+                .iter()
+                .any(|text| information.message().starts_with(text)) =>
+        {
+            Verdict::Refuse
+        }
         // A constraint or trigger of the user's own, which staging cannot know.
         DbError::DatabaseError(
             Kind::ForeignKeyViolation

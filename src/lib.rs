@@ -27,6 +27,9 @@
 //! takes the file up again at its next start: it is still there under the same claim, and the
 //! ledger knows whether it was committed.
 //!
+//! Afterwards, [`ledger`] and [`status`] answer what was loaded, what was rejected and what waits;
+//! corrected rows go the same way again, as of the instant of the load that rejected them.
+//!
 //! What can go wrong, and whether that means *again*, *give back*, *refuse* or *stop*, is decided
 //! in one place, [`error`]. What each room may never do is in `ARCHITECTURE.md`, and in
 //! `tests/house.rs`.
@@ -61,6 +64,10 @@ pub mod wire;
 pub mod cli;
 pub mod secret;
 pub mod settings;
+
+// What can be asked afterwards.
+pub mod ledger;
+pub mod status;
 
 // The commands, and what people and operators read of them.
 pub mod commands;

@@ -7,6 +7,8 @@ use hayloft::cli::Cli;
 use hayloft::{commands, settings};
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    hayloft::failpoint::arm();
     let dot_env = settings::load_dot_env();
     commands::run(&Cli::parse(), dot_env).into()
 }

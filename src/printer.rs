@@ -1,6 +1,9 @@
 //! Everything that a person reads at the terminal. Data goes to stdout, talk to stderr; a closed
 //! pipe is nobody's mistake; colour is decoration, never meaning.
 
+pub mod ago;
+pub mod columns;
+
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::columns::Columns;
 use crate::cli::{LogFormat, OutputFormat};
 use crate::merge::ledger::Entry;
 use crate::settings::{Log, Verbosity};
@@ -105,6 +109,25 @@ impl Printer {
             // A closed pipe: whoever read it has read enough.
             let _ = writeln!(io::stdout().lock(), "{line}");
         });
+    }
+
+    /// Writes bytes to stdout as they are. Who redirects them to a file wants to know if they did
+    /// not all get there.
+    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.bar.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                other => other,
+            }
+        })
+    }
+
+    /// Writes aligned lines of data to stdout, no wider than the terminal if there is one.
+    pub fn columns(&self, columns: &Columns) {
+        for line in columns.lines(width()) {
+            self.out(&line);
+        }
     }
 
     /// Says something that a person wants to know.
@@ -266,6 +289,13 @@ pub fn grouped(number: u64) -> String {
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+
+/// Columns of the terminal that stdout goes to; `None` for a file or a pipe.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
 
 fn paint(stream: &impl IsTerminal) -> Paint {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

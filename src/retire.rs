@@ -86,7 +86,7 @@ pub fn retire(
         )
         .map(drop),
     };
-    failpoint!("retire::removed");
+    failpoint!("retire::synced");
     done.map_err(|source| stuck(arrival, source))
 }
 
@@ -128,6 +128,7 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }?;
+    failpoint!("retire::removed");
     sync_parent(path)
 }
 
@@ -145,6 +146,7 @@ fn shelve(path: &Path, folder: &Path, name: &OsStr, arrival: &Arrival) -> io::Re
         }
         Err(error) => return Err(error),
     };
+    failpoint!("retire::moved");
     sync_parent(path)?;
     sync_parent(&place)?;
     Ok(place)

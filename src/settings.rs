@@ -21,13 +21,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::cli::{Cli, Command, GlobalArgs, LogFormat, OutputFormat, RejectsCommand, WatchArgs};
+use crate::cli::{Cli, Command, GlobalArgs, LogFormat, OutputFormat, RejectsCommand};
 use crate::contract::file::Limits;
 use crate::contract::{ContractFault, ContractFile};
 use crate::secret::Secret;
 
 /// Everything that was set, each value parsed and of one meaning.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// Which database.
     pub database: Database,
@@ -45,6 +45,8 @@ pub struct Settings {
     pub workers: NonZero<usize>,
     /// `hayloft.toml`; without a table for the commands that load nothing, which do not read it.
     pub contract_file: ContractFile,
+    /// What is wrong with `hayloft.toml`, for a command that goes on without it.
+    pub contract_fault: Option<ContractFault>,
 }
 
 /// Which database.
@@ -157,12 +159,24 @@ fn told(error: &dotenvy::Error) -> String {
 impl Settings {
     /// Reads what is set beside the command line, and joins the two.
     pub fn read(cli: &Cli) -> Result<Self, SettingsFault> {
-        let contract_file = if needs_contract(&cli.command) {
-            ContractFile::read(&cli.global.config)?
-        } else {
-            ContractFile::default()
+        let path = &cli.global.config;
+        let without = || ContractFile {
+            path: path.clone(),
+            ..ContractFile::default()
         };
-        Self::join(cli, env::var_os("HAYLOFT_KEY_SECRET"), contract_file)
+        let (contract_file, contract_fault) = match use_of_contract(&cli.command) {
+            Use::Needs => (ContractFile::read(path)?, None),
+            Use::Shows => match ContractFile::read(path) {
+                Ok(file) => (file, None),
+                Err(fault) => (without(), Some(fault)),
+            },
+            Use::None => (without(), None),
+        };
+        let settings = Self::join(cli, env::var_os("HAYLOFT_KEY_SECRET"), contract_file)?;
+        Ok(Self {
+            contract_fault,
+            ..settings
+        })
     }
 
     fn join(
@@ -170,8 +184,9 @@ impl Settings {
         key_secret: Option<OsString>,
         contract_file: ContractFile,
     ) -> Result<Self, SettingsFault> {
-        let watch_args = match &cli.command {
-            Command::Watch(args) => Some(args),
+        let imports = match &cli.command {
+            Command::Watch(args) => args.imports.as_deref(),
+            Command::Status(args) => args.imports.as_deref(),
             _ => None,
         };
         Ok(Self {
@@ -179,27 +194,36 @@ impl Settings {
             key_secret: key_secret.map(parse_key_secret).transpose()?,
             format: cli.global.format,
             log: log(&cli.global),
-            watching: watching(watch_args, &contract_file),
+            watching: watching(imports, &contract_file),
             limits: contract_file.limits,
             workers: contract_file.load.workers.unwrap_or_else(default_workers),
             contract_file,
+            contract_fault: None,
         })
     }
 }
 
-/// Whether a command is about tables. The others must work without `hayloft.toml`, or with one
-/// that is being mended.
-fn needs_contract(command: &Command) -> bool {
+/// What a command wants of `hayloft.toml`.
+enum Use {
+    /// It is about tables, and cannot begin without.
+    Needs,
+    /// It shows what is in it, and whatever else there is if that is broken or missing.
+    Shows,
+    /// It works without, and while the file is being mended.
+    None,
+}
+
+fn use_of_contract(command: &Command) -> Use {
     match command {
-        Command::Watch(_)
-        | Command::Load(_)
-        | Command::Status
-        | Command::Rejects(RejectsCommand::Replay { .. }) => true,
+        Command::Watch(_) | Command::Load(_) | Command::Rejects(RejectsCommand::Replay { .. }) => {
+            Use::Needs
+        }
+        Command::Status(_) => Use::Shows,
         Command::Rejects(_)
         | Command::Migrate(_)
         | Command::Generate(_)
         | Command::Demo
-        | Command::Server(_) => false,
+        | Command::Server(_) => Use::None,
     }
 }
 
@@ -247,7 +271,7 @@ pub(crate) fn log(args: &GlobalArgs) -> Log {
 }
 
 /// A folder that was typed is seen from where it was typed; one in `hayloft.toml`, from there.
-fn watching(args: Option<&WatchArgs>, file: &ContractFile) -> Watching {
+fn watching(typed: Option<&Path>, file: &ContractFile) -> Watching {
     let beside_the_file = || {
         file.path
             .parent()
@@ -255,9 +279,7 @@ fn watching(args: Option<&WatchArgs>, file: &ContractFile) -> Watching {
             .join(&file.watch.imports)
     };
     Watching {
-        imports: args
-            .and_then(|args| args.imports.clone())
-            .unwrap_or_else(beside_the_file),
+        imports: typed.map_or_else(beside_the_file, Path::to_owned),
         settle: file.watch.settle,
         sweep: file.watch.sweep,
     }
@@ -420,8 +442,14 @@ mod tests {
             Settings::read(&cli(&typed))
         };
         for command in ["migrate", "server stop", "generate", "rejects list"] {
-            assert!(read(command).is_ok(), "{command}");
+            assert!(read(command).unwrap().contract_fault.is_none(), "{command}");
         }
+        let shown = read("status").unwrap();
+        assert!(matches!(
+            shown.contract_fault,
+            Some(ContractFault::Missing { .. })
+        ));
+        assert_eq!(shown.watching.imports, folder.path().join("imports"));
         for command in ["watch", "load users.csv", "rejects replay 1 f.csv"] {
             let fault = read(command).unwrap_err();
             assert!(

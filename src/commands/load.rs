@@ -10,7 +10,7 @@ use super::office::{self, Migrating};
 use crate::cli::LoadArgs;
 use crate::contract::{Contracts, Redelivery, TableName};
 use crate::error::{LoadError, Verdict};
-use crate::pipeline::{self, Attendant, Desk, Outcome, Patience, Stop, Wish};
+use crate::pipeline::{self, Attendant, Desk, Outcome, Patience, Report, Stop, Wish};
 use crate::printer::{Bar, Printer};
 use crate::retire::Disposal;
 use crate::settings::Settings;
@@ -67,21 +67,46 @@ pub(super) fn tell(outcome: &Outcome, printer: &Printer) -> ExitStatus {
     let entry = outcome.entry();
     printer.load(entry);
     match outcome {
-        Outcome::Done(entry) if entry.summary.rows.rejected > 0 => ExitStatus::Rejects,
+        Outcome::Done(entry) if entry.summary.rows.rejected > 0 => {
+            if let Some(load_id) = entry.summary.load_id {
+                printer.say(&format!(
+                    "  `hayloft rejects list {load_id}` shows what was rejected."
+                ));
+            }
+            ExitStatus::Rejects
+        }
         Outcome::Done(_) => ExitStatus::Done,
-        Outcome::Refused { entry, place } => {
+        Outcome::Refused {
+            entry,
+            place,
+            report,
+        } => {
             let reason = entry
                 .reason
                 .as_deref()
                 .unwrap_or("The ledger does not say why.");
             let mut text = format!("`{}` was not loaded. {reason}", entry.summary.file);
-            if let Some(place) = place {
-                let place = display_name(place.as_os_str());
-                let _ = write!(text, "\n  It lies in {place}, with a report beside it.");
+            match place {
+                Some(place) => {
+                    let place = display_name(place.as_os_str());
+                    let _ = write!(text, "\n  It lies in {place}, with a report beside it.");
+                }
+                None => append_findings(&mut text, report),
             }
             printer.error(&text);
             ExitStatus::Refused
         }
+    }
+}
+
+/// The first rows that are wrong, for a person who has no report to open.
+fn append_findings(text: &mut String, report: &Report) {
+    const MOST: usize = 10;
+    for line in report.lines.iter().take(MOST) {
+        let _ = write!(text, "\n  {line}");
+    }
+    if report.lines.len() > MOST {
+        let _ = write!(text, "\n  … and {} more", report.lines.len() - MOST);
     }
 }
 

@@ -42,6 +42,11 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
+/// What was asked for cannot be done. The sentence says why, and what to do instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
 /// Does what was typed, unless `.env`, which is read before anything else, could not be.
 #[must_use]
 pub fn run(cli: &Cli, dot_env: Result<(), SettingsFault>) -> ExitStatus {
@@ -66,7 +71,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Watch(args) => watch::run(args, &settings, &printer),
         Command::Load(args) => load::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
-        Command::Status => status::run(&settings, &printer),
+        Command::Status(_) => status::run(&settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),
         Command::Demo => demo::run(&settings, &printer),
@@ -74,13 +79,16 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
     }
 }
 
-/// The error and its causes, as one text: each cause on a line of its own.
+/// The error and its causes, as one text: each cause on a line of its own, unless the line before
+/// has told it.
 fn told(error: &anyhow::Error) -> String {
-    error
-        .chain()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n  because: ")
+    let mut lines: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !lines.last().is_some_and(|line| line.contains(&cause)) {
+            lines.push(cause);
+        }
+    }
+    lines.join("\n  because: ")
 }
 
 fn judge(error: &anyhow::Error) -> ExitStatus {
@@ -94,7 +102,10 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
     if matches!(contract, Some(ContractFault::Catalog { .. })) {
         return ExitStatus::Fault;
     }
-    let mendable = contract.is_some() || error.is::<SettingsFault>() || error.is::<BadUrl>();
+    let mendable = contract.is_some()
+        || error.is::<Refusal>()
+        || error.is::<SettingsFault>()
+        || error.is::<BadUrl>();
     if mendable {
         ExitStatus::Refused
     } else {

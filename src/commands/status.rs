@@ -1,11 +1,68 @@
-//! Placeholder until the room is built.
+//! `hayloft status`: where the database is, what the tables hold, and how the last loads went.
 
 use anyhow::Result;
+use diesel::PgConnection;
 
-use super::ExitStatus;
-use crate::printer::Printer;
-use crate::settings::Settings;
+use super::{ExitStatus, office, told};
+use crate::cli::OutputFormat;
+use crate::contract::{ContractFault, Contracts};
+use crate::db::{DatabaseUrl, pool};
+use crate::printer::{Printer, width};
+use crate::settings::{Database, Settings};
+use crate::status::{self, Question, Report, ServerKind, text};
 
-pub(super) fn run(_settings: &Settings, _printer: &Printer) -> Result<ExitStatus> {
-    anyhow::bail!("not built yet")
+pub(super) fn run(settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+    let url = office::url(settings, printer)?;
+    let mut conn = pool::connect_once(&url)?;
+    let report = ask(&mut conn, &url, settings)?;
+    match printer.format() {
+        OutputFormat::Json => printer.json(&report),
+        OutputFormat::Text => {
+            for line in text::lines(&report, width()) {
+                printer.out(&line);
+            }
+        }
+    }
+    judge(&mut conn, &report, settings, printer)
+}
+
+fn ask(conn: &mut PgConnection, url: &DatabaseUrl, settings: &Settings) -> Result<Report> {
+    let (kind, shown) = match &settings.database {
+        // A server that nobody but this user can reach; the URL is what they came for.
+        Database::Embedded { .. } => (ServerKind::Embedded, url.expose().to_owned()),
+        Database::Given { .. } => (ServerKind::Given, url.to_string()),
+    };
+    let question = Question {
+        kind,
+        url: &shown,
+        migrations: &office::own_migrations(settings),
+        tables: &settings.contract_file.tables,
+        imports: &settings.watching.imports,
+    };
+    status::report(conn, &question)
+}
+
+/// Whether files could be loaded now. What stands in the way is said after everything else, and
+/// is not said to be wrong with the tables where they are only not there yet.
+fn judge(
+    conn: &mut PgConnection,
+    report: &Report,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus> {
+    if let Some(fault) = &settings.contract_fault {
+        printer.error(&fault.to_string());
+        return Ok(ExitStatus::Refused);
+    }
+    if !report.pending_migrations.is_empty() {
+        return Ok(ExitStatus::Refused);
+    }
+    match Contracts::load(conn, &settings.contract_file) {
+        Ok(_) => Ok(ExitStatus::Done),
+        Err(fault @ ContractFault::Catalog { .. }) => Err(fault.into()),
+        Err(fault) => {
+            printer.error(&told(&fault.into()));
+            Ok(ExitStatus::Refused)
+        }
+    }
 }

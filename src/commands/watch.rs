@@ -12,7 +12,9 @@ use super::ExitStatus;
 use super::load;
 use super::office::{self, Migrating};
 use crate::cli::WatchArgs;
+use crate::contract::ContractFault;
 use crate::db::{ConnectFault, FaultKind};
+use crate::error::{self, Verdict};
 use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
 use crate::printer::Printer;
 use crate::settings::Settings;
@@ -42,7 +44,8 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
         ..Options::default()
     };
     let place = folder.path().display().to_string();
-    let routes = Routes::new(desk.contracts.routes().iter().cloned());
+    let dimensions_first = desk.contracts.iter().map(|contract| contract.name.clone());
+    let routes = Routes::new(desk.contracts.routes().iter().cloned()).in_order(dimensions_first);
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
     Dispatcher::new(desk, stop.clone(), &show)
@@ -63,21 +66,27 @@ fn desk(
             Ok(desk) => return Ok(Some(desk)),
             Err(error) => error,
         };
-        match error.downcast_ref::<ConnectFault>() {
-            Some(ConnectFault {
-                kind: FaultKind::Retry,
-                sentence,
-            }) => {
-                if attempts == 1 {
-                    printer.warn(&format!("Waiting for the database. {sentence}"));
-                }
-            }
-            _ => return Err(error),
+        if !can_heal(&error) {
+            return Err(error);
+        }
+        if attempts == 1 {
+            printer.warn(&format!("Waiting for the database. {error}"));
         }
         if stop.wait(pipeline::pause(attempts)) {
             return Ok(None);
         }
     }
+}
+
+/// A server that is away, or a table that somebody has locked.
+fn can_heal(error: &anyhow::Error) -> bool {
+    if let Some(fault) = error.downcast_ref::<ConnectFault>() {
+        return fault.kind == FaultKind::Retry;
+    }
+    matches!(
+        error.downcast_ref::<ContractFault>(),
+        Some(ContractFault::Catalog { source }) if error::judge(source) == Verdict::Retry
+    )
 }
 
 /// The first signal lets running loads finish; the second ends the program where it is, which

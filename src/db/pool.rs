@@ -39,7 +39,9 @@ pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
     check_server(&mut plain_connection(&target)?, url)?;
     Pool::builder()
         .max_size(size)
-        .min_idle(Some(1))
+        // None is made in the background for the next caller: a process that ends while another
+        // thread is still connecting can crash in OpenSSL's own clean-up.
+        .min_idle(Some(0))
         .connection_timeout(PATIENCE)
         .connection_customizer(Box::new(PinnedSession))
         // The default one logs libpq's text, unread by us, and again at each attempt.

@@ -14,6 +14,7 @@ use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
 use super::{Instant, MergeError, held};
 use crate::contract::{Contract, Ident};
+use crate::failpoint;
 use crate::stage::reject::{Reject, RejectKind};
 use crate::stage::{Finding, Staged};
 use crate::summary::Changes;
@@ -63,9 +64,12 @@ pub(super) fn apply(
     )?;
     sql_query(sql::find_changes(shape, durable_key)).execute(conn)?;
     let closed = close_changed(conn, shape.contract, durable_key, instant)?;
+    failpoint!("merge::closed");
     let opened = open_new(conn, shape, durable_key, instant, load_id)?;
+    failpoint!("merge::opened");
     assert_unbroken(conn, shape.contract, durable_key)?;
     let released = held::release(conn, shape.contract, dependants, instant)?;
+    failpoint!("merge::released");
     let changes = Changes {
         inserted: opened.saturating_sub(closed),
         updated: closed,

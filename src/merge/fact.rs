@@ -14,7 +14,8 @@ use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
 use super::{Instant, MergeError, held};
 use crate::contract::{Reference, Unresolved};
-use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
+use crate::failpoint;
+use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};
 use crate::summary::Changes;
 
@@ -47,7 +48,7 @@ pub(super) fn refuse(
         let lines =
             sql_query(sql::remove_unresolved(shape.contract, reference)).load::<Line>(conn)?;
         findings.extend(taken_out(staged, &lines, |place| {
-            unresolved(shape, reference, place)
+            unresolved(shape, reference, staged, place)
         })?);
     }
     Ok(findings)
@@ -61,15 +62,18 @@ pub(super) fn apply(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> Result<Applied, MergeError> {
-    held::forget(conn, shape.contract)?;
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
     let held = held::hold(conn, shape.contract, &waiting, load_id)?;
+    held::forget(conn, shape.contract)?;
+    failpoint!("merge::held");
     let landed = count(
         conn,
         &format!("select count(*) as count from {}", sql::LANDING),
     )?;
     let updated = update(conn, shape, instant, load_id)?;
+    failpoint!("merge::updated");
     let inserted = insert(conn, shape, instant, load_id)?;
+    failpoint!("merge::inserted");
     let unchanged = landed.saturating_sub(updated + inserted);
     Ok(Applied {
         changes: Changes {
@@ -127,18 +131,17 @@ fn write(
         .map(|rows| rows as u64)
 }
 
-fn unresolved(shape: Shape<'_>, reference: &Reference, place: Place) -> Reject {
-    let name = shape.contract.columns[reference.column]
-        .name
-        .name()
-        .to_owned();
+fn unresolved(shape: Shape<'_>, reference: &Reference, staged: &Staged, place: Place) -> Reject {
+    let mut filled = shape.filled.iter().zip(&staged.fields);
+    let field = filled.find(|(column, _)| **column == reference.column);
+    let name = shape.contract.columns[reference.column].name.name();
     Reject {
         place,
+        column: field.map(|(_, field)| field.clone()),
         kind: RejectKind::UnresolvedReference,
         message: format!(
             "`{name}` names a member that `{}` does not have.",
             reference.dimension
         ),
-        column: Some(RejectColumn { number: None, name }),
     }
 }

@@ -31,6 +31,9 @@ pub(super) fn hold(
     if references.is_empty() {
         return Ok(0);
     }
+    sql_query(sql::FORGET_AWAITED)
+        .bind::<Text, _>(contract.name.as_str())
+        .execute(conn)?;
     let held = sql_query(sql::hold_unresolved(contract, references))
         .bind::<Text, _>(contract.name.as_str())
         .bind::<BigInt, _>(load_id)

@@ -11,7 +11,7 @@ use super::MergeError;
 use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
 use crate::db::copy::{Target, copy_binary};
-use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
+use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};
 use crate::wire;
 
@@ -66,7 +66,7 @@ fn refuse_unreadable(
         .filled
         .iter()
         .map(|column| &shape.contract.columns[*column]);
-    for column in filled {
+    for (column, field) in filled.zip(&staged.fields) {
         let ColumnType::Other { sql: type_name } = &column.column_type else {
             continue;
         };
@@ -81,10 +81,7 @@ fn refuse_unreadable(
             .load::<Line>(conn)?;
         findings.extend(taken_out(staged, &lines, |place| Reject {
             place,
-            column: Some(RejectColumn {
-                number: None,
-                name: column.name.name().to_owned(),
-            }),
+            column: Some(field.clone()),
             kind: RejectKind::BadType,
             message: format!(
                 "`{}` is not a value of type {type_name}.",

@@ -28,6 +28,7 @@ use crate::failpoint;
 use crate::merge::ledger::{Entry, Keys, Opened, Seen};
 use crate::merge::sql::Shape;
 use crate::stage::key::KeyScheme;
+use crate::stage::reject::RejectKind;
 use crate::stage::{Delivery, Finding, Staged, Tally};
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
 
@@ -86,8 +87,13 @@ pub enum MergeError {
     #[error(transparent)]
     Database(#[from] diesel::result::Error),
     /// More rejects than the contract allows.
-    #[error(transparent)]
-    Guard(#[from] GuardBreach),
+    #[error("{breach}")]
+    Guard {
+        /// Which limit.
+        breach: GuardBreach,
+        /// The rejects among them that staging does not know of.
+        findings: Vec<Finding>,
+    },
     /// The table's keys were made in another way; loading would give every person a second key.
     #[error(
         "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \
@@ -120,6 +126,15 @@ pub enum MergeError {
     /// A rejected row could not be read again.
     #[error("The file cannot be read: {0}.")]
     Unreadable(#[source] io::Error),
+}
+
+impl From<GuardBreach> for MergeError {
+    fn from(breach: GuardBreach) -> Self {
+        Self::Guard {
+            breach,
+            findings: Vec::new(),
+        }
+    }
 }
 
 impl From<CopyError> for MergeError {
@@ -198,6 +213,7 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let entry = conn.transaction(|conn| {
+        failpoint!("merge::begun");
         let load = Load {
             contracts,
             contract,
@@ -254,8 +270,10 @@ pub fn note_refusal(
             released: 0,
         };
         ledger::close(conn, load_id, None, &entry)?;
+        failpoint!("refusal::commit");
         Ok::<_, MergeError>(entry)
     })?;
+    failpoint!("refusal::committed");
     Ok(Receipt {
         claim: delivery.claim,
         entry,
@@ -351,10 +369,19 @@ impl Load<'_> {
         }
     }
 
-    /// Rows that only the database could refuse count like the others.
-    fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), GuardBreach> {
-        let rejected = staged.tally.rejected + findings.len() as u64;
-        guard(&self.contract.guards, staged.tally.read, rejected)
+    /// Rows that only the database could refuse count like the others, unless they come late:
+    /// that is no sign of a broken file.
+    fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), MergeError> {
+        let refused = findings
+            .iter()
+            .filter(|finding| finding.reject.kind != RejectKind::Late);
+        let rejected = staged.tally.rejected + refused.count() as u64;
+        guard(&self.contract.guards, staged.tally.read, rejected).map_err(|breach| {
+            MergeError::Guard {
+                breach,
+                findings: findings.to_vec(),
+            }
+        })
     }
 
     fn seen_before(

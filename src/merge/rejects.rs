@@ -58,8 +58,10 @@ fn send(load_id: i64, finding: &Finding, sink: &mut dyn Write) -> std::io::Resul
     wire::put_int8(&mut tuple, load_id);
     wire::put_int8(&mut tuple, signed(reject.place.line));
     wire::put_int8(&mut tuple, signed(reject.place.offset));
-    match reject.column.as_ref().and_then(|column| column.number) {
-        Some(number) => wire::put_int4(&mut tuple, i32::try_from(number).unwrap_or(i32::MAX)),
+    match &reject.column {
+        Some(column) => {
+            wire::put_int4(&mut tuple, i32::try_from(column.number).unwrap_or(i32::MAX));
+        }
         None => wire::put_null(&mut tuple),
     }
     match &reject.column {

@@ -228,6 +228,12 @@ pub fn remove_late_facts(shape: Shape<'_>) -> String {
     )
 }
 
+/// Forgets what held facts wait for, where a landed row stands in for them. Bind: the fact
+/// table's name.
+pub const FORGET_AWAITED: &str = "delete from hayloft.held_reference as waits
+using pg_temp.hayloft_landing as landing
+where waits.table_name = $1 and waits.fact_key = landing.hayloft_key";
+
 /// Lets go of the held facts that the landed rows stand in for: the newest row of a key is the
 /// one that counts. Bind: the fact table's name.
 pub const FORGET_HELD: &str = "delete from hayloft.held_fact as held
@@ -245,8 +251,9 @@ pub fn remove_unresolved(contract: &Contract, reference: &Reference) -> String {
     )
 }
 
-/// Moves the rows of which a member is unknown from the landing table to the ledger. Binds: the
-/// fact table's name, the load.
+/// Moves the rows of which a member is unknown from the landing table to the ledger. Where an
+/// older row of the key waits there, it stays as far as the newer one says nothing. Binds: the fact
+/// table's name, the load.
 #[must_use]
 pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String {
     let conditions: Vec<String> = references
@@ -261,7 +268,10 @@ pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String
          )\n\
          insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
          select $1, hayloft_key, $2, hayloft_line, to_jsonb(waiting) - 'hayloft_key' - 'hayloft_line'\n\
-         from waiting",
+         from waiting\n\
+         on conflict (table_name, fact_key) do update\n\
+         set load_id = excluded.load_id, source_line = excluded.source_line,\n    \
+             row = held_fact.row || excluded.row, held_at = excluded.held_at",
         conditions.join("\n       or ")
     )
 }

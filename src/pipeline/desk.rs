@@ -8,7 +8,7 @@ use std::time::{Duration, Instant as Clock};
 
 use rustix::fs::OFlags;
 
-use super::report;
+use super::report::Report;
 use crate::contract::{Contract, Contracts, OnDone, Redelivery};
 use crate::db::pool::Database;
 use crate::error::{LoadError, Verdict};
@@ -67,6 +67,8 @@ pub enum Outcome {
         entry: Entry,
         /// Where the file lies now, with a report beside it; `None` if it stayed where it was.
         place: Option<PathBuf>,
+        /// What is wrong with it, row by row.
+        report: Report,
     },
 }
 
@@ -160,6 +162,15 @@ fn log(summary: &Summary) {
     );
 }
 
+/// The ledger and the report of a refused file know of every reject, whoever found it.
+fn add_findings(staged: &mut Staged, error: &LoadError) -> io::Result<()> {
+    for finding in error.findings() {
+        staged.findings.push(finding)?;
+        staged.tally.rejected += 1;
+    }
+    Ok(())
+}
+
 /// A claimed file is opened as it is: a link that was put in its place is not followed, and a
 /// pipe does not block. A file that a person named may be a link.
 fn open(arrival: &Arrival) -> io::Result<File> {
@@ -199,6 +210,7 @@ impl Way<'_> {
         };
         match self.merge(&mut staged) {
             Err(error) if error.verdict() == Verdict::Refuse => {
+                add_findings(&mut staged, &error).map_err(stage::StageFault::Spool)?;
                 let delivery = staged.delivery.clone();
                 self.refuse(&error, &delivery, staged.tally, Some(&mut staged))
             }
@@ -269,9 +281,7 @@ impl Way<'_> {
         let entry = receipt.entry().clone();
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
-            let report = report::short(&entry);
-            let place = retire::set_aside(self.arrival, receipt, &report, &self.desk.shelves)?;
-            return Ok(Outcome::Refused { entry, place });
+            return self.set_aside(receipt, Report::new(&entry, None));
         }
         retire::retire(self.arrival, receipt, disposal, &self.desk.shelves)?;
         Ok(Outcome::Done(entry))
@@ -307,11 +317,18 @@ impl Way<'_> {
             return self.retire(&receipt, Kept::Whole);
         }
         let findings = staged.map(|staged| &mut staged.findings);
-        let report = report::full(receipt.entry(), findings);
-        let place = retire::set_aside(self.arrival, &receipt, &report, &self.desk.shelves)?;
+        let report = Report::new(receipt.entry(), findings);
+        self.set_aside(&receipt, report)
+    }
+
+    fn set_aside(&self, receipt: &Receipt, report: Report) -> Result<Outcome, LoadError> {
+        let shelves = &self.desk.shelves;
+        let place = retire::set_aside(self.arrival, receipt, &report.to_string(), shelves)?;
+        let entry = receipt.entry().clone();
         Ok(Outcome::Refused {
-            entry: receipt.entry().clone(),
+            entry,
             place,
+            report,
         })
     }
 

@@ -17,6 +17,7 @@ use super::queue::{ForTable, Queue};
 use super::stop::Stop;
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
+use crate::failpoint;
 use crate::stage::Progress;
 use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
@@ -41,7 +42,7 @@ pub enum News {
     /// Something is wrong with the watch.
     Trouble(Trouble),
     /// A file came to its end.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
     /// A load waits for something that can heal by itself. Said once a load.
     Waiting {
         /// The file.
@@ -181,7 +182,8 @@ impl<'a> Dispatcher<'a> {
             };
             let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
                 Ok(outcome) => {
-                    let _ = messages.send(Message::News(News::Ended(outcome)));
+                    failpoint!("load::ended");
+                    let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
                     return;
                 }
                 Err(error) => error,

@@ -12,4 +12,5 @@ mod stop;
 
 pub use desk::{Attendant, Desk, Outcome, Patience, Wish, load, pause};
 pub use dispatch::{Dispatcher, News, ShowProgress};
+pub use report::Report;
 pub use stop::Stop;

@@ -1,83 +1,100 @@
-//! The report that lies beside a file that was set aside: what is wrong with it, line by line.
-//! It holds no value of the file.
+//! What is wrong with a file that was refused: said at the terminal, and laid beside the file when
+//! it is set aside. It holds no value of the file.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
 
 use crate::merge::ledger::Entry;
-use crate::stage::reject::{Reject, RejectColumn, Severity};
+use crate::stage::reject::{Reject, Severity};
 use crate::stage::{Finding, Findings};
 
-/// The most findings that a report lists.
+/// The most rejected rows that a report lists.
 const MOST: usize = 1000;
 
-/// Why the file was refused, and every finding.
-pub(super) fn full(entry: &Entry, findings: Option<&mut Findings>) -> String {
-    let mut text = short(entry);
-    if let Some(findings) = findings {
-        list(&mut text, findings);
-    }
-    text
+/// Why a file was refused. `Display` is the text that lies beside the file.
+#[derive(Clone, Debug)]
+pub struct Report {
+    file: String,
+    table: String,
+    reason: String,
+    counts: Option<String>,
+    /// One line for each finding that cost a row.
+    pub lines: Vec<String>,
+    left_out: u64,
 }
 
-/// Why the file was refused.
-pub(super) fn short(entry: &Entry) -> String {
-    let summary = &entry.summary;
-    let rows = &summary.rows;
-    let mut text = format!(
-        "`{}` was not loaded into `{}`.\n\n",
-        summary.file, summary.table
-    );
-    if let Some(reason) = &entry.reason {
-        let _ = writeln!(text, "{reason}\n");
-    }
-    if rows.read > 0 {
-        let _ = writeln!(
-            text,
-            "{} rows read, {} rejected, {} duplicates.",
-            rows.read, rows.rejected, rows.duplicates
-        );
-    }
-    text.push_str(
-        "Nothing of it is in the table. Mend the file and move it back into the imports folder.\n",
-    );
-    text
-}
-
-fn list(text: &mut String, findings: &mut Findings) {
-    let mut lines = Vec::new();
-    let mut left_out = 0_u64;
-    let read = findings.read_back(|finding: Finding| {
-        if finding.reject.kind.severity() == Severity::Error {
-            if lines.len() < MOST {
-                lines.push(line(&finding.reject));
-            } else {
-                left_out += 1;
-            }
+impl Report {
+    /// From what the ledger has of the load, and what staging found, if it came that far.
+    pub(super) fn new(entry: &Entry, findings: Option<&mut Findings>) -> Self {
+        let (summary, rows) = (&entry.summary, &entry.summary.rows);
+        let counts = (rows.read > 0).then(|| {
+            format!(
+                "{} rows read, {} rejected, {} duplicates.",
+                rows.read, rows.rejected, rows.duplicates
+            )
+        });
+        let mut report = Self {
+            file: summary.file.clone(),
+            table: summary.table.to_string(),
+            reason: entry.reason.clone().unwrap_or_default(),
+            counts,
+            lines: Vec::new(),
+            left_out: 0,
+        };
+        if let Some(findings) = findings {
+            report.list(findings);
         }
-        Ok::<_, io::Error>(())
-    });
-    if !lines.is_empty() {
-        let _ = writeln!(text, "\n{}", lines.join("\n"));
+        report
     }
-    if left_out > 0 {
-        let _ = writeln!(text, "… and {left_out} more");
-    }
-    if let Err(error) = read {
-        let _ = writeln!(text, "(the list is not complete: {error})");
+
+    fn list(&mut self, findings: &mut Findings) {
+        let read = findings.read_back(|finding: Finding| {
+            if finding.reject.kind.severity() == Severity::Error {
+                if self.lines.len() < MOST {
+                    self.lines.push(line(&finding.reject));
+                } else {
+                    self.left_out += 1;
+                }
+            }
+            Ok::<_, io::Error>(())
+        });
+        if let Err(error) = read {
+            self.lines
+                .push(format!("(the list is not complete: {error})"));
+        }
     }
 }
 
-/// `line 7, column 3 (date_of_birth): is not a date …  [bad_type]`
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "`{}` was not loaded into `{}`.\n\n{}\n",
+            self.file, self.table, self.reason
+        )?;
+        if let Some(counts) = &self.counts {
+            writeln!(f, "{counts}")?;
+        }
+        f.write_str(
+            "Nothing of it is in the table. Mend the file and move it back into the imports \
+             folder.\n",
+        )?;
+        if !self.lines.is_empty() {
+            writeln!(f, "\n{}", self.lines.join("\n"))?;
+        }
+        if self.left_out > 0 {
+            writeln!(f, "… and {} more", self.left_out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Line, column, sentence, and the machine's word for it.
 fn line(reject: &Reject) -> String {
-    let column = match &reject.column {
-        Some(RejectColumn {
-            number: Some(number),
-            name,
-        }) => format!(", column {number} ({name})"),
-        Some(RejectColumn { number: None, name }) => format!(", column {name}"),
-        None => String::new(),
-    };
-    let (place, message, kind) = (reject.place.line, &reject.message, reject.kind);
-    format!("line {place}{column}: {message}  [{kind}]")
+    let mut text = format!("line {}", reject.place.line);
+    if let Some(column) = &reject.column {
+        let _ = write!(text, ", column {}", column.number);
+    }
+    let _ = write!(text, ": {}  [{}]", reject.message, reject.kind);
+    text
 }

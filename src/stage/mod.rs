@@ -29,7 +29,7 @@ pub use source::{Delivery, Source, digest};
 use crate::contract::{Contract, Duplicates};
 use crate::stage::csv::{CsvFile, FileFault};
 use crate::stage::key::KeyScheme;
-use crate::stage::reject::{Place, Reject, RejectKind};
+use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
 use crate::stage::row::RowParser;
 use crate::stage::source::Reading;
 
@@ -40,6 +40,8 @@ pub struct Staged {
     pub delivery: Delivery,
     /// Positions in [`Contract::columns`] of the columns that the file fills, in their order.
     pub columns: Vec<usize>,
+    /// Where each of these stands in the file, for those who refuse a value later.
+    pub fields: Vec<RejectColumn>,
     /// The rows to load, one for each key.
     pub rows: Rows,
     /// What was found wrong.
@@ -146,6 +148,7 @@ pub fn stage(
     Ok(Staged {
         delivery,
         columns: parser.columns(),
+        fields: parser.fields(),
         rows,
         findings: book.findings,
         originals: book.originals,

@@ -45,9 +45,8 @@ pub struct Place {
 /// A column of the file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RejectColumn {
-    /// Where it is in the file, counted from 1 as a spreadsheet would; `None` when the fault is
-    /// found after the file was read, where only the table's columns are known.
-    pub number: Option<usize>,
+    /// Where it is in the file, counted from 1 as a spreadsheet would.
+    pub number: usize,
     /// Its name in the table.
     pub name: String,
 }

@@ -43,9 +43,11 @@ enum CellKind {
         parser: ValueParser,
         key_part: Option<usize>,
     },
-    /// The fields of a dimension's natural key, stored as the durable key made from them.
+    /// The fields of a dimension's natural key, stored as the durable key made from them; if the
+    /// reference is part of the fact's own key, with its place in it.
     Member {
         parts: Vec<MemberPart>,
+        key_part: Option<usize>,
         nullability: Nullability,
     },
 }
@@ -86,6 +88,11 @@ impl<'a> RowParser<'a> {
         self.cells.iter().map(|cell| cell.column).collect()
     }
 
+    /// Where each of these columns stands in the file.
+    pub(super) fn fields(&self) -> Vec<RejectColumn> {
+        self.cells.iter().map(CellParser::first_field).collect()
+    }
+
     /// Parses one record. Every field is looked at, so that a person mends a row once.
     pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<ParsedRow<'_>, Vec<Reject>> {
         let fields = match &record.content {
@@ -124,14 +131,16 @@ impl<'a> RowParser<'a> {
 impl CellParser {
     fn new(cell: Cell, contract: &Contract) -> Result<Self, StageFault> {
         let column = &contract.columns[cell.column];
+        let key_part = contract.key.iter().position(|part| *part == cell.column);
         let kind = match cell.source {
             Source::Field(field) => CellKind::Value {
                 field,
                 parser: compile(column)?,
-                key_part: contract.key.iter().position(|part| *part == cell.column),
+                key_part,
             },
             Source::NaturalKey { reference, fields } => CellKind::Member {
                 parts: member_parts(contract, reference, &fields)?,
+                key_part,
                 nullability: column.nullability,
             },
         };
@@ -165,17 +174,31 @@ impl CellParser {
             } => parser
                 .parse_key_part(&fields[*field], row, &mut key_texts[*part])
                 .map_err(|fault| (*field, fault)),
-            CellKind::Member { parts, nullability } => {
-                parse_member(parts, *nullability, fields, keys, row)
+            CellKind::Member {
+                parts,
+                key_part: None,
+                nullability,
+            } => parse_member(parts, *nullability, fields, keys, row).map(|parsed| match parsed {
+                Member::Known(_) => Parsed::Value,
+                Member::Unnamed => Parsed::Null,
+            }),
+            CellKind::Member {
+                parts,
+                key_part: Some(part),
+                ..
+            } => {
+                let member = parse_member(parts, Nullability::Required, fields, keys, row)?;
+                if let Member::Known(key) = member {
+                    // As a file spells it that gives the durable key itself.
+                    key_texts[*part] = key.hyphenated().to_string();
+                }
+                Ok(Parsed::Value)
             }
         }
     }
 
     fn reject(&self, place: Place, field: usize, fault: &ValueFault) -> Reject {
-        let column = RejectColumn {
-            number: Some(field + 1),
-            name: self.name_of(field),
-        };
+        let column = self.told(field);
         // What a parser says is said of the column: "is not a whole number".
         let message = format!("`{}` {}.", column.name, fault.message);
         Reject {
@@ -184,6 +207,22 @@ impl CellParser {
             kind: fault.kind,
             message,
         }
+    }
+
+    fn told(&self, field: usize) -> RejectColumn {
+        RejectColumn {
+            number: field + 1,
+            name: self.name_of(field),
+        }
+    }
+
+    /// The field that is named where the column as a whole is at fault.
+    fn first_field(&self) -> RejectColumn {
+        let field = match &self.kind {
+            CellKind::Value { field, .. } => *field,
+            CellKind::Member { parts, .. } => parts.first().map_or(0, |part| part.field),
+        };
+        self.told(field)
     }
 
     fn ambiguous(&self, place: Place) -> Reject {
@@ -242,6 +281,11 @@ fn member_parts(
         .collect()
 }
 
+enum Member {
+    Known(Uuid),
+    Unnamed,
+}
+
 /// A member is named by its whole natural key, or, where the column takes NULL, not at all.
 fn parse_member(
     parts: &[MemberPart],
@@ -249,13 +293,13 @@ fn parse_member(
     fields: &::csv::ByteRecord,
     keys: &KeyScheme,
     row: &mut Vec<u8>,
-) -> Result<Parsed, (usize, ValueFault)> {
+) -> Result<Member, (usize, ValueFault)> {
     let unnamed = parts
         .iter()
         .all(|part| fields[part.field].trim_ascii().is_empty());
     if unnamed && nullability == Nullability::Nullable {
         wire::put_null(row);
-        return Ok(Parsed::Null);
+        return Ok(Member::Unnamed);
     }
     let mut texts = vec![String::new(); parts.len()];
     let mut unstored = Vec::new();
@@ -264,14 +308,15 @@ fn parse_member(
             .parse_key_part(&fields[part.field], &mut unstored, text)
             .map_err(|fault| (part.field, fault))?;
     }
-    wire::put_uuid(row, keys.durable_key(&texts));
-    Ok(Parsed::Value)
+    let key = keys.durable_key(&texts);
+    wire::put_uuid(row, key);
+    Ok(Member::Known(key))
 }
 
 /// What the reader found, with the name of the column where it knows one.
 fn no_record(place: Place, fault: &RecordFault, parser: &RowParser<'_>) -> Reject {
     let named = |number: usize| RejectColumn {
-        number: Some(number),
+        number,
         name: parser.names.get(number - 1).cloned().unwrap_or_default(),
     };
     let column = fault.column.map(named);
@@ -287,7 +332,7 @@ fn unnamed_value(place: Place, field: usize) -> Reject {
     Reject {
         place,
         column: Some(RejectColumn {
-            number: Some(field + 1),
+            number: field + 1,
             name: String::new(),
         }),
         kind: RejectKind::TooManyFields,

@@ -51,6 +51,8 @@ pub struct Routes {
     patterns: Vec<(String, TableName)>,
     /// Tables without a pattern: the folded name, longest first.
     named: Vec<(String, TableName)>,
+    /// Which table's files come first, of those that are found at once.
+    order: Vec<TableName>,
 }
 
 /// Endings of files that are being written, or that an editor left.
@@ -80,6 +82,7 @@ impl Routes {
         let mut routes = Self {
             patterns: Vec::new(),
             named: Vec::new(),
+            order: Vec::new(),
         };
         for (table, pattern) in tables {
             match pattern {
@@ -91,6 +94,19 @@ impl Routes {
             .named
             .sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         routes
+    }
+
+    /// Has files that are found at once come in this order of their tables, dimensions before the
+    /// facts that refer to them. Tables that are not named come first, by name.
+    #[must_use]
+    pub fn in_order(mut self, tables: impl IntoIterator<Item = TableName>) -> Self {
+        self.order = tables.into_iter().collect();
+        self
+    }
+
+    /// The place of a table in that order.
+    pub(super) fn rank(&self, table: &TableName) -> Option<usize> {
+        self.order.iter().position(|other| other == table)
     }
 
     /// Says what a name is for. Case does not matter, nor does the Unicode form.

@@ -12,6 +12,7 @@ use super::name::{Recognised, Unknown, display_name};
 use super::settle::{Hint, Identity, Settling};
 use super::watcher::{Attempt, Health, Waiting, Watcher};
 use super::{Arrival, Mode, Trouble, WatchEvent, Why};
+use crate::failpoint;
 
 impl Watcher {
     /// Looks at everything: whether the folder is still the folder, claims that nobody has, and
@@ -157,6 +158,7 @@ impl Watcher {
             // The folder became unusable; the next sweep finds that out and says it.
             Err(_) => return,
         };
+        failpoint!("watch::seen");
         let hints: Vec<_> = hints
             .iter()
             .map(|hint| self.told(seen.identity, *hint))

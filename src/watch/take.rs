@@ -11,6 +11,7 @@ use super::settle::{Observation, Verdict};
 use super::watcher::{Attempt, Watcher};
 use super::{Arrival, WatchEvent, Why};
 use crate::contract::TableName;
+use crate::failpoint;
 
 /// What a look at one waiting file says about claiming it.
 enum Readiness {
@@ -78,13 +79,15 @@ impl Watcher {
         let with_room = tables
             .into_iter()
             .filter_map(|(table, files)| Some((table.clone(), files?)));
-        with_room
+        let mut in_order: Vec<_> = with_room
             .map(|(table, mut files)| {
                 files.sort_unstable();
                 let names = files.into_iter().map(|(_, _, name)| name.clone());
                 (table, names.collect())
             })
-            .collect()
+            .collect();
+        in_order.sort_by_key(|(table, _)| self.routes.rank(table));
+        in_order
     }
 
     /// Whether a file may be claimed now: by what was seen of it, and by one more look.
@@ -112,7 +115,10 @@ impl Watcher {
             Err(_) => return Readiness::PassOver,
         }
         match waiting.file.verdict(now, &self.patience) {
-            Verdict::Settled => Readiness::Ready(waiting.file.seen(), waiting.format),
+            Verdict::Settled => {
+                failpoint!("watch::settled");
+                Readiness::Ready(waiting.file.seen(), waiting.format)
+            }
             Verdict::NotBefore(_) => Readiness::Wait,
             Verdict::BeingWritten(_) => Readiness::PassOver,
         }
@@ -121,6 +127,7 @@ impl Watcher {
     fn claim(&mut self, name: &OsStr, settled: &Observation) -> Option<Claim> {
         match Claim::take(&self.folder, name, settled) {
             Ok(claim) => {
+                failpoint!("watch::claimed");
                 self.waiting.remove(name);
                 self.ahead.came_back(settled.identity);
                 Some(claim)
@@ -153,6 +160,7 @@ impl Watcher {
         if let Err(error) = self.folder.sync() {
             return self.give_up(claims, &error.to_string());
         }
+        failpoint!("watch::synced");
         for Fresh {
             claim,
             table,

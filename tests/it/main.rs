@@ -3,9 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod contract;
 mod demo;
 mod dimension;
 mod embedded;
+mod facts;
+mod inputs;
+mod new_table;
 mod privacy;
+mod rejects;
+mod status;
 mod support;
 mod watch;

@@ -20,7 +20,28 @@ pub(super) fn fillable(check: &mut Check<'_>) -> Vec<Column> {
             columns.push(fill(check, column));
         }
     }
+    refuse_case_twins(check, &columns);
     columns
+}
+
+/// A header's names are compared without regard to case, so one name would fill both columns.
+fn refuse_case_twins(check: &mut Check<'_>, columns: &[Column]) {
+    for (index, column) in columns.iter().enumerate() {
+        let folded = column.name.name().to_lowercase();
+        let is_twin = |earlier: &&Column| earlier.name.name().to_lowercase() == folded;
+        if let Some(twin) = columns[..index].iter().find(is_twin) {
+            let told = check.told();
+            let (one, other) = (told_name(twin.name.name()), told_name(column.name.name()));
+            check.refuse(
+                check.entry.line,
+                format!(
+                    "{told} has columns {one} and {other}, which differ in case alone, and files \
+                     may write a name in any case. Add a migration with: alter table {told} rename \
+                     column {other} to another_name;"
+                ),
+            );
+        }
+    }
 }
 
 /// Where the parts of the natural key stand in the columns.

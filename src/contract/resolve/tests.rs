@@ -404,7 +404,7 @@ fn what_the_file_says_and_the_database_does_not_have_is_refused() {
 #[test]
 fn what_the_database_has_and_cannot_work_is_refused() {
     type Change = fn(&mut Catalog);
-    let cases: [(&str, Change); 17] = [
+    let cases: [(&str, Change); 18] = [
         ("no table", |c| drop(c.tables.remove("transactions"))),
         ("a view", |c| users(c).relation = Relation::NotATable),
         ("no version number", |c| {
@@ -452,6 +452,9 @@ fn what_the_database_has_and_cannot_work_is_refused() {
             find(users(c), "name").column_type = ColumnType::Other {
                 sql: "timestamp(3) with time zone".into(),
             };
+        }),
+        ("names that differ in case alone", |c| {
+            users(c).columns.push(column("Name", ColumnType::Date));
         }),
         ("a fact with the natural key's name", |c| {
             let email = find(users(c), "email").clone();
@@ -513,6 +516,9 @@ fn what_the_database_has_and_cannot_work_is_refused() {
 
         a rounding timestamp
         hayloft.toml, line 3: datawarehouse.users.name is timestamp(3) with time zone, which rounds. Add a migration with: alter table datawarehouse.users alter column name type timestamptz;
+
+        names that differ in case alone
+        hayloft.toml, line 3: datawarehouse.users has columns name and "Name", which differ in case alone, and files may write a name in any case. Add a migration with: alter table datawarehouse.users rename column "Name" to another_name;
 
         a fact with the natural key's name
         hayloft.toml, line 12: tables.transactions.references.user_id: a file may name a member of users by "email", and datawarehouse.transactions has a column of that name itself. Such tables are not available yet. Give one of the two columns another name by a migration.

@@ -191,6 +191,17 @@ impl Warehouse {
         Run::of(self.command(arguments).output().unwrap())
     }
 
+    /// Starts the program, and lets it run beside the test.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running(child)
+    }
+
     /// Writes a file of this name and loads it: `hayloft load --format json NAME`.
     pub fn load(&self, name: &str, content: impl AsRef<[u8]>) -> Run {
         self.write(name, content);
@@ -267,6 +278,24 @@ impl Warehouse {
         }
     }
 
+    /// Asserts that histories, facts and ledger agree, with themselves and with each other. For a
+    /// warehouse at rest.
+    #[track_caller]
+    pub fn assert_sound(&self) {
+        assert_eq!(self.query(include_str!("invariants.sql")), "");
+    }
+
+    /// Waits until a session of the program waits for a lock.
+    #[track_caller]
+    pub fn wait_until_blocked(&self) {
+        self.wait_until(
+            "select count(*) > 0 from pg_stat_activity
+             where datname = current_database() and application_name = 'hayloft'
+               and wait_event_type = 'Lock'",
+            "t",
+        );
+    }
+
     /// The history of `users`: version, name, date of birth, whether current; by e-mail.
     pub fn users(&self) -> String {
         self.query(
@@ -288,6 +317,16 @@ impl Drop for Warehouse {
             "drop database if exists {} with (force)",
             self.database
         ));
+    }
+}
+
+/// A program that runs beside the test.
+pub struct Running(Child);
+
+impl Running {
+    /// Waits for its end.
+    pub fn finish(self) -> Run {
+        Run::of(self.0.wait_with_output().unwrap())
     }
 }
 

@@ -1,0 +1,65 @@
+//! `hayloft rejects`: looks at the rows that could not be used, writes them to a file to be
+//! mended, and loads them again.
+
+mod export;
+mod list;
+mod replay;
+
+use anyhow::Result;
+use diesel::PgConnection;
+
+use super::{ExitStatus, Refusal, office};
+use crate::cli::RejectsCommand;
+use crate::db::pool;
+use crate::ledger::{
+    self,
+    loads::{self, Known},
+};
+use crate::printer::Printer;
+use crate::settings::Settings;
+
+pub(super) fn run(
+    command: &RejectsCommand,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus> {
+    match command {
+        RejectsCommand::List { load: None, .. } => {
+            list::loads(&mut ledger(settings, printer)?, printer)
+        }
+        RejectsCommand::List {
+            load: Some(load),
+            originals,
+        } => {
+            let mut conn = ledger(settings, printer)?;
+            let load = known(&mut conn, *load)?;
+            list::findings(&mut conn, &load, list::Originals::when(*originals), printer)
+        }
+        RejectsCommand::Export { load, output } => {
+            let mut conn = ledger(settings, printer)?;
+            let load = known(&mut conn, *load)?;
+            export::run(&mut conn, &load, output.as_deref(), printer)
+        }
+        RejectsCommand::Replay { load, file } => replay::run(*load, file, settings, printer),
+    }
+}
+
+/// A connection to a database that has a ledger.
+fn ledger(settings: &Settings, printer: &Printer) -> Result<PgConnection> {
+    let mut conn = pool::connect_once(&office::url(settings, printer)?)?;
+    if !ledger::exists(&mut conn)? {
+        let sentence = "Nothing was ever loaded into this database: it has no ledger. \
+                        `hayloft migrate` makes one.";
+        return Err(Refusal(sentence.to_owned()).into());
+    }
+    Ok(conn)
+}
+
+fn known(conn: &mut PgConnection, load: i64) -> Result<Known> {
+    let unknown = || {
+        Refusal(format!(
+            "There is no load {load}. `hayloft rejects list` names the loads that have rejects."
+        ))
+    };
+    Ok(loads::find(conn, load)?.ok_or_else(unknown)?)
+}

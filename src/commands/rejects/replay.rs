@@ -1,0 +1,91 @@
+//! `hayloft rejects replay`: loads mended rows as if they had been right from the start.
+//!
+//! It is a load like any other, but its instant is that of the load that rejected the rows. So
+//! they take their old place in time, and a row that the table has newer news of is a reject again
+//! instead of overwriting it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use super::known;
+use crate::commands::office::{self, Migrating};
+use crate::commands::{ExitStatus, Refusal, load};
+use crate::contract::{Contracts, TableName};
+use crate::ledger::loads::Known;
+use crate::merge::Instant;
+use crate::pipeline::Wish;
+use crate::printer::Printer;
+use crate::retire::Disposal;
+use crate::settings::Settings;
+use crate::watch::Arrival;
+
+pub(super) fn run(
+    load_id: i64,
+    file: &Path,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<ExitStatus> {
+    let desk = office::desk(settings, printer, Migrating::Run)?;
+    let parent = known(&mut *desk.database.get()?, load_id)?;
+    let at = instant_of(&parent)?;
+    let table = table_of(&parent, &desk.contracts)?;
+    let arrival = Arrival::in_place(file, table).map_err(|error| Refusal(error.to_string()))?;
+    let wish = Wish {
+        // The person's own file, which they may want to look at again.
+        disposal: Some(Disposal::Leave),
+        instant: Instant::OfParent { load_id, at },
+        ..Wish::CONTRACT
+    };
+    Ok(load::one(&desk, &arrival, &wish, printer))
+}
+
+fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
+    let number = parent.load_id;
+    parent.effective_at.ok_or_else(|| {
+        Refusal(match parent.status.as_str() {
+            "skipped" => format!(
+                "Load {number} was skipped, as its file had been loaded before: it rejected \
+                 nothing."
+            ),
+            _ => format!(
+                "Load {number} was refused as a whole, so none of its rows have a place to take: \
+                 load the mended file as usual."
+            ),
+        })
+    })
+}
+
+fn table_of(parent: &Known, contracts: &Contracts) -> Result<TableName, Refusal> {
+    let table = TableName::new(parent.table.clone());
+    if contracts.get(&table).is_some() {
+        return Ok(table);
+    }
+    Err(Refusal(format!(
+        "Load {} was of table `{table}`, which hayloft.toml no longer names.",
+        parent.load_id
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, instant_of};
+
+    #[test]
+    fn only_a_load_that_was_loaded_can_have_rows_replayed() {
+        let load = |status: &str, effective_at: Option<&str>| Known {
+            load_id: 7,
+            table: "users".into(),
+            file: "users.csv".into(),
+            status: status.into(),
+            header: None,
+            effective_at: effective_at.map(|at| at.parse().unwrap()),
+        };
+        assert!(instant_of(&load("loaded", Some("2026-11-21T10:00:00Z"))).is_ok());
+        for (status, part) in [("skipped", "was skipped"), ("failed", "refused as a whole")] {
+            let refusal = instant_of(&load(status, None)).unwrap_err().to_string();
+            assert!(refusal.contains(part), "{refusal}");
+        }
+    }
+}

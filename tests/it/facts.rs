@@ -1,0 +1,355 @@
+//! What becomes of transactions: inserted, updated in place, held until their person comes.
+
+use crate::support::{HAYLOFT_TOML, Warehouse};
+use expect_test::expect;
+
+const USERS: &str =
+    "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\nbob@x.org,Bob,03/04/1985\n";
+const HEADER: &str = "id,email,amount,transaction_date\n";
+
+fn with_users() -> Warehouse {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", USERS).exits(0);
+    warehouse
+}
+
+fn transactions(rows: &str) -> String {
+    format!("{HEADER}{rows}")
+}
+
+fn facts(warehouse: &Warehouse) -> String {
+    warehouse.query(
+        "select fact.id, member.email, amount, transaction_date, fact.load_id, fact.source_line
+         from datawarehouse.transactions as fact
+         join datawarehouse.users as member on member.user_id = fact.user_id and member.is_current
+         order by fact.id",
+    )
+}
+
+fn held(warehouse: &Warehouse) -> String {
+    warehouse.query(
+        "select row ->> 'id', row ->> 'amount', load_id, source_line from hayloft.held_fact
+         order by 1",
+    )
+}
+
+#[test]
+fn facts_are_inserted_with_exact_amounts() {
+    let warehouse = with_users();
+    let load = warehouse
+        .load(
+            "transactions.csv",
+            transactions(
+                "1,ann@x.org,0.10,01/01/2025\n2,bob@x.org,-9999999999.99,31/12/2024\n3, ANN@x.org,7,02/01/2025\n",
+            ),
+        )
+        .exits(0)
+        .only();
+    assert_eq!(load["changes"]["inserted"], 3);
+    expect![[r#"
+        1 | ann@x.org | 0.10 | 2025-01-01 | 2 | 2
+        2 | bob@x.org | -9999999999.99 | 2024-12-31 | 2 | 3
+        3 | ann@x.org | 7.00 | 2025-01-02 | 2 | 4
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn many_amounts_add_up_to_the_cent() {
+    let warehouse = with_users();
+    let rows: String = (1..=1000)
+        .map(|id| format!("{id},ann@x.org,0.1,01/01/2025\n"))
+        .collect();
+    warehouse
+        .load("transactions.csv", transactions(&rows))
+        .exits(0);
+    let sum = warehouse.query("select sum(amount) from datawarehouse.transactions");
+    assert_eq!(sum.trim(), "100.00");
+}
+
+#[test]
+fn a_fact_is_updated_in_place_and_only_where_a_value_differs() {
+    let warehouse = with_users();
+    warehouse
+        .load(
+            "transactions.csv",
+            transactions("1,ann@x.org,10.00,01/01/2025\n2,bob@x.org,20.00,01/01/2025\n"),
+        )
+        .exits(0);
+    let untouched = "select ctid, xmin, * from datawarehouse.transactions where id = 2";
+    let before = warehouse.query(untouched);
+    let load = warehouse
+        .load(
+            "transactions-2.csv",
+            transactions("1,ann@x.org,10.5,01/01/2025\n2,bob@x.org,20,01/01/2025\n"),
+        )
+        .exits(0)
+        .only();
+    assert_eq!(load["changes"]["updated"], 1);
+    assert_eq!(load["changes"]["unchanged"], 1);
+    assert_eq!(load["changes"]["inserted"], 0);
+    assert_eq!(warehouse.query(untouched), before);
+    expect![[r#"
+        1 | 10.50 | t | 3
+        2 | 20.00 | f | 2
+    "#]]
+    .assert_eq(&warehouse.query(
+        "select id, amount, updated_at > created_at, load_id from datawarehouse.transactions
+         order by id",
+    ));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn the_same_file_of_facts_again_changes_nothing() {
+    let warehouse = with_users();
+    let file = transactions("1,ann@x.org,10.00,01/01/2025\n");
+    warehouse.load("transactions.csv", &file).exits(0);
+    let rows = "select ctid, xmin, * from datawarehouse.transactions";
+    let before = warehouse.query(rows);
+    let again = warehouse.load("transactions.csv", &file).exits(0).only();
+    assert_eq!(again["status"], "loaded");
+    assert_eq!(again["changes"]["unchanged"], 1);
+    assert_eq!(warehouse.query(rows), before);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_file_may_give_the_durable_key_in_place_of_the_email() {
+    let warehouse = with_users();
+    let ann = warehouse.query("select user_id from datawarehouse.users where name = 'Ann'");
+    let file = format!(
+        "id,user_id,amount,transaction_date\n1,{},5.00,01/01/2025\n",
+        ann.trim()
+    );
+    warehouse.load("transactions.csv", file).exits(0);
+    expect![[r#"
+        1 | ann@x.org | 5.00 | 2025-01-01 | 2 | 2
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    // The same fact, by e-mail, is the same fact.
+    let load = warehouse
+        .load(
+            "transactions-2.csv",
+            transactions("1,ann@x.org,5.00,01/01/2025\n"),
+        )
+        .exits(0)
+        .only();
+    assert_eq!(load["changes"]["unchanged"], 1);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_fact_of_an_unknown_user_is_held_until_the_user_arrives() {
+    let warehouse = Warehouse::new();
+    let load = warehouse
+        .load(
+            "transactions.csv",
+            transactions("1,ann@x.org,10.00,01/01/2025\n2,bob@x.org,20.00,02/01/2025\n3,zoe@x.org,30.00,03/01/2025\n"),
+        )
+        .exits(0)
+        .only();
+    assert_eq!(load["rows"]["accepted"], 3);
+    assert_eq!(load["rows"]["held"], 3);
+    assert_eq!(facts(&warehouse), "");
+    warehouse.assert_sound();
+
+    let run = warehouse.load("users.csv", USERS).exits(0);
+    assert!(run.stderr.contains("2 held row(s)"), "{}", run.stderr);
+    // With the load and line that brought them.
+    expect![[r#"
+        1 | ann@x.org | 10.00 | 2025-01-01 | 1 | 2
+        2 | bob@x.org | 20.00 | 2025-01-02 | 1 | 3
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    expect![[r#"
+        3 | 30.00 | 1 | 4
+    "#]]
+    .assert_eq(&held(&warehouse));
+    assert_eq!(
+        warehouse
+            .query("select facts_released from hayloft.load where load_id = 2")
+            .trim(),
+        "2"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_newer_row_for_a_known_user_stands_in_for_the_held_one() {
+    let warehouse = with_users();
+    warehouse
+        .load(
+            "transactions-1.csv",
+            transactions("1,zoe@x.org,10.00,01/01/2025\n"),
+        )
+        .exits(0);
+    warehouse
+        .load(
+            "transactions-2.csv",
+            transactions("1,ann@x.org,11.00,01/01/2025\n"),
+        )
+        .exits(0);
+    assert_eq!(held(&warehouse), "");
+    warehouse
+        .load(
+            "users-2.csv",
+            "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n",
+        )
+        .exits(0);
+    expect![[r#"
+        1 | ann@x.org | 11.00 | 2025-01-01 | 3 | 2
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_held_row_that_comes_anew_is_held_once_in_its_newest_form() {
+    let warehouse = with_users();
+    for (number, amount) in ["10.00", "11.00", "12.00"].into_iter().enumerate() {
+        let row = format!("1,zoe@x.org,{amount},01/01/2025\n");
+        let load = warehouse
+            .load(&format!("transactions-{number}.csv"), transactions(&row))
+            .exits(0)
+            .only();
+        assert_eq!(load["rows"]["held"], 1);
+    }
+    expect![[r#"
+        1 | 12.00 | 4 | 2
+    "#]]
+    .assert_eq(&held(&warehouse));
+    warehouse
+        .load(
+            "users-2.csv",
+            "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n",
+        )
+        .exits(0);
+    expect![[r#"
+        1 | zoe@x.org | 12.00 | 2025-01-01 | 4 | 2
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_correction_that_moves_a_loaded_fact_to_an_unknown_user_is_held() {
+    let warehouse = with_users();
+    warehouse
+        .load(
+            "transactions-1.csv",
+            transactions("1,ann@x.org,10.00,01/01/2025\n"),
+        )
+        .exits(0);
+    warehouse
+        .load(
+            "transactions-2.csv",
+            transactions("1,zoe@x.org,12.00,01/01/2025\n"),
+        )
+        .exits(0);
+    expect![[r#"
+        1 | ann@x.org | 10.00 | 2025-01-01 | 2 | 2
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    warehouse
+        .load(
+            "users-2.csv",
+            "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n",
+        )
+        .exits(0);
+    expect![[r#"
+        1 | zoe@x.org | 12.00 | 2025-01-01 | 3 | 2
+    "#]]
+    .assert_eq(&facts(&warehouse));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_contract_may_refuse_facts_of_unknown_users() {
+    let reject = HAYLOFT_TOML.replace("unresolved = \"hold\"", "unresolved = \"reject\"");
+    let warehouse = Warehouse::with_contract(&reject);
+    warehouse.load("users.csv", USERS).exits(0);
+    let load = warehouse
+        .load(
+            "transactions.csv",
+            transactions("1,ann@x.org,10.00,01/01/2025\n2,zoe@x.org,20.00,02/01/2025\n"),
+        )
+        .exits(1)
+        .only();
+    expect![[r#"{"accepted":1,"duplicates":0,"held":0,"read":2,"rejected":1}"#]]
+        .assert_eq(&load["rows"].to_string());
+    expect![[r#"
+        3 | 2 | email | unresolved_reference | names a member that `users` does not have | 2,zoe@x.org,20.00,02/01/2025
+    "#]]
+    .assert_eq(&warehouse.query(
+        "select line, column_number, column_name, kind, message, original from hayloft.reject",
+    ));
+    assert_eq!(held(&warehouse), "");
+    warehouse.assert_sound();
+}
+
+/// Fact and member may come in either order: the end is the same.
+#[test]
+fn files_dropped_together_end_alike_in_either_order() {
+    let rows = transactions("1,ann@x.org,10.00,01/01/2025\n2,bob@x.org,20.00,02/01/2025\n");
+    let mut ends = Vec::new();
+    for order in [
+        ["users.csv", "transactions.csv"],
+        ["transactions.csv", "users.csv"],
+    ] {
+        let warehouse = Warehouse::new();
+        for name in order {
+            let content = if name == "users.csv" { USERS } else { &rows };
+            warehouse.drop_file(name, content);
+        }
+        let watch = warehouse.watch();
+        watch.next_load();
+        watch.next_load();
+        assert_eq!(watch.stop(), 0);
+        warehouse.assert_sound();
+        assert_eq!(held(&warehouse), "");
+        ends.push(warehouse.query(
+            "select fact.id, member.email, amount, transaction_date, source_line
+             from datawarehouse.transactions as fact
+             join datawarehouse.users as member using (user_id, source_line) order by id",
+        ));
+    }
+    assert_eq!(ends[0].lines().count(), 2);
+    assert_eq!(ends[0], ends[1]);
+}
+
+/// What a file says nothing about stays as it was, whether the fact waited in the ledger or not.
+#[test]
+fn a_held_row_that_comes_anew_keeps_what_the_newer_file_does_not_name() {
+    let note = "alter table datawarehouse.transactions add column note text";
+    let mut ends = Vec::new();
+    for users_first in [true, false] {
+        let warehouse = Warehouse::new();
+        warehouse.execute(note);
+        if users_first {
+            warehouse.load("users.csv", USERS).exits(0);
+        }
+        warehouse
+            .load(
+                "transactions-1.csv",
+                "id,email,amount,transaction_date,note\n1,ann@x.org,10.00,01/01/2025,kept\n",
+            )
+            .exits(0);
+        warehouse
+            .load(
+                "transactions-2.csv",
+                transactions("1,ann@x.org,11.00,01/01/2025\n"),
+            )
+            .exits(0);
+        if !users_first {
+            warehouse.load("users.csv", USERS).exits(0);
+        }
+        ends.push(warehouse.query("select id, amount, note from datawarehouse.transactions"));
+    }
+    expect![[r#"
+        1 | 11.00 | kept
+    "#]]
+    .assert_eq(&ends[0]);
+    assert_eq!(ends[0], ends[1]);
+}

@@ -1,0 +1,215 @@
+//! B19–B21, B23: rows that are not like the header.
+
+use super::{ANN, BOB, H, Table, USERS, loaded, refused, rejecting, try_out, users};
+use crate::support::Warehouse;
+
+#[test]
+fn b19_b20_a_row_of_another_length_is_told_with_both_counts() {
+    let row = |row: &str| format!("{H}{ANN}{row}\n{BOB}");
+    let both: &[_] = &["2 Ann", "4 Bob"];
+    try_out(
+        &users(),
+        &USERS,
+        &[
+            rejecting(
+                "B19",
+                "one short",
+                row("a@b.c,x"),
+                both,
+                &[(3, "", "too_few_fields", "2 field(s), and the header 3")],
+            ),
+            rejecting(
+                "B19",
+                "one long",
+                row("a@b.c,x,01/02/1990,y"),
+                both,
+                &[(3, "", "too_many_fields", "4 field(s), and the header 3")],
+            ),
+            rejecting(
+                "B19",
+                "a comma at the end of data alone",
+                row("a@b.c,x,01/02/1990,"),
+                both,
+                &[(3, "", "too_many_fields", "4 field(s), and the header 3")],
+            ),
+            loaded(
+                "B19",
+                "a comma at the end of header and data",
+                "email,name,date_of_birth,\nann@x.org,Ann,01/02/1990,\n",
+                &["2 Ann"],
+            ),
+            rejecting(
+                "B19",
+                "a value below the comma at the end of the header",
+                "email,name,date_of_birth,\nann@x.org,Ann,01/02/1990,\na@b.c,x,01/02/1990,y\n",
+                &["2 Ann"],
+                &[(3, "", "too_many_fields", "no column is named")],
+            ),
+            rejecting(
+                "B20",
+                "16,383 empty columns behind a row",
+                row(&format!("a@b.c,x,01/02/1990{}", ",".repeat(16_383))),
+                both,
+                &[(3, "", "too_many_fields", "16386 field(s), and the header 3")],
+            ),
+            refused(
+                "B20",
+                "16,383 empty columns behind everything",
+                format!("{H}{ANN}").replace('\n', &(",".repeat(16_383) + "\n")),
+                &["header", "limits.columns"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn b21_a_blank_line_among_rows_is_counted_and_told() {
+    try_out(
+        &users(),
+        &USERS,
+        &[
+            rejecting(
+                "B21",
+                "two in the middle",
+                format!("{H}{ANN}\n\n{BOB}"),
+                &["2 Ann", "5 Bob"],
+                &[
+                    (3, "", "blank_line", "blank"),
+                    (4, "", "blank_line", "blank"),
+                ],
+            ),
+            rejecting(
+                "B21",
+                "right below the header, in CRLF",
+                format!("{H}\n{ANN}").replace('\n', "\r\n"),
+                &["3 Ann"],
+                &[(2, "", "blank_line", "blank")],
+            ),
+            rejecting(
+                "B21",
+                "spaces",
+                format!("{H}{ANN}   \n{BOB}"),
+                &["2 Ann", "4 Bob"],
+                &[(3, "", "too_few_fields", "1 field")],
+            ),
+            rejecting(
+                "B21",
+                "commas alone",
+                format!("{H}{ANN},,\n"),
+                &["2 Ann"],
+                &[
+                    (3, "email", "null_key", "part of the key"),
+                    (3, "date_of_birth", "not_null", "must have one"),
+                ],
+            ),
+        ],
+    );
+}
+
+/// A table of which a file has one column.
+fn tags() -> Warehouse {
+    let warehouse = Warehouse::with_contract("[tables.tags]\nkind = \"fact\"\nkey = [\"tag\"]\n");
+    warehouse.execute(
+        "create table datawarehouse.tags (
+            tag text primary key, load_id bigint not null, source_line bigint not null)",
+    );
+    warehouse
+}
+
+#[test]
+fn b21_b29_in_a_file_of_one_column_a_blank_line_is_an_empty_value() {
+    const TAGS: Table = Table {
+        name: "tags",
+        told_by: "tag",
+    };
+    try_out(
+        &tags(),
+        &TAGS,
+        &[
+            rejecting(
+                "B21",
+                "in the middle",
+                "tag\nred\n\nblue\n",
+                &["2 red", "4 blue"],
+                &[(3, "tag", "null_key", "part of the key")],
+            ),
+            rejecting(
+                "B21",
+                "spaces",
+                "tag\nred\n  \nblue\n",
+                &["2 red", "4 blue"],
+                &[(3, "tag", "null_key", "part of the key")],
+            ),
+            loaded("B21", "at the end", "tag\nred\n\n\n", &["2 red"]),
+            loaded(
+                "B29",
+                "the end of COPY's data",
+                "tag\nred\n\\.\nblue\n",
+                &["2 red", "3 \\.", "4 blue"],
+            ),
+            loaded(
+                "B30",
+                "NULL of COPY",
+                "tag\n\\N\nblue\n",
+                &["2 \\N", "3 blue"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn b23_what_spreadsheets_add_is_told_at_its_line() {
+    try_out(
+        &users(),
+        &USERS,
+        &[
+            refused(
+                "B23",
+                "a title, a blank line, the header",
+                format!("Customers of November\n\n{H}{ANN}"),
+                &["first line is not a header"],
+            ),
+            refused(
+                "B23",
+                "a title with as many commas",
+                format!("Customers,,\n{H}{ANN}"),
+                &["header"],
+            ),
+            rejecting(
+                "B23",
+                "a total at the foot",
+                format!("{H}{ANN}{BOB}Total,2\nTotal,2,\n"),
+                &["2 Ann", "3 Bob"],
+                &[
+                    (4, "", "too_few_fields", "2 field(s)"),
+                    (5, "email", "bad_type", "e-mail"),
+                    (5, "date_of_birth", "not_null", "must have one"),
+                ],
+            ),
+            rejecting(
+                "B23",
+                "a second table",
+                format!("{H}{ANN}{BOB}\nid,amount\n1,2.50\n"),
+                &["2 Ann", "3 Bob"],
+                &[
+                    (4, "", "blank_line", "blank"),
+                    (5, "", "too_few_fields", "2 field(s)"),
+                    (6, "", "too_few_fields", "2 field(s)"),
+                ],
+            ),
+            rejecting(
+                "B23",
+                "the header twice",
+                format!("{H}{H}{ANN}"),
+                &["3 Ann"],
+                &[(2, "", "repeated_header", "header again")],
+            ),
+            refused(
+                "B23",
+                "no header at all",
+                ANN,
+                &["first line is not a header", "`email`", "`date_of_birth`"],
+            ),
+        ],
+    );
+}

@@ -1,0 +1,179 @@
+//! Rows that could not be used: seen, taken out, mended, and loaded into their old place in time.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::Warehouse;
+use expect_test::expect;
+
+const HEADER: &str = "email,name,date_of_birth\n";
+
+/// Load 1: Ann is right, the date of Bob is not, and Eve has neither a date nor one @.
+fn with_rejects() -> Warehouse {
+    let warehouse = Warehouse::new();
+    let rows = "ann@x.org,Ann,01/02/1990\nbob@x.org,Bob,1985-04-03\neve@@x.org,Eve,\n";
+    warehouse
+        .load("users.csv", format!("{HEADER}{rows}"))
+        .exits(1);
+    warehouse
+}
+
+#[test]
+fn the_loads_with_rejects_are_listed_and_each_one_s_findings() {
+    let warehouse = with_rejects();
+    let load = warehouse
+        .run(&["rejects", "list", "--format", "json"])
+        .exits(0)
+        .only();
+    assert_eq!(
+        (&load["load_id"], &load["errors"]),
+        (&1.into(), &2.into()),
+        "a row with two mistakes is one row"
+    );
+    let text = warehouse.run(&["rejects", "list", "1"]).exits(0).stdout;
+    expect![[r#"
+        line  column         severity  kind      message
+           3  date_of_birth  error     bad_type  `date_of_birth` is not a date in the format %d/%m/%Y.
+           4  email          error     bad_type  `email` is not an e-mail address: it has more than one @.
+           4  date_of_birth  error     not_null  `date_of_birth` has no value, and the column must have one.
+    "#]].assert_eq(&text);
+    let objects = warehouse
+        .run(&["rejects", "list", "1", "--format", "json"])
+        .json();
+    assert_eq!(objects.len(), 3);
+    assert_eq!(objects[0]["column"], "date_of_birth");
+}
+
+#[test]
+fn a_row_is_shown_only_to_who_asks_for_it() {
+    let warehouse = with_rejects();
+    for format in ["text", "json"] {
+        let arguments = ["rejects", "list", "1", "--format", format];
+        let hidden = warehouse.run(&arguments).exits(0);
+        assert!(!hidden.stdout.contains("Bob"), "{hidden:#?}");
+        let shown = warehouse
+            .run(&[&arguments[..], &["--originals"]].concat())
+            .exits(0);
+        assert!(
+            shown.stdout.contains("bob@x.org,Bob,1985-04-03"),
+            "{shown:#?}"
+        );
+    }
+}
+
+#[test]
+fn an_export_has_the_rows_byte_for_byte_and_overwrites_nothing() {
+    let warehouse = Warehouse::new();
+    let mut content = HEADER.as_bytes().to_vec();
+    let bad = b"a@x.org,A,\nb@x.org,\xff,01/02/1990\nc@x.org,\"two\nlines\",x\n";
+    content.extend_from_slice(bad);
+    content.extend_from_slice(b"d@x.org,D,01/02/1990\n");
+    warehouse.load("users.csv", &content).exits(1);
+    let export = ["rejects", "export", "1", "--output", "bad.csv"];
+
+    warehouse.run(&export).exits(0);
+
+    let path = warehouse.path("bad.csv");
+    let expected = [HEADER.as_bytes(), bad].concat();
+    assert_eq!(std::fs::read(&path).unwrap(), expected);
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = warehouse.run(&export).exits(2);
+    assert!(again.stderr.contains("not overwritten"), "{again:#?}");
+    let stdout = warehouse.command(&["rejects", "export", "1"]).output();
+    assert_eq!(stdout.unwrap().stdout, expected);
+}
+
+#[test]
+fn mended_rows_take_their_old_place_in_time() {
+    let warehouse = with_rejects();
+    warehouse
+        .load(
+            "transactions.csv",
+            "id,email,amount,transaction_date\n7,bob@x.org,1.50,01/02/2024\n",
+        )
+        .exits(0);
+    assert_eq!(
+        warehouse.query("select count(*) from hayloft.held_fact"),
+        "1\n"
+    );
+    let mended = "bob@x.org,Bob,03/04/1985\neve@@x.org,Eve,\n";
+    warehouse.write("mended.csv", format!("{HEADER}{mended}"));
+
+    let run = warehouse
+        .run(&["rejects", "replay", "1", "mended.csv", "--format", "json"])
+        .exits(1);
+
+    assert_eq!(run.only()["changes"]["inserted"], 1);
+    expect![[r"
+        bob@x.org | t
+    "]]
+    .assert_eq(&warehouse.query(
+        "select email, effective_start_date = load.effective_at
+         from datawarehouse.users join hayloft.load on load.load_id = 1
+         where email like 'bob%'",
+    ));
+    expect![[r#"
+        1 | ∅ | replayed | 3
+        3 | 1 | open | 2
+    "#]]
+    .assert_eq(&warehouse.query(
+        "select load.load_id, parent_load_id, reject.status, count(*)
+         from hayloft.reject join hayloft.load using (load_id) group by 1, 2, 3 order by 1",
+    ));
+    assert_eq!(
+        warehouse.query("select count(*) from hayloft.held_fact"),
+        "0\n"
+    );
+    assert!(warehouse.names("").contains(&"mended.csv".into()));
+}
+
+#[test]
+fn a_mended_row_does_not_overwrite_newer_news() {
+    let warehouse = with_rejects();
+    let newer = "bob@x.org,Robert,03/04/1985\n";
+    warehouse
+        .load("users-2.csv", format!("{HEADER}{newer}"))
+        .exits(0);
+    warehouse.write("mended.csv", format!("{HEADER}bob@x.org,Bob,03/04/1985\n"));
+
+    warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(1);
+
+    expect![[r"
+        ann@x.org | 1 | Ann | 1990-02-01 | t
+        bob@x.org | 1 | Robert | 1985-04-03 | t
+    "]]
+    .assert_eq(&warehouse.users());
+    assert_eq!(
+        warehouse.query("select load_id, kind, status from hayloft.reject where status = 'open'"),
+        "3 | late | open\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_replayed_or_exported_is_refused_in_a_sentence() {
+    let warehouse = with_rejects();
+    warehouse.load("users-2.csv", "x\n1\n").exits(2);
+    for (arguments, part) in [
+        (&["rejects", "replay", "99", "users.csv"][..], "no load 99"),
+        (&["rejects", "export", "99"], "no load 99"),
+        (&["rejects", "list", "99"], "no load 99"),
+        (
+            &["rejects", "replay", "2", "users.csv"],
+            "refused as a whole",
+        ),
+        (&["rejects", "export", "2"], "refused as a whole"),
+        (&["rejects", "replay", "1", "none.csv"], "cannot be found"),
+    ] {
+        let run = warehouse.run(arguments).exits(2);
+        assert!(run.stderr.contains(part), "{run:#?}");
+        assert_eq!(run.stdout, "");
+    }
+    let toml = "[tables.transactions]\nkind = \"fact\"\nkey = [\"id\"]\n[tables.transactions.columns]\ntransaction_date = { format = \"%d/%m/%Y\" }\n";
+    warehouse.write("hayloft.toml", toml);
+    let run = warehouse
+        .run(&["rejects", "replay", "1", "users.csv"])
+        .exits(2);
+    assert!(run.stderr.contains("no longer names"), "{run:#?}");
+}

@@ -1,0 +1,101 @@
+//! `hayloft status`, at every stage of a warehouse's life.
+
+use crate::support::{HAYLOFT_TOML, Warehouse};
+
+const USERS: &str = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\nbob@x.org,Bob,\n";
+
+#[test]
+fn a_database_without_migrations_is_told_as_one_and_not_changed() {
+    let warehouse = Warehouse::new();
+    warehouse.execute(
+        "drop schema hayloft cascade; drop schema datawarehouse cascade;
+         delete from __diesel_schema_migrations",
+    );
+    let run = warehouse.run(&["status"]).exits(2);
+    assert!(run.stdout.contains("2 are pending"), "{run:#?}");
+    assert!(run.stdout.contains("000002_datawarehouse"), "{run:#?}");
+    assert_eq!(run.stderr, "");
+    let report = warehouse.run(&["status", "--format", "json"]).only();
+    assert_eq!(report["pending_migrations"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        warehouse.query("select to_regclass('hayloft.load') is null"),
+        "t\n"
+    );
+}
+
+#[test]
+fn tables_loads_held_facts_rejects_and_files_are_all_told() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", USERS).exits(1);
+    warehouse
+        .load(
+            "transactions.csv",
+            "id,email,amount,transaction_date\n7,bob@x.org,1.50,01/02/2024\n",
+        )
+        .exits(0);
+    warehouse.drop_file("users-3.csv", USERS);
+
+    let report = warehouse
+        .run(&["status", "--format", "json"])
+        .exits(0)
+        .only();
+
+    let [users, transactions] = &report["tables"].as_array().unwrap()[..] else {
+        panic!("{report:#}");
+    };
+    assert_eq!(users["table"], "users");
+    assert_eq!(users["kind"], "dimension");
+    assert_eq!((&users["rows"], &users["versions"]), (&1.into(), &1.into()));
+    assert_eq!(users["open_rejects"], 1);
+    assert_eq!(users["last_load_id"], 1);
+    assert_eq!(transactions["held"], 1);
+    assert_eq!(report["held"][0]["dimension"], "users");
+    assert_eq!(report["rejects"][0]["errors"], 1);
+    assert_eq!(report["loads"][1]["file"], "users.csv");
+    assert_eq!(report["imports"]["waiting"][0], "users-3.csv");
+    let text = warehouse.run(&["status"]).exits(0).stdout;
+    for part in ["Tables", "Last loads", "Held facts", "Open rejects"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_password_that_was_given_is_not_shown() {
+    let warehouse = Warehouse::new();
+    let (_, rest) = warehouse.url().split_once("://").unwrap();
+    let (login, _) = rest.split_once('@').unwrap();
+    let (_, password) = login.split_once(':').unwrap();
+    for format in ["text", "json"] {
+        let run = warehouse.run(&["status", "--format", format]).exits(0);
+        assert!(!run.stdout.contains(password), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_contract_that_is_being_mended_hides_nothing() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", USERS).exits(1);
+    let beside_the_point = HAYLOFT_TOML.replace("\"email\"]", "\"emial\"]");
+    for (toml, part) in [
+        ("[tables", "not TOML"),
+        (beside_the_point.as_str(), "emial"),
+    ] {
+        warehouse.write("hayloft.toml", toml);
+        let run = warehouse.run(&["status"]).exits(2);
+        assert!(run.stderr.contains(part), "{run:#?}");
+        assert!(run.stdout.contains("users.csv"), "{run:#?}");
+        assert!(run.stdout.contains("dimension"), "{run:#?}");
+    }
+    std::fs::remove_file(warehouse.path("hayloft.toml")).unwrap();
+    let run = warehouse.run(&["status"]).exits(2);
+    assert!(run.stderr.contains("does not exist"), "{run:#?}");
+    assert!(run.stdout.contains("users.csv"), "{run:#?}");
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_no_success() {
+    let warehouse = Warehouse::new().env("DATABASE_URL", "postgres://u@127.0.0.1:1/d");
+    let run = warehouse.run(&["status"]);
+    assert_eq!(run.status, 3, "{run:#?}");
+    assert_eq!(run.stdout, "");
+}
