@@ -81,7 +81,7 @@ pub(super) fn rejects(conn: &mut PgConnection) -> QueryResult<Columns> {
 #[derive(QueryableByName, Debug)]
 pub(super) struct Version {
     #[diesel(sql_type = Integer)]
-    version_number: i32,
+    number: i32,
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Date)]
@@ -101,7 +101,7 @@ pub(super) struct Version {
 /// One person's versions, oldest first.
 pub(super) fn versions(conn: &mut PgConnection, email: &str) -> QueryResult<Vec<Version>> {
     sql_query(
-        "select version_number, name, date_of_birth, effective_start_date, effective_end_date,
+        "select version_number as number, name, date_of_birth, effective_start_date, effective_end_date,
                 is_current, load_id, source_line
          from datawarehouse.users where email = $1 order by effective_start_date",
     )
@@ -123,7 +123,7 @@ pub(super) fn one_below_the_other(versions: &[Version]) -> Columns {
     for version in versions {
         let end = version.effective_end_date;
         table.row([
-            version.version_number.to_string(),
+            version.number.to_string(),
             version.name.clone(),
             version.date_of_birth.to_string(),
             time(version.effective_start_date),
