@@ -27,6 +27,9 @@
 //! takes the file up again at its next start: it is still there under the same claim, and the
 //! ledger knows whether it was committed.
 //!
+//! Afterwards, [`ledger`] and [`status`] answer what was loaded, what was rejected and what waits;
+//! corrected rows go the same way again, as of the instant of the load that rejected them.
+//!
 //! What can go wrong, and whether that means *again*, *give back*, *refuse* or *stop*, is decided
 //! in one place, [`error`]. What each room may never do is in `ARCHITECTURE.md`, and in
 //! `tests/house.rs`.

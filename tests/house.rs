@@ -110,6 +110,8 @@ fn only_retire_removes_a_file() {
         ("retire.rs", "remove_file", 1),
         ("db/embedded/server.rs", "remove_file", 1),
         ("db/embedded/cluster.rs", "remove_dir", 2),
+        // The half of an export that could not be finished, which it has made itself.
+        ("commands/rejects/export.rs", "remove_file", 1),
     ];
     let words = [
         "remove_file",
@@ -135,21 +137,24 @@ fn only_the_watch_and_retire_rename_a_file() {
 
 #[test]
 fn only_the_contract_vouches_for_a_name_that_is_not_a_constant() {
-    // Lists of constants: Hayloft's own columns of the landing table and of the ledger.
-    const LISTS: [&str; 2] = ["merge/sql.rs", "merge/rejects.rs"];
+    // Lists of constants: Hayloft's own columns of the landing table and of the ledger; and a table
+    // that the catalog was just asked for, and has.
+    const ONCE: [&str; 3] = ["merge/sql.rs", "merge/rejects.rs", "status/tables.rs"];
     for Source { place, code } in sources("") {
         if place.starts_with("contract/") {
             continue;
         }
-        let mut lists = 0;
+        let mut others = 0;
         for after in code.split("Ident::vouched").skip(1) {
             match after.as_bytes() {
                 [b'(', b'"', ..] => {}
-                _ => lists += 1,
+                [b'(', first, second, ..]
+                    if first.is_ascii_uppercase() && second.is_ascii_uppercase() => {}
+                _ => others += 1,
             }
         }
-        let allowed = usize::from(LISTS.contains(&place.as_str()));
-        assert_eq!(lists, allowed, "a name is vouched for in src/{place}");
+        let allowed = usize::from(ONCE.contains(&place.as_str()));
+        assert_eq!(others, allowed, "a name is vouched for in src/{place}");
     }
 }
 

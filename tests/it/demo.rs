@@ -35,7 +35,7 @@ fn the_demo_keeps_its_promises_also_the_second_time_and_on_nobodys_database() {
     for promise in [
         "10,024 people in 10,224 versions, 20,148 transactions, 2 held, 6 rejects.",
         "Zoë Müller-O'Connor",
-        "1249.00  124.90",
+        "1249.00   124.90",
     ] {
         assert!(first.contains(promise), "{promise} in\n{first}");
     }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
 
-use super::table::Table;
+use crate::printer::columns::{Columns, Side};
 
 /// How much there is, of everything that is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,7 +47,7 @@ pub(super) fn counts(conn: &mut PgConnection) -> QueryResult<Counts> {
 }
 
 /// The rows that could not be used: where, and why; never what they say.
-pub(super) fn rejects(conn: &mut PgConnection) -> QueryResult<Table> {
+pub(super) fn rejects(conn: &mut PgConnection) -> QueryResult<Columns> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -62,70 +62,77 @@ pub(super) fn rejects(conn: &mut PgConnection) -> QueryResult<Table> {
          where severity = 'error' order by load_id, line, reject_id",
     )
     .load(conn)?;
-    let cells = |row: Row| {
+    let mut table = Columns::new(&[
+        ("line", Side::Right),
+        ("column", Side::Left),
+        ("reason", Side::Left),
+    ]);
+    for row in rows {
         let column = row.column_name.unwrap_or_else(|| "(all)".to_owned());
         // Most sentences begin with the column, which has a place of its own here.
         let named = format!("`{column}` ");
         let reason = row.message.strip_prefix(&named).unwrap_or(&row.message);
-        vec![row.line.to_string(), column, reason.to_owned()]
-    };
-    Ok(Table::new(
-        &["line", "column", "reason"],
-        rows.into_iter().map(cells),
-    ))
+        table.row([row.line.to_string(), column, reason.to_owned()]);
+    }
+    Ok(table)
+}
+
+/// One version of a person.
+#[derive(QueryableByName, Debug)]
+pub(super) struct Version {
+    #[diesel(sql_type = Integer)]
+    number: i32,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Date)]
+    date_of_birth: NaiveDate,
+    #[diesel(sql_type = Timestamptz)]
+    effective_start_date: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    effective_end_date: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Bool)]
+    is_current: bool,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    source_line: i64,
 }
 
 /// One person's versions, oldest first.
-pub(super) fn versions(conn: &mut PgConnection, email: &str) -> QueryResult<Table> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Integer)]
-        version_number: i32,
-        #[diesel(sql_type = Text)]
-        name: String,
-        #[diesel(sql_type = Date)]
-        date_of_birth: NaiveDate,
-        #[diesel(sql_type = Timestamptz)]
-        effective_start_date: DateTime<Utc>,
-        #[diesel(sql_type = Nullable<Timestamptz>)]
-        effective_end_date: Option<DateTime<Utc>>,
-        #[diesel(sql_type = Bool)]
-        is_current: bool,
-        #[diesel(sql_type = BigInt)]
-        load_id: i64,
-        #[diesel(sql_type = BigInt)]
-        source_line: i64,
-    }
-    let rows: Vec<Row> = sql_query(
-        "select version_number, name, date_of_birth, effective_start_date, effective_end_date,
+pub(super) fn versions(conn: &mut PgConnection, email: &str) -> QueryResult<Vec<Version>> {
+    sql_query(
+        "select version_number as number, name, date_of_birth, effective_start_date, effective_end_date,
                 is_current, load_id, source_line
          from datawarehouse.users where email = $1 order by effective_start_date",
     )
     .bind::<Text, _>(email)
-    .load(conn)?;
+    .load(conn)
+}
+
+pub(super) fn one_below_the_other(versions: &[Version]) -> Columns {
+    let mut table = Columns::new(&[
+        ("version", Side::Right),
+        ("name", Side::Left),
+        ("born", Side::Left),
+        ("from", Side::Left),
+        ("to", Side::Left),
+        ("current", Side::Left),
+        ("written by", Side::Left),
+    ]);
     let time = |instant: DateTime<Utc>| instant.format("%H:%M:%S%.3f").to_string();
-    let cells = |row: Row| {
-        vec![
-            row.version_number.to_string(),
-            row.name,
-            row.date_of_birth.to_string(),
-            time(row.effective_start_date),
-            row.effective_end_date
-                .map_or_else(|| "open".to_owned(), time),
-            if row.is_current { "yes" } else { "no" }.to_owned(),
-            origin(row.load_id, row.source_line),
-        ]
-    };
-    let header = [
-        "version",
-        "name",
-        "born",
-        "from",
-        "to",
-        "current",
-        "written by",
-    ];
-    Ok(Table::new(&header, rows.into_iter().map(cells)))
+    for version in versions {
+        let end = version.effective_end_date;
+        table.row([
+            version.number.to_string(),
+            version.name.clone(),
+            version.date_of_birth.to_string(),
+            time(version.effective_start_date),
+            end.map_or_else(|| "open".to_owned(), time),
+            if version.is_current { "yes" } else { "no" }.to_owned(),
+            origin(version.load_id, version.source_line),
+        ]);
+    }
+    table
 }
 
 /// One fact.
@@ -155,21 +162,25 @@ pub(super) fn transactions(conn: &mut PgConnection, email: &str) -> QueryResult<
     .load(conn)
 }
 
-pub(super) fn side_by_side(before: &[Transaction], after: &[Transaction]) -> Table {
-    let cells = |now: &Transaction| {
+pub(super) fn side_by_side(before: &[Transaction], after: &[Transaction]) -> Columns {
+    let mut table = Columns::new(&[
+        ("id", Side::Right),
+        ("date", Side::Left),
+        ("before", Side::Right),
+        ("after", Side::Right),
+        ("written by", Side::Left),
+    ]);
+    for now in after {
         let then = before.iter().find(|then| then.id == now.id);
-        vec![
+        table.row([
             now.id.to_string(),
             now.day.to_string(),
             then.map_or_else(|| "-".to_owned(), |then| then.amount.clone()),
             now.amount.clone(),
             origin(now.load_id, now.source_line),
-        ]
-    };
-    Table::new(
-        &["id", "date", "before", "after", "written by"],
-        after.iter().map(cells),
-    )
+        ]);
+    }
+    table
 }
 
 fn origin(load_id: i64, line: i64) -> String {

@@ -6,7 +6,6 @@
 //! it is called. What it says is checked: where the tables hold anything else, it fails.
 
 mod look;
-mod table;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ use crate::db::pool::{self, Database};
 use crate::db::{DatabaseUrl, Embedded, migrations};
 use crate::generate::{self, EXAMPLE_SEED, Generated, PROTAGONIST_EMAIL, Sizes};
 use crate::pipeline::Desk;
+use crate::printer::columns::Columns;
 use crate::printer::{Printer, grouped};
 use crate::retire::Shelves;
 use crate::settings::{self, Settings};
@@ -203,14 +203,14 @@ impl Story<'_> {
     fn one_person(&self, conn: &mut PgConnection, before: &[look::Transaction]) -> Result<()> {
         let versions = look::versions(conn, PROTAGONIST_EMAIL)?;
         ensure!(
-            versions.rows() == 2,
+            versions.len() == 2,
             "{PROTAGONIST_EMAIL} should have 2 versions, and has {}.",
-            versions.rows()
+            versions.len()
         );
         self.narrator.tell(&format!(
             "\n4. One person's history: {PROTAGONIST_EMAIL} (times are UTC).\n"
         ));
-        self.narrator.table(&versions);
+        self.narrator.table(&look::one_below_the_other(&versions));
         self.narrator.tell(
             "\n   Her transactions, before and after the second day's file. A fact has no \
              versions: a\n   correction replaces it.\n",
@@ -293,8 +293,10 @@ impl Narrator<'_> {
         ));
     }
 
-    fn table(self, table: &table::Table) {
-        self.tell(&table.to_string());
+    fn table(self, table: &Columns) {
+        for line in table.lines(None) {
+            self.tell(&format!("   {line}"));
+        }
     }
 
     fn tell(self, text: &str) {
