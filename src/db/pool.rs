@@ -39,7 +39,9 @@ pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
     check_server(&mut plain_connection(&target)?, url)?;
     Pool::builder()
         .max_size(size)
-        .min_idle(Some(1))
+        // None ahead of need. Else taking one has a thread of the pool make another, and when the
+        // program ends meanwhile, OpenSSL tidies up beneath that thread: a crash at the exit.
+        .min_idle(Some(0))
         .connection_timeout(PATIENCE)
         .connection_customizer(Box::new(PinnedSession))
         // The default one logs libpq's text, unread by us, and again at each attempt.
