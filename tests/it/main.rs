@@ -5,5 +5,6 @@
 
 mod dimension;
 mod embedded;
+mod model;
 mod support;
 mod watch;
