@@ -107,12 +107,15 @@ pub fn set_aside(
         return Ok(None);
     }
     let folder = shelves.folder("failed");
-    shelve(arrival.path(), &folder, arrival.file_name(), arrival)
-        .and_then(|place| {
-            fs::write(with_suffix(&place, ".report.txt"), report)?;
-            Ok(Some(place))
-        })
-        .map_err(|source| stuck(arrival, source))
+    shelve_with(
+        arrival.path(),
+        &folder,
+        arrival.file_name(),
+        arrival,
+        |place| fs::write(with_suffix(place, ".report.txt"), report),
+    )
+    .map(Some)
+    .map_err(|source| stuck(arrival, source))
 }
 
 fn stuck(arrival: &Arrival, source: io::Error) -> RetireError {
@@ -135,17 +138,29 @@ fn remove(path: &Path) -> io::Result<()> {
 /// Moves a file to a shelf under this name, or, where the name is taken, under one that the
 /// claim makes unique. Never replaces a file.
 fn shelve(path: &Path, folder: &Path, name: &OsStr, arrival: &Arrival) -> io::Result<PathBuf> {
+    shelve_with(path, folder, name, arrival, |_| Ok(()))
+}
+
+/// The same, with something to prepare beside the place: before the move, as after a crash nobody
+/// would know any more that it is missing.
+fn shelve_with(
+    path: &Path,
+    folder: &Path,
+    name: &OsStr,
+    arrival: &Arrival,
+    prepare: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let wanted = folder.join(name);
-    let place = match rename_new(path, &wanted) {
-        Ok(()) => wanted,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let unique = folder.join(prefixed(arrival));
-            rename_new(path, &unique)?;
-            unique
-        }
-        Err(error) => return Err(error),
+    // Asked first, so that a report of the file that has the name is not written over. Only
+    // Hayloft puts files here, one at a time for a table.
+    let place = if fs::symlink_metadata(&wanted).is_ok() {
+        folder.join(prefixed(arrival))
+    } else {
+        wanted
     };
+    prepare(&place)?;
+    rename_new(path, &place)?;
     failpoint!("retire::moved");
     sync_parent(path)?;
     sync_parent(&place)?;

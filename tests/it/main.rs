@@ -11,6 +11,7 @@ mod embedded;
 mod explain;
 mod facts;
 mod inputs;
+mod model;
 mod new_table;
 mod parallel;
 mod privacy;

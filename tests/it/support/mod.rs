@@ -374,7 +374,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    fn of(mut child: Child) -> Self {
+    /// Listens to a program that was started with both outputs piped.
+    pub fn of(mut child: Child) -> Self {
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
         Self {
