@@ -134,14 +134,19 @@ fn write(
 fn unresolved(shape: Shape<'_>, reference: &Reference, staged: &Staged, place: Place) -> Reject {
     let mut filled = shape.filled.iter().zip(&staged.fields);
     let field = filled.find(|(column, _)| **column == reference.column);
-    let name = shape.contract.columns[reference.column].name.name();
+    let column = field.map(|(_, field)| field.clone());
+    // As the file calls it: it may name the member by its natural key.
+    let name = match &column {
+        Some(column) => &column.name,
+        None => shape.contract.columns[reference.column].name.name(),
+    };
     Reject {
         place,
-        column: field.map(|(_, field)| field.clone()),
         kind: RejectKind::UnresolvedReference,
         message: format!(
             "`{name}` names a member that `{}` does not have.",
             reference.dimension
         ),
+        column,
     }
 }
