@@ -375,7 +375,7 @@ fn the_same_bytes_again_are_skipped() {
     assert!(
         again
             .stderr
-            .contains("the same bytes were loaded last, as load 1"),
+            .contains("The same bytes were loaded last, as load 1"),
         "{}",
         again.stderr
     );
@@ -392,7 +392,7 @@ fn an_older_file_again_is_skipped_with_a_warning_unless_it_is_forced() {
     assert!(
         skipped
             .stderr
-            .contains("would bring back old values (`hayloft load --again` does)"),
+            .contains("would bring back old values; `hayloft load --again` does"),
         "{}",
         skipped.stderr
     );

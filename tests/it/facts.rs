@@ -280,7 +280,7 @@ fn a_contract_may_refuse_facts_of_unknown_users() {
     expect![[r#"{"accepted":1,"duplicates":0,"held":0,"read":2,"rejected":1}"#]]
         .assert_eq(&load["rows"].to_string());
     expect![[r"
-        3 | 2 | email | unresolved_reference | names a member that `users` does not have | 2,zoe@x.org,20.00,02/01/2025
+        3 | 2 | email | unresolved_reference | `email` names a member that `users` does not have. | 2,zoe@x.org,20.00,02/01/2025
     "]]
     .assert_eq(&warehouse.query(
         "select line, column_number, column_name, kind, message, original from hayloft.reject",

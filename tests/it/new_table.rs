@@ -228,8 +228,8 @@ address,title,number,country
     expect![[r#"{"accepted":2,"duplicates":0,"held":0,"read":4,"rejected":2}"#]]
         .assert_eq(&load["rows"].to_string());
     expect![[r"
-        3 | 1 | address | bad_type | is not a value of type inet | 10.0.0.256,bad,2,CZ
-        5 | 1 | address | bad_type | is not a value of type inet | '); drop table datawarehouse.stations; --,worse,4,CZ
+        3 | 1 | address | bad_type | `address` is not a value of type inet. | 10.0.0.256,bad,2,CZ
+        5 | 1 | address | bad_type | `address` is not a value of type inet. | '); drop table datawarehouse.stations; --,worse,4,CZ
     "]]
     .assert_eq(&warehouse.query(
         "select line, column_number, column_name, kind, message, original
@@ -253,8 +253,14 @@ fn a_file_of_values_that_the_server_cannot_read_is_refused_with_its_lines() {
     assert_eq!(watch.stop(), 0);
     let report =
         std::fs::read_to_string(warehouse.path("imports/failed/stations.csv.report.txt")).unwrap();
-    assert!(report.contains("line 2, column 3 (address)"), "{report}");
-    assert!(report.contains("line 3, column 3 (address)"), "{report}");
+    assert!(
+        report.contains("line 2, column 3: `address` is not a value of type inet."),
+        "{report}"
+    );
+    assert!(
+        report.contains("line 3, column 3: `address` is not a value of type inet."),
+        "{report}"
+    );
     assert!(!report.contains("canary"), "{report}");
     warehouse.assert_sound();
 }

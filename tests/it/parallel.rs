@@ -198,7 +198,7 @@ fn a_watch_that_starts_while_a_table_is_shut_waits_for_it() {
     let blocker = warehouse.shut("datawarehouse.users");
     warehouse.drop_file("users.csv", people(1));
     let watch = warehouse.start_watch();
-    watch.wait_for("waiting for the database");
+    watch.wait_for("Waiting for the database");
     drop(blocker);
     assert_eq!(watch.next_load()["status"], "loaded");
     assert_eq!(watch.stop(), 0);
