@@ -21,7 +21,7 @@ use std::io;
 
 use thiserror::Error;
 
-pub use findings::{Finding, Findings, Kept, Original, Originals};
+pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
 pub use rows::{Loss, Row, Rows};
 pub use source::{Delivery, Source, digest};
@@ -94,8 +94,8 @@ pub enum StageFault {
     },
     /// A row that cannot be loaded, and is too long to be kept in the rejects.
     #[error(
-        "the row on line {line} has {bytes} bytes, more than the rejects can keep ({limit}); \
-         was a line end or a quote lost?"
+        "The row on line {line} has {bytes} bytes, and the rejects keep no row of more than \
+         {limit}. Was a line end or a quote lost?"
     )]
     RowTooLarge {
         /// The row's line.
