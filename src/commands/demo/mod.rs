@@ -1,4 +1,4 @@
-//! `hayloft demo`: three days of deliveries, played on real files and a real Postgres.
+//! `hayloft demo`: two days of deliveries, played on real files and a real Postgres.
 //!
 //! Nothing comes in but a folder to live in. The example files are made on the spot (to the byte
 //! what is committed in `example_data/`), the database is a server of the demo's own, and the
@@ -8,6 +8,7 @@
 mod look;
 mod watched;
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -282,14 +283,16 @@ impl Narrator<'_> {
 
     fn ends(self, home: &Path) {
         let home = home.display();
+        // As it was called, so that the commands work where `hayloft` is not on the PATH.
+        let program = env::args().next().unwrap_or_else(|| "hayloft".to_owned());
         self.tell(&format!(
             "\nLook around; the server runs on, and the next demo begins anew:\n\n   \
              export DATABASE_URL=$(cat {home}/postgres.url)\n   \
              psql \"$DATABASE_URL\" -c 'select * from datawarehouse.users limit 5'\n   \
-             hayloft status\n   \
-             hayloft rejects list\n   \
+             {program} status\n   \
+             {program} rejects list\n   \
              unset DATABASE_URL\n   \
-             hayloft server stop --home {home}"
+             {program} server stop --home {home}"
         ));
     }
 
