@@ -1,5 +1,6 @@
 //! B54, B55: UUIDs, texts, labels, documents, and types that the server reads.
 
+use super::super::hex;
 use super::{Bad, Done, Is, Null, SAMPLES, samples, try_column};
 
 #[test]
@@ -109,11 +110,6 @@ fn b55_a_text_is_stored_byte_for_byte_and_no_surface_shows_it() {
     let done = Done::load(&warehouse, &SAMPLES, "samples.csv", file.as_bytes());
     assert_eq!(done.rows.len(), NAUGHTY.len());
     assert_eq!(done.rejects.len(), NAUGHTY.len());
-    let hex = |text: &str| {
-        text.bytes()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     for (number, (field, text)) in NAUGHTY.iter().enumerate() {
         let stored = warehouse.query(&format!(
             "select encode(convert_to(blank, 'UTF8'), 'hex') from datawarehouse.samples
@@ -123,7 +119,7 @@ fn b55_a_text_is_stored_byte_for_byte_and_no_surface_shows_it() {
         let reject = &done.rejects[number];
         assert_eq!(
             reject.original,
-            hex(&format!("bad {number},{field},x")),
+            hex(format!("bad {number},{field},x")),
             "{text:?}"
         );
         assert_eq!((&*reject.kind, reject.number), ("bad_type", Some(3)));
