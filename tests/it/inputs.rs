@@ -5,6 +5,12 @@
 //! in what was said; a reject stands where the file has it, by byte and by line, with the bytes of
 //! its row; the file is as it was; and nobody's address is said anywhere.
 
+#![allow(
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    reason = "tables of cases are long, and their files are put together from pieces"
+)]
+
 mod encoding;
 mod header;
 mod history;
@@ -358,6 +364,17 @@ fn addresses(file: &[u8]) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+/// The digits of bytes, as `encode(…, 'hex')` writes them.
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes
+        .as_ref()
+        .iter()
+        .fold(String::new(), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        })
 }
 
 /// Bytes from their digits, as `encode(…, 'hex')` writes them.

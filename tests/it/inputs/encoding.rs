@@ -1,6 +1,6 @@
 //! B1–B12, B31, B35–B37: what the bytes are, before anyone asks for columns.
 
-use super::{ANN, BOB, Case, H, USERS, join, loaded, refused, rejecting, try_out, users};
+use super::{ANN, BOB, Case, H, USERS, hex, join, loaded, refused, rejecting, try_out, users};
 
 fn utf16(text: &str, unit: impl Fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()
@@ -268,7 +268,6 @@ fn b37_what_only_unicode_calls_a_line_end_is_data() {
         file += &format!("u{number}@x.org,{name},01/02/1990\n");
     }
     warehouse.load("users.csv", file).exits(0);
-    let hex = |name: &&str| name.bytes().map(|b| format!("{b:02x}")).collect::<String>();
     assert_eq!(
         warehouse.query(
             "select string_agg(encode(convert_to(name, 'UTF8'), 'hex'), ' ' order by source_line),

@@ -296,6 +296,11 @@ fn b27_more_columns_than_a_table_can_have_are_refused() {
     );
 }
 
+const WIDE_TABLE: Table = Table {
+    name: "wide",
+    told_by: "c0",
+};
+
 #[test]
 fn b28_a_row_that_is_too_big_for_a_page_refuses_its_file() {
     let names = (0..1_590)
@@ -307,15 +312,11 @@ fn b28_a_row_that_is_too_big_for_a_page_refuses_its_file() {
             {} text, load_id bigint not null, source_line bigint not null, primary key (c0))",
         names.join(" text, ")
     ));
-    const WIDE: Table = Table {
-        name: "wide",
-        told_by: "c0",
-    };
     let row = |length: usize| vec!["x".repeat(length); names.len()].join(",");
     let header = names.join(",");
     try_out(
         &warehouse,
-        &WIDE,
+        &WIDE_TABLE,
         &[
             loaded(
                 "B28",

@@ -158,6 +158,11 @@ fn b32_a_row_that_no_memory_holds_refuses_its_file_in_little_memory() {
     );
 }
 
+const PARTS: Table = Table {
+    name: "parts",
+    told_by: "length(a)",
+};
+
 #[test]
 fn b33_a_key_that_no_index_takes_is_a_reject_or_refuses_its_file() {
     let address = |bytes: usize| "x".repeat(bytes - "@x.org".len()) + "@x.org";
@@ -190,10 +195,6 @@ fn b33_a_key_that_no_index_takes_is_a_reject_or_refuses_its_file() {
             a text, b text, c text, load_id bigint not null, source_line bigint not null,
             primary key (a, b, c))",
     );
-    const PARTS: Table = Table {
-        name: "parts",
-        told_by: "length(a)",
-    };
     let parts = |row: [String; 3]| format!("a,b,c\n1,2,3\n{}\n", row.join(","));
     try_out(
         &warehouse,

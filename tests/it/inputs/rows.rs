@@ -1,5 +1,7 @@
 //! B19–B21, B23: rows that are not like the header.
 
+use std::fs;
+
 use super::{ANN, BOB, H, Table, USERS, loaded, refused, rejecting, try_out, users};
 use crate::support::Warehouse;
 
@@ -212,4 +214,42 @@ fn b23_what_spreadsheets_add_is_told_at_its_line() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_refused_file_is_set_aside_whole_with_a_report_of_each_line_and_no_value() {
+    let warehouse = users();
+    let watch = warehouse.watch();
+    let file = format!("{H}eve@x.org,Eve Secretly,32/13/1990\nmallory,Mallory,01/02/1990\n\nx\n");
+    warehouse.drop_file("users.csv", &file);
+    let load = watch.next_load();
+    assert_eq!(
+        (&load["status"], &load["rows"]["rejected"]),
+        (&"failed".into(), &4.into())
+    );
+    let said = watch.wait_for("was not loaded") + &watch.wait_for("with a report beside it");
+    assert_eq!(watch.stop(), 0);
+    assert_eq!(
+        fs::read_to_string(warehouse.path("imports/failed/users.csv")).unwrap(),
+        file
+    );
+    let names = warehouse.names("imports/failed");
+    let report = names.iter().find(|name| *name != "users.csv").unwrap();
+    let report = fs::read_to_string(warehouse.path("imports/failed").join(report)).unwrap();
+    for line in [
+        "all 4 row(s) were rejected",
+        "line 2, column 3 (date_of_birth): ",
+        "line 3, column 1 (email): ",
+        "line 4: the line is blank  [blank_line]",
+        "line 5: the row has 1 field(s), and the header 3  [too_few_fields]",
+    ] {
+        assert!(report.contains(line), "{line}\n{report}");
+    }
+    for value in ["eve", "Secretly", "32/13", "mallory", "Mallory"] {
+        assert!(
+            !report.contains(value) && !said.contains(value),
+            "{value}\n{report}"
+        );
+    }
+    assert_eq!(warehouse.users(), "");
 }
