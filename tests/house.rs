@@ -218,7 +218,7 @@ fn every_test_that_the_architecture_names_is_there() {
     let mut paths = Vec::new();
     gather(&root.join("src"), &mut paths);
     gather(&root.join("tests"), &mut paths);
-    let texts: Vec<String> = paths
+    let sources: Vec<String> = paths
         .iter()
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
@@ -231,7 +231,7 @@ fn every_test_that_the_architecture_names_is_there() {
     for test in tests {
         let definition = format!("fn {test}()");
         assert!(
-            texts.iter().any(|text| text.contains(&definition)),
+            sources.iter().any(|source| source.contains(&definition)),
             "{test}"
         );
     }
