@@ -80,7 +80,8 @@ impl LoadError {
                 StageFault::File(_)
                 | StageFault::Header(_)
                 | StageFault::ContestedKey { .. }
-                | StageFault::TooLarge { .. } => Verdict::Refuse,
+                | StageFault::TooLarge { .. }
+                | StageFault::RowTooLarge { .. } => Verdict::Refuse,
             },
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant as Clock};
 use rustix::fs::OFlags;
 
 use super::report::Report;
-use crate::contract::{Contract, Contracts, OnDone, Redelivery};
+use crate::contract::{Contract, Contracts, Redelivery};
 use crate::db::pool::Database;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
@@ -17,7 +17,7 @@ use crate::merge::ledger::Entry;
 use crate::merge::{self, Instant, Receipt, Terms};
 use crate::retire::{self, Disposal, Shelves};
 use crate::stage::key::KeyScheme;
-use crate::stage::{self, Delivery, Kept, Limits, Progress, Source, Staged, Tally};
+use crate::stage::{self, Delivery, Limits, Progress, Source, Staged, Tally};
 use crate::summary::{Status, Summary};
 use crate::watch::{Arrival, Origin};
 
@@ -218,7 +218,7 @@ impl Way<'_> {
                 let delivery = staged.delivery.clone();
                 self.refuse(&error, &delivery, staged.tally, Some(&mut staged))
             }
-            other => self.retire(&other?, staged.originals.kept()),
+            other => self.retire(&other?),
         }
     }
 
@@ -280,8 +280,9 @@ impl Way<'_> {
         })
     }
 
-    fn retire(&self, receipt: &Receipt, kept: Kept) -> Result<Outcome, LoadError> {
-        let disposal = self.disposal(kept);
+    fn retire(&self, receipt: &Receipt) -> Result<Outcome, LoadError> {
+        let by_contract = Disposal::OnDone(self.contract.on_done);
+        let disposal = self.wish.disposal.unwrap_or(by_contract);
         let entry = receipt.entry().clone();
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
@@ -289,15 +290,6 @@ impl Way<'_> {
         }
         retire::retire(self.arrival, receipt, disposal, &self.desk.shelves)?;
         Ok(Outcome::Done(entry))
-    }
-
-    /// A file that holds the only whole copy of a rejected row is not deleted.
-    fn disposal(&self, kept: Kept) -> Disposal {
-        let by_contract = Disposal::OnDone(self.contract.on_done);
-        match (self.wish.disposal.unwrap_or(by_contract), kept) {
-            (Disposal::OnDone(OnDone::Delete), Kept::Cut) => Disposal::OnDone(OnDone::Archive),
-            (wanted, _) => wanted,
-        }
     }
 
     /// Notes in the ledger that the file was refused, then sets it aside.
@@ -318,7 +310,7 @@ impl Way<'_> {
         })?;
         if receipt.entry().summary.status != Status::Failed {
             // The ledger knows better: it was loaded before a crash, and damaged since.
-            return self.retire(&receipt, Kept::Whole);
+            return self.retire(&receipt);
         }
         let findings = staged.map(|staged| &mut staged.findings);
         let report = Report::new(receipt.entry(), findings);

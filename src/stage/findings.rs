@@ -1,6 +1,5 @@
 //! What was found wrong with rows, each with the row's original bytes, ready for the rejects store.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -9,10 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::reject::{Place, Reject};
 use super::spool::Spool;
-
-/// The most of a row that goes to the rejects store, in bytes. Whatever the limits allow, memory
-/// must not follow the longest row of a broken file.
-const LONGEST: usize = 64 << 20;
 
 /// One finding with the row it is about.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,44 +35,18 @@ pub type Findings = Spool<Finding>;
 /// Reads rows of the file again, by their place, long after the reader has moved on. Merge has
 /// this instead of the file: it can quote a row and learns nothing else.
 #[derive(Debug)]
-pub struct Originals {
-    file: File,
-    kept: Cell<Kept>,
-}
-
-/// How much of the rows went to the rejects store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kept {
-    /// All of each.
-    Whole,
-    /// Of at least one, the beginning alone: the file itself is now the only place of its rest.
-    Cut,
-}
+pub struct Originals(File);
 
 impl Originals {
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        Ok(Self {
-            file: file.try_clone()?,
-            kept: Cell::new(Kept::Whole),
-        })
+        Ok(Self(file.try_clone()?))
     }
 
-    /// Whether all that was read so far was kept whole.
-    #[must_use]
-    pub fn kept(&self) -> Kept {
-        self.kept.get()
-    }
-
-    /// The row that stands at `place`; of one that is longer than any that is read, the beginning.
+    /// The row that stands at `place`.
     pub fn read(&self, place: Place) -> io::Result<Original> {
-        let length = usize::try_from(place.length)
-            .unwrap_or(usize::MAX)
-            .min(LONGEST);
-        if length as u64 != place.length {
-            self.kept.set(Kept::Cut);
-        }
+        let length = usize::try_from(place.length).map_err(io::Error::other)?;
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, place.offset)?;
+        self.0.read_exact_at(&mut bytes, place.offset)?;
         Ok(Original::from_bytes(bytes))
     }
 }

@@ -21,7 +21,7 @@ use std::io;
 
 use thiserror::Error;
 
-pub use findings::{Finding, Findings, Kept, Original, Originals};
+pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
 pub use rows::{Loss, Row, Rows};
 pub use source::{Delivery, Source, digest};
@@ -92,6 +92,19 @@ pub enum StageFault {
         /// The limit.
         limit: u64,
     },
+    /// A row that cannot be loaded, and is too long to be kept in the rejects.
+    #[error(
+        "The row on line {line} has {bytes} bytes, and the rejects keep no row of more than \
+         {limit}. Was a line end or a quote lost?"
+    )]
+    RowTooLarge {
+        /// The row's line.
+        line: u64,
+        /// The row's size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// Somebody wrote to the file while it was read. Nothing is wrong with it; it is not complete.
     #[error("The file changed while it was read. Load it again when it is complete.")]
     Changed,
@@ -156,6 +169,10 @@ pub fn stage(
     })
 }
 
+/// The longest row that goes into the rejects, in bytes: there it is held in memory, and Postgres
+/// keeps it in one field. A file with a longer one is set aside whole, so that nothing is lost.
+const LONGEST_REJECT: u64 = 64 << 20;
+
 /// Where what happens to rows is written down.
 struct Book {
     originals: Originals,
@@ -172,6 +189,13 @@ impl Book {
     fn note(&mut self, rejects: Vec<Reject>, place: Place) -> Result<(), StageFault> {
         if rejects.is_empty() {
             return Ok(());
+        }
+        if place.length > LONGEST_REJECT {
+            return Err(StageFault::RowTooLarge {
+                line: place.line,
+                bytes: place.length,
+                limit: LONGEST_REJECT,
+            });
         }
         let original = self.originals.read(place).map_err(StageFault::Unreadable)?;
         for reject in rejects {

@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    unreachable_pub,
     reason = "a test may fail, and says how to replay it"
 )]
 

@@ -192,7 +192,7 @@ pub fn wait_until_empty(warehouse: &Warehouse) {
     loop {
         let dropped = warehouse.names("imports");
         let claimed = warehouse.names("imports/.claimed");
-        let waiting = dropped.iter().any(|name| name.ends_with(".csv"));
+        let waiting = dropped.iter().any(|name| name.contains(".csv"));
         if !waiting && claimed.is_empty() {
             return;
         }
@@ -239,11 +239,9 @@ pub fn state(warehouse: &Warehouse) -> String {
     let reports: String = warehouse
         .names("imports/failed")
         .iter()
-        .filter(|name| name.contains(".report."))
-        .map(|name| {
-            let path = warehouse.path("imports/failed").join(name);
-            std::fs::read_to_string(path).unwrap()
-        })
+        .map(|name| warehouse.path("imports/failed").join(name))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "txt"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     format!("{tables}{ledger}-- folders\n{folders}-- reports\n{reports}")
 }

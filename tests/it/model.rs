@@ -6,6 +6,8 @@
 //!
 //! `HAYLOFT_PROPERTY_SECONDS` is how long to try (5), `HAYLOFT_PROPERTY_SEED` replays one case.
 
+#![allow(clippy::print_stderr, reason = "says how much was tried")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -595,7 +597,7 @@ impl Engine {
         }
     }
 
-    fn load(&mut self, delivery: &Delivery, file: &str) -> Report {
+    fn load(&mut self, delivery: &Delivery, file: &str) -> Result<Report, String> {
         let path = self.warehouse.write(file, delivery.text());
         let arrival = Arrival::in_place(&path, TableName::new(delivery.table())).unwrap();
         let wish = Wish {
@@ -603,7 +605,8 @@ impl Engine {
             redelivery: delivery.again.then_some(Redelivery::Always),
             ..Wish::CONTRACT
         };
-        let outcome = pipeline::load(&self.desk, &arrival, &wish, &Impatient).unwrap();
+        let outcome = pipeline::load(&self.desk, &arrival, &wish, &Impatient)
+            .map_err(|error| format!("`{file}` cannot be loaded: {error}"))?;
         let refused = matches!(outcome, Outcome::Refused { .. });
         let entry = outcome.entry();
         let summary = &entry.summary;
@@ -614,13 +617,13 @@ impl Engine {
         if summary.status == Status::Loaded {
             assert_eq!(self.count(ERROR_LINES, load), rows.rejected);
         }
-        Report {
+        Ok(Report {
             status: summary.status,
             rows,
             changes: summary.changes,
             released: entry.released,
             warnings: self.count(WARNINGS, load),
-        }
+        })
     }
 
     fn state(&mut self) -> String {
@@ -686,18 +689,12 @@ fn try_case(engine: &mut Engine, seed: u64) {
         return;
     };
     let (case, difference) = shrunk(engine, case, difference);
-    let texts: String = case
-        .iter()
-        .enumerate()
-        .map(|(place, delivery)| {
-            let again = if delivery.again { " (again)" } else { "" };
-            format!(
-                "\n--- {}{again}\n{}",
-                file_name(place, delivery),
-                delivery.text()
-            )
-        })
-        .collect();
+    let mut texts = String::new();
+    for (place, delivery) in case.iter().enumerate() {
+        let again = if delivery.again { " (again)" } else { "" };
+        let name = file_name(place, delivery);
+        let _ = write!(texts, "\n--- {name}{again}\n{}", delivery.text());
+    }
     panic!("{difference}\nafter these files:\n{texts}\nHAYLOFT_PROPERTY_SEED={seed} replays it");
 }
 
@@ -708,7 +705,7 @@ fn agree(engine: &mut Engine, case: &[Delivery]) -> Result<(), String> {
     for (place, delivery) in case.iter().enumerate() {
         let file = file_name(place, delivery);
         let expected = model.load(delivery, &file);
-        let reported = engine.load(delivery, &file);
+        let reported = engine.load(delivery, &file)?;
         same(
             &file,
             "report",
