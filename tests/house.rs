@@ -210,3 +210,29 @@ fn every_file_begins_by_saying_what_it_is() {
         );
     }
 }
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let mut paths = Vec::new();
+    gather(&root.join("src"), &mut paths);
+    gather(&root.join("tests"), &mut paths);
+    let sources: Vec<String> = paths
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    // Names of tests are sentences: long, and with underscores for spaces.
+    let named = architecture.split('`').skip(1).step_by(2);
+    let tests: Vec<&str> = named
+        .filter(|name| name.matches('_').count() >= 3 && !name.contains(['=', '.', ' ']))
+        .collect();
+    assert!(tests.len() >= 9, "{tests:?}");
+    for test in tests {
+        let definition = format!("fn {test}()");
+        assert!(
+            sources.iter().any(|source| source.contains(&definition)),
+            "{test}"
+        );
+    }
+}
