@@ -503,10 +503,7 @@ fn people_read_a_line_and_scripts_read_json_from_stdout_alone() {
     warehouse.write("users.csv", people(20, 1));
     let run = warehouse.run(&["load", "users.csv"]).exits(1);
     let line = run.stdout.split("  (").next().unwrap();
-    expect![
-        "loaded   users.csv                    21 rows: 20 new · 1 rejected"
-    ]
-    .assert_eq(line);
+    expect!["loaded   users.csv                    21 rows: 20 new · 1 rejected"].assert_eq(line);
     assert_eq!(run.stdout.lines().count(), 1);
     let quiet = warehouse.run(&["load", "--quiet", "users.csv"]).exits(0);
     assert_eq!(quiet.stderr, "");
