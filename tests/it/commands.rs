@@ -200,7 +200,7 @@ fn too_many_rejects_refuse_the_file_and_nothing_is_loaded() {
         (
             &rows,
             people(97, 3),
-            "3 rows were rejected, more than max_reject_rows = 2.",
+            "3 rows were rejected, and max_reject_rows allows 2.",
         ),
     ];
     for (toml, file, reason) in table {
