@@ -83,7 +83,7 @@ impl Printer {
         if entry.released > 0 {
             let rows = grouped(entry.released);
             self.say(&format!(
-                "{rows} held row(s) were waiting for these, and are loaded now."
+                "  Held facts that waited for these are loaded now: {rows}."
             ));
         }
     }
@@ -228,10 +228,15 @@ fn load_line(entry: &Entry, paint: Paint) -> String {
         Status::Failed => ("failed ", RED),
     };
     let mut line = format!(
-        "{}  {:<20} {:>10} rows",
+        "{}  {:<20} {:>10} {}",
         painted(word, colour, paint),
         what(summary),
-        grouped(summary.rows.read)
+        grouped(summary.rows.read),
+        if summary.rows.read == 1 {
+            "row"
+        } else {
+            "rows"
+        }
     );
     let parts = counts(summary);
     if !parts.is_empty() {

@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::contract::OnDone;
 use crate::failpoint;
 use crate::merge::Receipt;
-use crate::watch::{Arrival, Origin};
+use crate::watch::{ARCHIVE, Arrival, FAILED, KEPT, Origin};
 
 /// The folders that files go to, below `imports/`.
 #[derive(Clone, Debug)]
@@ -76,11 +76,11 @@ pub fn retire(
         Disposal::OnDone(OnDone::Delete) => remove(arrival.path()),
         Disposal::OnDone(OnDone::Archive) => {
             let name = prefixed(arrival);
-            shelve(arrival.path(), &shelves.folder("archive"), &name, arrival).map(drop)
+            shelve(arrival.path(), &shelves.folder(ARCHIVE), &name, arrival).map(drop)
         }
         Disposal::OnDone(OnDone::Keep) => shelve(
             arrival.path(),
-            &shelves.folder("kept"),
+            &shelves.folder(KEPT),
             arrival.file_name(),
             arrival,
         )
@@ -106,7 +106,7 @@ pub fn set_aside(
     if arrival.origin() == Origin::InPlace {
         return Ok(None);
     }
-    let folder = shelves.folder("failed");
+    let folder = shelves.folder(FAILED);
     shelve_with(
         arrival.path(),
         &folder,

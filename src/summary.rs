@@ -64,7 +64,7 @@ impl Status {
 pub struct Rows {
     /// Data rows in the file.
     pub read: u64,
-    /// Rows that were used, held ones included.
+    /// Rows that were used, held ones included; of a failed load, those that could have been.
     pub accepted: u64,
     /// Rows that could not be used, each in the rejects.
     pub rejected: u64,

@@ -1,6 +1,6 @@
 //! The columns that Hayloft fills itself: their names and types. No file ever fills them.
 
-use super::{ColumnType, Nullability};
+use super::{ColumnType, Contract, Kind, Nullability};
 
 /// When a version begins to hold.
 pub const EFFECTIVE_START_DATE: &str = "effective_start_date";
@@ -39,6 +39,22 @@ const EFFECTIVE_END: Managed = Managed {
     nullability: Nullability::Nullable,
     ..required(EFFECTIVE_END_DATE, &ColumnType::TimestampTz)
 };
+
+/// Whether a name, in whatever case, is that of a column that Hayloft fills in this table.
+#[must_use]
+pub fn is_managed(contract: &Contract, name: &str) -> bool {
+    let (durable_key, managed) = match &contract.kind {
+        Kind::Dimension { durable_key } => (Some(durable_key.name()), OF_A_DIMENSION),
+        Kind::Fact { .. } => (None, OF_A_FACT),
+    };
+    let stamps = STAMPS.iter().filter(|_| durable_key.is_none());
+    let names = managed.iter().chain(stamps).map(|managed| managed.name);
+    let current = durable_key.map(|_| IS_CURRENT);
+    names
+        .chain(durable_key)
+        .chain(current)
+        .any(|own| own.eq_ignore_ascii_case(name))
+}
 
 /// What every dimension has beside its durable key.
 pub(super) const OF_A_DIMENSION: &[Managed] = &[

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::StageFault;
 use super::csv::Header;
+use crate::contract::managed;
 use crate::contract::{Column, Contract, Kind, Nullability, UnknownColumns};
 
 /// Where the value of each staged column comes from.
@@ -203,6 +204,13 @@ fn refuse_unknown(
     else {
         return Ok(());
     };
+    if managed::is_managed(contract, names[field]) {
+        return Err(StageFault::Header(format!(
+            "Column {} of the header, {}, is one that Hayloft fills itself. Remove it from the file.",
+            field + 1,
+            shown(names[field])
+        )));
+    }
     let known: Vec<&str> = contract
         .columns
         .iter()

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::watch::{Claim, Recognised, Routes, display_name};
+use crate::watch::{Claim, FAILED, Recognised, Routes, display_name};
 
 /// The files of the folder, by how far they have come. Names are safe to show, and sorted.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug, Default)]
@@ -28,7 +28,7 @@ impl Listing {
             return Ok(None);
         };
         let claimed = names(&imports.join(".claimed"))?.unwrap_or_default();
-        let failed = names(&imports.join("failed"))?.unwrap_or_default();
+        let failed = names(&imports.join(FAILED))?.unwrap_or_default();
         Ok(Some(Self {
             waiting: shown(waiting.iter().filter(|name| !is_temporary(name))),
             claimed: shown(

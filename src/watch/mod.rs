@@ -39,6 +39,13 @@ pub use name::{Format, Recognised, Routes, Unknown, display_name};
 pub use settle::{Hint, Identity, Observation, Patience, Settling, Verdict};
 pub use watcher::{Stopper, Watcher};
 
+/// Below the imports: files that were refused.
+pub(crate) const FAILED: &str = "failed";
+/// Below the imports: loaded files of tables with `on_done = "keep"`.
+pub(crate) const KEPT: &str = "kept";
+/// Below the imports: loaded files of tables with `on_done = "archive"`.
+pub(crate) const ARCHIVE: &str = "archive";
+
 /// What the watch tells.
 #[derive(Debug)]
 pub enum WatchEvent {

@@ -1,6 +1,6 @@
 //! Looking: at one name, or at everything there is.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use super::folder::{Room, Sight};
 use super::name::{Recognised, Unknown, display_name};
 use super::settle::{Hint, Identity, Settling};
 use super::watcher::{Attempt, Health, Waiting, Watcher};
-use super::{Arrival, Mode, Trouble, WatchEvent, Why};
+use super::{ARCHIVE, Arrival, FAILED, KEPT, Mode, Trouble, WatchEvent, Why};
 use crate::failpoint;
 
 impl Watcher {
@@ -195,7 +195,8 @@ impl Watcher {
     fn leave_alone_by_name(&mut self, room: Room, name: OsString, why: Why) {
         match self.folder.look(room, &name) {
             Ok(Sight::File(seen)) => self.leave_alone(room, name, seen.identity, why),
-            Ok(Sight::Other(identity, _)) => self.leave_alone(room, name, identity, why),
+            Ok(Sight::Other(_, Why::Directory)) if is_shelf(&name) => {}
+            Ok(Sight::Other(identity, kind)) => self.leave_alone(room, name, identity, kind),
             Ok(Sight::Gone) | Err(_) => {}
         }
     }
@@ -227,4 +228,9 @@ impl Watcher {
         });
         self.health = Some(health);
     }
+}
+
+/// Hayloft's own folders are no deliveries, and nothing to speak of.
+fn is_shelf(name: &OsStr) -> bool {
+    [FAILED, KEPT, ARCHIVE].iter().any(|shelf| name == *shelf)
 }

@@ -512,3 +512,29 @@ fn people_read_a_line_and_scripts_read_json_from_stdout_alone() {
     let quiet = warehouse.run(&["load", "--quiet", "users.csv"]).exits(0);
     assert_eq!(quiet.stderr, "");
 }
+
+#[test]
+fn a_watch_says_nothing_of_the_folders_that_hayloft_makes() {
+    let warehouse = Warehouse::new();
+    for folder in ["failed", "kept", "archive", "other"] {
+        std::fs::create_dir(warehouse.path("imports").join(folder)).unwrap();
+    }
+    let watch = warehouse.start_watch();
+    let said = watch.wait_for("is left where it is");
+    assert!(
+        said.contains("`other`") && said.contains("directory"),
+        "{said}"
+    );
+    watch.wait_for("watching ");
+    warehouse.drop_file(
+        "users.csv",
+        "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n",
+    );
+    watch.next_load();
+    let rest = watch.said();
+    assert!(
+        !rest.iter().any(|line| line.contains("left where")),
+        "{rest:?}"
+    );
+    assert_eq!(watch.stop(), 0);
+}

@@ -366,6 +366,27 @@ fn a_history_that_was_broken_by_hand_is_not_built_upon() {
 }
 
 #[test]
+fn the_same_bytes_again_are_loaded_into_a_table_that_was_emptied() {
+    let warehouse = Warehouse::new();
+    let file = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
+    warehouse.load("users.csv", file).exits(0);
+    // As `diesel migration redo` leaves it.
+    warehouse.execute("truncate datawarehouse.users");
+    let load = warehouse.load("users.csv", file).exits(0).only();
+    assert_eq!(load["status"], "loaded");
+    assert_eq!(load["changes"]["inserted"], 1);
+}
+
+#[test]
+fn a_column_that_hayloft_fills_is_refused_by_name() {
+    let warehouse = Warehouse::new();
+    let file = "email,name,date_of_birth,User_ID\nann@x.org,Ann,01/02/1990,x\n";
+    let run = warehouse.load("users.csv", file).exits(2);
+    let said = "`User_ID`, is one that Hayloft fills itself. Remove it from the file.";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+}
+
+#[test]
 fn the_same_bytes_again_are_skipped() {
     let warehouse = Warehouse::new();
     warehouse.load("users.csv", ANN).exits(0);

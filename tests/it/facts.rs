@@ -156,7 +156,7 @@ fn a_fact_of_an_unknown_user_is_held_until_the_user_arrives() {
     warehouse.assert_sound();
 
     let run = warehouse.load("users.csv", USERS).exits(0);
-    assert!(run.stderr.contains("2 held row(s)"), "{}", run.stderr);
+    assert!(run.stderr.contains("loaded now: 2."), "{}", run.stderr);
     // With the load and line that brought them.
     expect![[r"
         1 | ann@x.org | 10.00 | 2025-01-01 | 1 | 2

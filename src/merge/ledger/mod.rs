@@ -183,7 +183,8 @@ pub(super) fn vouch_for_keys(
     Ok(Keys::Same)
 }
 
-fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
+/// Whether the table has no row at all.
+pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Empty {
         #[diesel(sql_type = Bool)]
