@@ -383,12 +383,18 @@ impl Way<'_> {
         &self,
         mut attempt: impl FnMut() -> Result<T, LoadError>,
     ) -> Result<T, LoadError> {
-        let mut attempts = 0;
+        let (mut attempts, mut violations) = (0, 0);
         loop {
             attempts += 1;
-            match attempt() {
+            let result = attempt();
+            if let Err(LoadError::Merge(error)) = &result
+                && error.is_unique_violation()
+            {
+                violations += 1;
+            }
+            match result {
                 Err(LoadError::Merge(error))
-                    if attempts >= UNIQUE_ATTEMPTS && error.is_unique_violation() =>
+                    if violations >= UNIQUE_ATTEMPTS && error.is_unique_violation() =>
                 {
                     return Err(LoadError::Rule(error));
                 }
