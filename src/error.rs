@@ -8,6 +8,7 @@ use diesel::result::{DatabaseErrorKind as Kind, Error as DbError};
 use thiserror::Error;
 
 use crate::db::connect_fault::{ConnectFault, FaultKind};
+use crate::db::without_value;
 use crate::merge::MergeError;
 use crate::retire::RetireError;
 use crate::stage::{Finding, StageFault};
@@ -174,7 +175,7 @@ fn describe(error: &MergeError) -> String {
         Kind::ClosedConnection | Kind::UnableToSendCommand => {
             "The connection to Postgres was lost.".to_owned()
         }
-        _ => format!("Postgres says: {}.", without_values(information.message())),
+        _ => format!("Postgres says: {}.", without_value(information.message())),
     };
     if let (Some(constraint), Some(table)) =
         (information.constraint_name(), information.table_name())
@@ -182,13 +183,4 @@ fn describe(error: &MergeError) -> String {
         let _ = write!(text, " The constraint is `{constraint}` of `{table}`.");
     }
     text
-}
-
-/// Messages about a value end with it, in double quotes after a colon.
-fn without_values(message: &str) -> &str {
-    let first_line = message.lines().next().unwrap_or_default();
-    match first_line.find(": \"") {
-        Some(end) if first_line.starts_with("invalid") => &first_line[..end],
-        _ => first_line,
-    }
 }

@@ -94,7 +94,7 @@ pub enum MergeError {
         /// The rejects among them that staging does not know of.
         findings: Vec<Finding>,
     },
-    /// The table's keys were made in another way; loading would give every person a second key.
+    /// The table's keys were made in another way; loading would give every member a second key.
     #[error(
         "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \
          secret that it was loaded with."
@@ -409,11 +409,13 @@ impl Load<'_> {
         if replayed || keyed || self.terms.redelivery == Redelivery::Always {
             return Ok(None);
         }
-        // Whoever made the table anew (`diesel migration redo` does) wants its rows again.
-        if !staged.rows.is_empty() && ledger::is_empty(conn, self.contract)? {
+        let seen = ledger::seen(conn, &self.contract.name, &staged.delivery)?;
+        // Emptied since, or dropped and made anew (`diesel migration redo`): it has none of it.
+        let known = seen != Seen::Never && !staged.rows.is_empty();
+        if known && ledger::is_empty(conn, self.contract)? {
             return Ok(None);
         }
-        Ok(match ledger::seen(conn, &self.contract.name, &staged.delivery)? {
+        Ok(match seen {
             Seen::Never => None,
             Seen::Latest(load) => Some(format!("The same bytes were loaded last, as load {load}.")),
             Seen::Older(load) => Some(format!(

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -58,6 +59,13 @@ pub enum News {
         place: PathBuf,
         /// Why.
         error: String,
+    },
+    /// A claimed file is no longer there: somebody else removed it.
+    Gone {
+        /// The file.
+        file: String,
+        /// Where it lay.
+        place: PathBuf,
     },
     /// A file changed while it was read, and was given back.
     GivenBack {
@@ -191,6 +199,15 @@ impl<'a> Dispatcher<'a> {
             if self.stop.is_wished() {
                 return;
             }
+            if is_gone(&error) {
+                // Trying again would stop the table for ever. Should the file come back under its
+                // claim, the next sweep finds it.
+                let _ = messages.send(Message::News(News::Gone {
+                    file: arrival.name().to_owned(),
+                    place: arrival.path().to_owned(),
+                }));
+                return;
+            }
             if error.verdict() == Verdict::GiveBack {
                 let news = News::GivenBack {
                     file: arrival.name().to_owned(),
@@ -215,6 +232,10 @@ impl<'a> Dispatcher<'a> {
             }
         }
     }
+}
+
+fn is_gone(error: &LoadError) -> bool {
+    matches!(error, LoadError::Open(source) if source.kind() == io::ErrorKind::NotFound)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
