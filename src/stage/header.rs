@@ -45,19 +45,25 @@ pub(super) enum Source {
 
 /// Finds the source of each column, or says why the header cannot serve.
 pub(super) fn resolve(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
-    if let Some(hint) = header.dialect_hint() {
-        return Err(StageFault::Header(format!(
-            "The first line is no header. {hint}"
-        )));
-    }
+    lay_out(header, contract).map_err(|fault| match (fault, header.dialect_hint()) {
+        (StageFault::Header(why), Some(hint)) => StageFault::Header(format!("{why} {hint}")),
+        (fault, _) => fault,
+    })
+}
+
+fn lay_out(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
     let names: Vec<&str> = header.names().iter().map(|name| name.trim()).collect();
-    refuse_repeated(&names)?;
-    let unnamed = unnamed_last(&names)?;
     let cells: Vec<Cell> = (0..contract.columns.len())
         .filter_map(|column| {
             source_of(column, &names, contract).map(|source| Cell { column, source })
         })
         .collect();
+    // Before any sentence that repeats names: those of such a line are values.
+    if cells.is_empty() {
+        return Err(no_header(names.len(), contract));
+    }
+    refuse_repeated(&names)?;
+    let unnamed = unnamed_last(&names)?;
     refuse_missing(&names, &cells, contract)?;
     refuse_unknown(&names, unnamed, &cells, contract)?;
     Ok(Layout { cells, unnamed })
@@ -131,9 +137,6 @@ fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result
         .collect();
     if missing.is_empty() {
         return Ok(());
-    }
-    if cells.is_empty() {
-        return Err(no_header(names.len(), contract));
     }
     Err(StageFault::Header(format!(
         "The header lacks {}, which table `{}` must have. It names {}.",

@@ -83,8 +83,8 @@ pub enum FileFault {
     },
     /// More columns than a table can have.
     #[error(
-        "The header on line {line} has {count} columns, and {limit} is the most that are read. \
-         Remove columns and send the file again."
+        "The header on line {line} has {count} columns, and {limit} is the most that are read \
+         (limits.columns). Remove columns and send the file again."
     )]
     TooManyColumns {
         /// The header's line.
@@ -96,8 +96,8 @@ pub enum FileFault {
     },
     /// A header that does not end.
     #[error(
-        "The header on line {line} is longer than {limit} bytes. Check whether the file is CSV at \
-         all, and send it again with column names on its first line."
+        "The header on line {line} is longer than {limit} bytes (limits.record_bytes). Check whether \
+         the file is CSV at all, and send it again with column names on its first line."
     )]
     HeaderTooLong {
         /// The header's line.
@@ -223,7 +223,10 @@ impl RecordFault {
     pub(super) fn record_too_long(length: u64, limit: usize) -> Self {
         Self::of_row(
             RejectKind::TooLong,
-            format!("The row is {length} bytes long, and {limit} is the most that are read."),
+            format!(
+                "The row is {length} bytes long, and {limit} is the most that are read \
+                 (limits.record_bytes)."
+            ),
         )
     }
 
@@ -232,7 +235,8 @@ impl RecordFault {
             RejectKind::TooLong,
             column,
             format!(
-                "The value in column {column} is longer than {limit} bytes, the most that are read."
+                "The value in column {column} is longer than {limit} bytes, the most that are read \
+                 (limits.field_bytes)."
             ),
         )
     }
