@@ -34,6 +34,11 @@ pub enum LoadError {
     /// It is loaded, but the file cannot be removed.
     #[error(transparent)]
     Retire(#[from] RetireError),
+    /// A panic, which no file should be able to cause.
+    #[error(
+        "Hayloft itself failed at it: this is a defect. What it did to the database is undone."
+    )]
+    Defect,
 }
 
 /// What to do about a load that did not happen.
@@ -97,7 +102,7 @@ impl LoadError {
                 FaultKind::Retry => Verdict::Retry,
                 FaultKind::Refuse => Verdict::Stop,
             },
-            Self::Retire(_) => Verdict::Stop,
+            Self::Retire(_) | Self::Defect => Verdict::Stop,
         }
     }
 }

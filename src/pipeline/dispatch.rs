@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -182,13 +183,7 @@ impl<'a> Dispatcher<'a> {
         let mut said = Said::Nothing;
         let bytes = fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
         loop {
-            let attendant = Waiter {
-                stop: &self.stop,
-                messages,
-                file: arrival.name(),
-                progress: (self.show)(arrival.name(), bytes),
-            };
-            let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
+            let error = match self.attempt(&arrival, bytes, messages) {
                 Ok(outcome) => {
                     failpoint!("load::ended");
                     let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
@@ -231,6 +226,25 @@ impl<'a> Dispatcher<'a> {
                 return;
             }
         }
+    }
+
+    fn attempt(
+        &self,
+        arrival: &Arrival,
+        bytes: u64,
+        messages: &Sender<Message>,
+    ) -> Result<Outcome, LoadError> {
+        let attendant = Waiter {
+            stop: &self.stop,
+            messages,
+            file: arrival.name(),
+            progress: (self.show)(arrival.name(), bytes),
+        };
+        // A worker that dies would never free its table, and stopping would wait for it.
+        catch_unwind(AssertUnwindSafe(|| {
+            desk::load(self.desk, arrival, &Wish::CONTRACT, &attendant)
+        }))
+        .unwrap_or(Err(LoadError::Defect))
     }
 }
 
