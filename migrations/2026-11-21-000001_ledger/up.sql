@@ -62,6 +62,18 @@ create table hayloft.reject (
 
 create index reject_load on hayloft.reject (load_id, line);
 
+-- Which keys each load's file spoke of, also those that changed nothing: it decides what is late.
+create table hayloft.manifest (
+    load_id  bigint not null references hayloft.load on delete cascade,
+    part     integer not null,
+    -- The first eight bytes of each durable key, in their order, one after the other.
+    keys     bytea not null,
+    primary key (load_id, part)
+);
+
+-- Digests do not compress.
+alter table hayloft.manifest alter column keys set storage external;
+
 -- Facts that wait for their dimension: the newest one for each key of the fact table.
 create table hayloft.held_fact (
     table_name   text not null,

@@ -10,13 +10,10 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz};
 
-use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
-use super::{Instant, MergeError, held};
+use super::{MergeError, held};
 use crate::contract::{Contract, Ident};
 use crate::failpoint;
-use crate::stage::reject::{Reject, RejectKind};
-use crate::stage::{Finding, Staged};
 use crate::summary::Changes;
 
 /// What a load did to a dimension, and to the facts that waited for it.
@@ -24,30 +21,6 @@ pub(super) struct Applied {
     pub(super) changes: Changes,
     pub(super) released: u64,
 }
-
-/// Takes out rows that are older than what the table knows of their key.
-pub(super) fn refuse_late(
-    conn: &mut PgConnection,
-    contract: &Contract,
-    durable_key: &Ident,
-    instant: Instant,
-    staged: &Staged,
-) -> Result<Vec<Finding>, MergeError> {
-    let Instant::OfParent { at, .. } = instant else {
-        return Ok(Vec::new());
-    };
-    let lines = sql_query(sql::remove_late_members(contract, durable_key))
-        .bind::<Timestamptz, _>(at)
-        .load::<Line>(conn)?;
-    taken_out(staged, &lines, |place| {
-        Reject::of_row(place, RejectKind::Late, LATE)
-    })
-}
-
-/// What is said of a row that comes too late.
-pub(super) const LATE: &str = "The table has a newer value for this key, which an older row \
-                               must not overwrite. Load the row in a file of its own to make \
-                               it current.";
 
 /// Brings the landed rows into the dimension.
 pub(super) fn apply(

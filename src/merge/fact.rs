@@ -7,12 +7,12 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Timestamptz};
 
-use super::dimension::{LATE, count};
+use super::dimension::count;
 use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
-use super::{Instant, MergeError, held};
+use super::{MergeError, held};
 use crate::contract::{Reference, Unresolved};
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
@@ -25,25 +25,14 @@ pub(super) struct Applied {
     pub(super) held: u64,
 }
 
-/// Takes out rows that a later load has written, and rows whose member is unknown where those
-/// are not held.
+/// Takes out rows whose member is unknown, where those are not held.
 pub(super) fn refuse(
     conn: &mut PgConnection,
     shape: Shape<'_>,
     references: &[Reference],
-    instant: Instant,
     staged: &Staged,
 ) -> Result<Vec<Finding>, MergeError> {
     let mut findings = Vec::new();
-    if let Instant::OfParent { load_id, .. } = instant {
-        let lines = sql_query(sql::remove_late_facts(shape))
-            .bind::<Text, _>(shape.contract.name.as_str())
-            .bind::<BigInt, _>(load_id)
-            .load::<Line>(conn)?;
-        findings.extend(taken_out(staged, &lines, |place| {
-            Reject::of_row(place, RejectKind::Late, LATE)
-        })?);
-    }
     for reference in filled(shape, references, Unresolved::Reject) {
         let lines =
             sql_query(sql::remove_unresolved(shape.contract, reference)).load::<Line>(conn)?;

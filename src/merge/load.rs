@@ -8,7 +8,9 @@ use diesel::prelude::*;
 
 use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::sql::Shape;
-use super::{Instant, MergeError, Terms, dimension, fact, guard, landing, locks, rejects};
+use super::{
+    Instant, MergeError, Terms, dimension, fact, guard, landing, locks, manifest, rejects,
+};
 use crate::contract::{Contract, Contracts, Kind, Redelivery};
 use crate::failpoint;
 use crate::stage::key::KeyScheme;
@@ -49,9 +51,10 @@ impl Load<'_> {
             Instant::OfParent { at, .. } => at,
         };
         let applied = self.apply(conn, load_id, at, staged)?;
+        manifest::write(conn, load_id, staged, &applied.findings)?;
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
         if let Some(parent) = self.terms.parent() {
-            ledger::mark_replayed(conn, parent)?;
+            ledger::mark_replayed(conn, parent, staged.tally.read)?;
         }
         failpoint!("merge::rejects");
         let entry = self.entry(load_id, staged, &applied);
@@ -71,17 +74,15 @@ impl Load<'_> {
             filled: &staged.columns,
         };
         let mut findings = landing::land(conn, shape, staged)?;
+        findings.extend(manifest::refuse_late(
+            conn,
+            &self.contract.name,
+            self.terms.instant,
+            staged,
+        )?);
         failpoint!("merge::landed");
         match &self.contract.kind {
             Kind::Dimension { durable_key } => {
-                let instant = self.terms.instant;
-                findings.extend(dimension::refuse_late(
-                    conn,
-                    self.contract,
-                    durable_key,
-                    instant,
-                    staged,
-                )?);
                 self.guard(staged, &findings)?;
                 let dependants: Vec<&Contract> =
                     self.contracts.referring_to(&self.contract.name).collect();
@@ -95,8 +96,7 @@ impl Load<'_> {
                 })
             }
             Kind::Fact { references, .. } => {
-                let instant = self.terms.instant;
-                findings.extend(fact::refuse(conn, shape, references, instant, staged)?);
+                findings.extend(fact::refuse(conn, shape, references, staged)?);
                 self.guard(staged, &findings)?;
                 let done = fact::apply(conn, shape, references, at, load_id)?;
                 Ok(Applied {

@@ -14,6 +14,7 @@ mod landing;
 pub mod ledger;
 mod load;
 mod locks;
+mod manifest;
 mod rejects;
 pub mod sql;
 

@@ -113,22 +113,6 @@ pub fn remove_unreadable(column: &Column) -> String {
 
 // ---- dimension -----------------------------------------------------------------------------
 
-/// Takes out the rows of keys that have a version at or after the instant, and names their lines.
-/// Bind: the instant.
-#[must_use]
-pub fn remove_late_members(contract: &Contract, durable_key: &Ident) -> String {
-    format!(
-        "delete from {LANDING} as landing\n\
-         where exists (\n    \
-             select from {table} as version\n    \
-             where version.{durable_key} = landing.hayloft_key\n      \
-               and (version.effective_start_date >= $1 or version.effective_end_date > $1)\n\
-         )\n\
-         returning landing.hayloft_line as line",
-        table = contract.table
-    )
-}
-
 /// Finds the keys that are new or differ from their current version, with the values that their
 /// next version will have: what the file says, and for columns that it does not name, what held
 /// before.
@@ -210,23 +194,6 @@ pub fn count_broken(contract: &Contract, durable_key: &Ident) -> String {
 }
 
 // ---- facts ---------------------------------------------------------------------------------
-
-/// Takes out the rows of facts that a later load has written, or holds, and names their lines.
-/// Binds: the fact table's name, the load whose place in the order this one takes.
-#[must_use]
-pub fn remove_late_facts(shape: Shape<'_>) -> String {
-    format!(
-        "delete from {LANDING} as landing\n\
-         where exists (select from {table} as fact where {same} and fact.load_id > $2)\n   \
-            or exists (\n        \
-                select from hayloft.held_fact as held\n        \
-                where held.table_name = $1 and held.fact_key = landing.hayloft_key and held.load_id > $2\n    \
-            )\n\
-         returning landing.hayloft_line as line",
-        table = shape.contract.table,
-        same = same_key(shape.key(), "fact", "landing")
-    )
-}
 
 /// Forgets what held facts wait for, where a landed row stands in for them. Bind: the fact
 /// table's name.

@@ -138,7 +138,6 @@ fn the_server_plans_every_statement_of_a_dimension() {
                     &format!("hayloft_reads(landing.{}::text", column.name),
                 ));
             }
-            planner.plan(&sql::remove_late_members(&contract, key));
             let changes = sql::find_changes(shape, key);
             planner.session.batch_execute(&changes).unwrap();
             let statements = [
@@ -170,7 +169,6 @@ fn the_server_plans_every_statement_of_a_fact() {
             planner.begin(shape);
             planner.plan(sql::FORGET_AWAITED);
             planner.plan(sql::FORGET_HELD);
-            planner.plan(&sql::remove_late_facts(shape));
             let named: Vec<&Reference> = references
                 .iter()
                 .filter(|reference| filled.contains(&reference.column))

@@ -14,6 +14,7 @@ use crate::commands::office::{self, Migrating};
 use crate::commands::{ExitStatus, Refusal, load};
 use crate::contract::{Contracts, TableName};
 use crate::ledger::loads::Known;
+use crate::ledger::rejects;
 use crate::merge::Instant;
 use crate::pipeline::Wish;
 use crate::printer::Printer;
@@ -38,7 +39,14 @@ pub(super) fn run(
         instant: Instant::OfParent { load_id, at },
         ..Wish::CONTRACT
     };
-    Ok(load::one(&desk, &arrival, &wish, printer))
+    let status = load::one(&desk, &arrival, &wish, printer);
+    let open = rejects::originals(&mut *desk.database.get()?, load_id)?.len();
+    if status <= ExitStatus::Rejects && open > 0 {
+        printer.say(&format!(
+            "  The file has fewer rows than load {load_id} rejected, so all {open} stay open."
+        ));
+    }
+    Ok(status)
 }
 
 fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {

@@ -242,10 +242,11 @@ pub(super) fn close(
         .map(drop)
 }
 
-/// Marks the rejects of a load whose corrected rows are being loaded.
-pub(super) fn mark_replayed(conn: &mut PgConnection, load_id: i64) -> QueryResult<()> {
+/// Marks the rejects of a load whose corrected rows are being loaded, if these are not fewer.
+pub(super) fn mark_replayed(conn: &mut PgConnection, load_id: i64, rows: u64) -> QueryResult<()> {
     sql_query(include_str!("mark_replayed.sql"))
         .bind::<BigInt, _>(load_id)
+        .bind::<BigInt, _>(signed(rows))
         .execute(conn)
         .map(drop)
 }

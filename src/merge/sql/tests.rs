@@ -9,7 +9,7 @@ use expect_test::{Expect, expect};
 use super::{
     Shape, close_changed, count_broken, create_landing, find_changes, hold_unresolved,
     insert_facts, is_empty, landing_columns, note_awaited, open_new, release_held,
-    remove_late_facts, remove_late_members, remove_unreadable, remove_unresolved, update_facts,
+    remove_unreadable, remove_unresolved, update_facts,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -243,24 +243,6 @@ fn unreadable_values_of_stations_are_taken_out() {
 }
 
 #[test]
-fn late_users_are_taken_out() {
-    let table = Table::named("users");
-    let sql = remove_late_members(&table.contract, table.durable_key());
-    assert_text(
-        &sql,
-        &expect![[r#"
-        delete from pg_temp.hayloft_landing as landing
-        where exists (
-            select from "datawarehouse"."users" as version
-            where version."user_id" = landing.hayloft_key
-              and (version.effective_start_date >= $1 or version.effective_end_date > $1)
-        )
-        returning landing.hayloft_line as line
-    "#]],
-    );
-}
-
-#[test]
 fn changes_of_users() {
     let table = Table::named("users");
     let sql = find_changes(table.shape(), table.durable_key());
@@ -422,24 +404,6 @@ fn broken_users_are_counted() {
                    > max(version.effective_start_date) filter (where version.effective_end_date is null)
                 or count(*) <> max(version.version_number)
         ) as broken
-    "#]],
-    );
-}
-
-#[test]
-fn late_readings_are_taken_out() {
-    let table = Table::named("readings");
-    let sql = remove_late_facts(table.shape());
-    assert_text(
-        &sql,
-        &expect![[r#"
-        delete from pg_temp.hayloft_landing as landing
-        where exists (select from "datawarehouse"."readings" as fact where fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on" and fact.load_id > $2)
-           or exists (
-                select from hayloft.held_fact as held
-                where held.table_name = $1 and held.fact_key = landing.hayloft_key and held.load_id > $2
-            )
-        returning landing.hayloft_line as line
     "#]],
     );
 }
