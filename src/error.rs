@@ -8,6 +8,7 @@ use diesel::result::{DatabaseErrorKind as Kind, Error as DbError};
 use thiserror::Error;
 
 use crate::db::connect_fault::{ConnectFault, FaultKind};
+use crate::db::without_value;
 use crate::merge::MergeError;
 use crate::retire::RetireError;
 use crate::stage::{Finding, StageFault};
@@ -33,6 +34,11 @@ pub enum LoadError {
     /// It is loaded, but the file cannot be removed.
     #[error(transparent)]
     Retire(#[from] RetireError),
+    /// A panic, which no file should be able to cause.
+    #[error(
+        "Hayloft itself failed at it: this is a defect. What it did to the database is undone."
+    )]
+    Defect,
 }
 
 /// What to do about a load that did not happen.
@@ -96,7 +102,7 @@ impl LoadError {
                 FaultKind::Retry => Verdict::Retry,
                 FaultKind::Refuse => Verdict::Stop,
             },
-            Self::Retire(_) => Verdict::Stop,
+            Self::Retire(_) | Self::Defect => Verdict::Stop,
         }
     }
 }
@@ -174,7 +180,7 @@ fn describe(error: &MergeError) -> String {
         Kind::ClosedConnection | Kind::UnableToSendCommand => {
             "The connection to Postgres was lost.".to_owned()
         }
-        _ => format!("Postgres says: {}.", without_values(information.message())),
+        _ => format!("Postgres says: {}.", without_value(information.message())),
     };
     if let (Some(constraint), Some(table)) =
         (information.constraint_name(), information.table_name())
@@ -182,13 +188,4 @@ fn describe(error: &MergeError) -> String {
         let _ = write!(text, " The constraint is `{constraint}` of `{table}`.");
     }
     text
-}
-
-/// Messages about a value end with it, in double quotes after a colon.
-fn without_values(message: &str) -> &str {
-    let first_line = message.lines().next().unwrap_or_default();
-    match first_line.find(": \"") {
-        Some(end) if first_line.starts_with("invalid") => &first_line[..end],
-        _ => first_line,
-    }
 }

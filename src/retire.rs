@@ -150,7 +150,11 @@ fn shelve_with(
     arrival: &Arrival,
     prepare: impl Fn(&Path) -> io::Result<()>,
 ) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
+    if !folder.exists() {
+        fs::create_dir_all(folder)?;
+        // The shelf itself has to survive a power cut, and all that is put on it.
+        sync_parent(folder)?;
+    }
     let wanted = folder.join(name);
     // Asked first, so that a report of the file that has the name is not written over. Only
     // Hayloft puts files here, one at a time for a table.

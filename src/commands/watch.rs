@@ -136,6 +136,10 @@ fn tell(news: &News, place: &str, printer: &Printer) {
              half minute.",
             place.display()
         )),
+        News::Gone { file, place } => printer.warn(&format!(
+            "`{file}` is no longer in {}: somebody removed it, and nothing more is done about it.",
+            place.display()
+        )),
         News::GivenBack { file } => {
             printer.say(&format!(
                 "`{file}` changed while it was read. It is taken up again when it stands still."

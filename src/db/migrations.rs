@@ -111,16 +111,8 @@ fn failed(verb: &str, name: &str, error: &(dyn std::error::Error + Send + Sync))
         .unwrap_or(&message);
     anyhow!(
         "Migration {name} was not {verb}: {}.",
-        without_value(message).trim_end_matches('.')
+        super::without_value(message).trim_end_matches('.')
     )
-}
-
-/// A server's message up to the value that it quotes, which may be of somebody's row:
-/// `invalid input syntax for type integer: "…"`.
-fn without_value(message: &str) -> &str {
-    message
-        .split_once(": \"")
-        .map_or(message, |(before, _)| before)
 }
 
 /// The embedded migrations and those of the folder, by version, which is their order. A folder
@@ -225,7 +217,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{united, without_value};
+    use super::united;
 
     fn add(folder: &Path, name: &str) {
         fs::create_dir_all(folder.join(name)).unwrap();
@@ -262,22 +254,5 @@ mod tests {
         fs::create_dir(folder.path().join("notes")).unwrap();
         let error = united(Some(folder.path())).err().unwrap().to_string();
         assert!(error.contains("notes is no migration"), "{error}");
-    }
-
-    #[test]
-    fn a_value_that_the_server_quotes_is_cut_off() {
-        let table = [
-            (
-                "invalid input syntax for type integer: \"a@b.c\"",
-                "invalid input syntax for type integer",
-            ),
-            (
-                "relation \"x\" does not exist",
-                "relation \"x\" does not exist",
-            ),
-        ];
-        for (message, expected) in table {
-            assert_eq!(without_value(message), expected);
-        }
     }
 }

@@ -6,10 +6,12 @@
 pub mod connect_fault;
 pub mod copy;
 pub mod embedded;
+mod message;
 pub mod migrations;
 pub mod pool;
 pub mod url;
 
 pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
 pub use embedded::Embedded;
+pub use message::without_value;
 pub use url::DatabaseUrl;

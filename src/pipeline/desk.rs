@@ -1,8 +1,8 @@
 //! One file's way from its claim to its end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant as Clock};
 
@@ -19,7 +19,7 @@ use crate::retire::{self, Disposal, Shelves};
 use crate::stage::key::KeyScheme;
 use crate::stage::{self, Delivery, Limits, Progress, Source, Staged, Tally};
 use crate::summary::{Status, Summary};
-use crate::watch::{Arrival, Origin};
+use crate::watch::{Arrival, Origin, display_name};
 
 /// What every load needs: one for the whole process.
 #[derive(Debug)]
@@ -193,6 +193,19 @@ fn open(arrival: &Arrival) -> io::Result<File> {
     Ok(file)
 }
 
+/// What tells one state of a file from any other, of this file or of another one.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp(file: &Metadata) -> Stamp {
+    (
+        file.dev(),
+        file.ino(),
+        file.len(),
+        file.ctime(),
+        file.ctime_nsec(),
+    )
+}
+
 /// One file, and everything that its load needs.
 struct Way<'a> {
     desk: &'a Desk,
@@ -206,9 +219,10 @@ struct Way<'a> {
 impl Way<'_> {
     fn go(&self) -> Result<Outcome, LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
+        let read = stamp(&file.metadata().map_err(LoadError::Open)?);
         let mut staged = match self.stage(&file) {
             Err(error) if error.verdict() == Verdict::Refuse => {
-                return self.refuse(&error, &self.unread(&file)?, Tally::default(), None);
+                return self.refuse(&error, read, &self.unread(&file)?, Tally::default(), None);
             }
             other => other?,
         };
@@ -216,9 +230,9 @@ impl Way<'_> {
             Err(error) if error.verdict() == Verdict::Refuse => {
                 add_findings(&mut staged, &error).map_err(stage::StageFault::Spool)?;
                 let delivery = staged.delivery.clone();
-                self.refuse(&error, &delivery, staged.tally, Some(&mut staged))
+                self.refuse(&error, read, &delivery, staged.tally, Some(&mut staged))
             }
-            other => self.retire(&other?),
+            other => self.retire(&other?, read),
         }
     }
 
@@ -280,7 +294,7 @@ impl Way<'_> {
         })
     }
 
-    fn retire(&self, receipt: &Receipt) -> Result<Outcome, LoadError> {
+    fn retire(&self, receipt: &Receipt, read: Stamp) -> Result<Outcome, LoadError> {
         let by_contract = Disposal::OnDone(self.contract.on_done);
         let disposal = self.wish.disposal.unwrap_or(by_contract);
         let entry = receipt.entry().clone();
@@ -288,14 +302,43 @@ impl Way<'_> {
             // A crash came between the ledger's note of the failure and the move of the file.
             return self.set_aside(receipt, Report::new(&entry, None));
         }
-        retire::retire(self.arrival, receipt, disposal, &self.desk.shelves)?;
+        if disposal != Disposal::Leave && self.was_written_to(read) {
+            self.spare(receipt)?;
+        } else {
+            retire::retire(self.arrival, receipt, disposal, &self.desk.shelves)?;
+        }
         Ok(Outcome::Done(entry))
+    }
+
+    /// Whether the name no longer stands for what was read: somebody put another file in its
+    /// place, or wrote on through a descriptor that was open all the time.
+    fn was_written_to(&self, read: Stamp) -> bool {
+        // One that is gone, or cannot be seen, is for retire to speak of.
+        fs::metadata(self.arrival.path()).is_ok_and(|now| stamp(&now) != read)
+    }
+
+    /// Does not remove a file of which some bytes were never read.
+    fn spare(&self, receipt: &Receipt) -> Result<(), LoadError> {
+        let name = self.arrival.name();
+        let report = format!(
+            "`{name}` was written to after it had been read. What it held before is loaded, and \
+             what came later is not. Drop the file again to load the rest.\n"
+        );
+        let place = retire::set_aside(self.arrival, receipt, &report, &self.desk.shelves)?;
+        let place = place.as_deref().unwrap_or(self.arrival.path());
+        tracing::warn!(
+            "`{name}` was written to after it had been read, so it is not removed. It lies in {}: \
+             drop it again to load the rest.",
+            display_name(place.as_os_str())
+        );
+        Ok(())
     }
 
     /// Notes in the ledger that the file was refused, then sets it aside.
     fn refuse(
         &self,
         error: &LoadError,
+        read: Stamp,
         delivery: &Delivery,
         tally: Tally,
         staged: Option<&mut Staged>,
@@ -310,7 +353,7 @@ impl Way<'_> {
         })?;
         if receipt.entry().summary.status != Status::Failed {
             // The ledger knows better: it was loaded before a crash, and damaged since.
-            return self.retire(&receipt);
+            return self.retire(&receipt, read);
         }
         let findings = staged.map(|staged| &mut staged.findings);
         let report = Report::new(receipt.entry(), findings);
@@ -332,12 +375,18 @@ impl Way<'_> {
         &self,
         mut attempt: impl FnMut() -> Result<T, LoadError>,
     ) -> Result<T, LoadError> {
-        let mut attempts = 0;
+        let (mut attempts, mut violations) = (0, 0);
         loop {
             attempts += 1;
-            match attempt() {
+            let result = attempt();
+            if let Err(LoadError::Merge(error)) = &result
+                && error.is_unique_violation()
+            {
+                violations += 1;
+            }
+            match result {
                 Err(LoadError::Merge(error))
-                    if attempts >= UNIQUE_ATTEMPTS && error.is_unique_violation() =>
+                    if violations >= UNIQUE_ATTEMPTS && error.is_unique_violation() =>
                 {
                     return Err(LoadError::Rule(error));
                 }

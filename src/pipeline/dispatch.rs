@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -58,6 +60,13 @@ pub enum News {
         place: PathBuf,
         /// Why.
         error: String,
+    },
+    /// A claimed file is no longer there: somebody else removed it.
+    Gone {
+        /// The file.
+        file: String,
+        /// Where it lay.
+        place: PathBuf,
     },
     /// A file changed while it was read, and was given back.
     GivenBack {
@@ -174,13 +183,7 @@ impl<'a> Dispatcher<'a> {
         let mut said = Said::Nothing;
         let bytes = fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
         loop {
-            let attendant = Waiter {
-                stop: &self.stop,
-                messages,
-                file: arrival.name(),
-                progress: (self.show)(arrival.name(), bytes),
-            };
-            let error = match desk::load(self.desk, &arrival, &Wish::CONTRACT, &attendant) {
+            let error = match self.attempt(&arrival, bytes, messages) {
                 Ok(outcome) => {
                     failpoint!("load::ended");
                     let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
@@ -189,6 +192,15 @@ impl<'a> Dispatcher<'a> {
                 Err(error) => error,
             };
             if self.stop.is_wished() {
+                return;
+            }
+            if is_gone(&error) {
+                // Trying again would stop the table for ever. Should the file come back under its
+                // claim, the next sweep finds it.
+                let _ = messages.send(Message::News(News::Gone {
+                    file: arrival.name().to_owned(),
+                    place: arrival.path().to_owned(),
+                }));
                 return;
             }
             if error.verdict() == Verdict::GiveBack {
@@ -215,6 +227,29 @@ impl<'a> Dispatcher<'a> {
             }
         }
     }
+
+    fn attempt(
+        &self,
+        arrival: &Arrival,
+        bytes: u64,
+        messages: &Sender<Message>,
+    ) -> Result<Outcome, LoadError> {
+        let attendant = Waiter {
+            stop: &self.stop,
+            messages,
+            file: arrival.name(),
+            progress: (self.show)(arrival.name(), bytes),
+        };
+        // A worker that dies would never free its table, and stopping would wait for it.
+        catch_unwind(AssertUnwindSafe(|| {
+            desk::load(self.desk, arrival, &Wish::CONTRACT, &attendant)
+        }))
+        .unwrap_or(Err(LoadError::Defect))
+    }
+}
+
+fn is_gone(error: &LoadError) -> bool {
+    matches!(error, LoadError::Open(source) if source.kind() == io::ErrorKind::NotFound)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! A [`Report`] in words: one section after the other, each with a heading, and none for what
 //! there is nothing of. Pure.
 
+use chrono::{DateTime, Utc};
+
 use super::{Imports, Report, Server, ServerKind, Table};
 use crate::ledger::held::Waiting;
 use crate::ledger::loads::Listed;
@@ -32,7 +34,7 @@ pub fn lines(report: &Report, width: Option<usize>) -> Vec<String> {
     let (open, more) = open_rejects(report);
     section(
         "Open rejects (hayloft rejects list LOAD)",
-        rejects(&open, report),
+        (!open.is_empty()).then(|| rejects_by_load(open.iter().copied(), report.at)),
         more,
     );
     lines
@@ -239,7 +241,11 @@ fn open_rejects(report: &Report) -> (Vec<&OfLoad>, Vec<String>) {
     (open, (rest > 0).then_some(note).into_iter().collect())
 }
 
-fn rejects(open: &[&OfLoad], report: &Report) -> Option<Columns> {
+/// The loads with open rejects, a line each.
+pub(crate) fn rejects_by_load<'a>(
+    loads: impl IntoIterator<Item = &'a OfLoad>,
+    now: DateTime<Utc>,
+) -> Columns {
     let mut table = Columns::new(&[
         ("load", Side::Right),
         ("table", Side::Left),
@@ -248,17 +254,17 @@ fn rejects(open: &[&OfLoad], report: &Report) -> Option<Columns> {
         ("warnings", Side::Right),
         ("when", Side::Left),
     ]);
-    for load in open {
+    for load in loads {
         table.row([
             load.load_id.to_string(),
             load.table.clone(),
             load.file.clone(),
             count(load.errors),
             count(load.warnings),
-            ago(load.started_at, report.at),
+            ago(load.started_at, now),
         ]);
     }
-    (!open.is_empty()).then_some(table)
+    table
 }
 
 fn count(number: i64) -> String {

@@ -150,13 +150,11 @@ impl Arrival {
     }
 
     /// The file. For the two rooms that may touch it: stage reads it, retire removes it.
-    #[allow(dead_code, reason = "stage and retire read it")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The name that it was dropped under, byte for byte, for retire to keep or archive it by.
-    #[allow(dead_code, reason = "retire reads it")]
     pub(crate) fn file_name(&self) -> &OsStr {
         match &self.home {
             Home::Claimed { claim, .. } => &claim.name,

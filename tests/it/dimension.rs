@@ -404,6 +404,19 @@ fn the_same_bytes_again_are_skipped() {
 }
 
 #[test]
+fn the_same_bytes_again_are_loaded_where_the_table_was_emptied() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    warehouse.execute("truncate datawarehouse.users");
+    let again = warehouse.load("users.csv", ANN).exits(0);
+    assert_eq!(again.only()["changes"]["inserted"], 1);
+    assert_eq!(
+        warehouse.query("select count(*) from datawarehouse.users"),
+        "1\n"
+    );
+}
+
+#[test]
 fn an_older_file_again_is_skipped_with_a_warning_unless_it_is_forced() {
     let warehouse = Warehouse::new();
     warehouse.load("users-1.csv", ANN).exits(0);

@@ -353,3 +353,39 @@ fn a_held_row_that_comes_anew_keeps_what_the_newer_file_does_not_name() {
     .assert_eq(&ends[0]);
     assert_eq!(ends[0], ends[1]);
 }
+
+#[test]
+fn a_secret_that_changed_is_refused_while_facts_are_held() {
+    let warehouse = Warehouse::new();
+    let early = transactions("1,ann@x.org,10.00,01/01/2025\n");
+    warehouse.load("transactions.csv", early).exits(0);
+    let warehouse = warehouse.env("HAYLOFT_KEY_SECRET", "a secret of some length");
+    // With it, Ann would get a key that the fact does not wait for.
+    warehouse.load("users.csv", USERS).exits(2);
+}
+
+#[test]
+fn facts_of_two_tables_about_one_dimension_load_side_by_side() {
+    let contract = format!(
+        "{HAYLOFT_TOML}\n[tables.refunds]\nkind = \"fact\"\nkey = [\"id\"]\n\
+         references = {{ user_id = \"users\" }}\n\
+         [tables.refunds.columns]\ntransaction_date = {{ format = \"%d/%m/%Y\" }}\n"
+    );
+    let warehouse = Warehouse::with_contract(HAYLOFT_TOML);
+    warehouse.load("users.csv", USERS).exits(0);
+    warehouse.execute(
+        "create table datawarehouse.refunds (like datawarehouse.transactions including all)",
+    );
+    warehouse.write("hayloft.toml", contract);
+    let row = transactions("1,ann@x.org,10.00,01/01/2025\n");
+    warehouse.write("transactions.csv", &row);
+    let locked = warehouse.locked("datawarehouse.transactions");
+    let slow = warehouse.start(&["load", "transactions.csv"]);
+    warehouse.wait_until_blocked();
+
+    // The first load is in the middle of its transaction, and has asked for the keys of `users`.
+    warehouse.load("refunds.csv", &row).exits(0);
+
+    drop(locked);
+    slow.finish().exits(0);
+}

@@ -11,6 +11,7 @@ mod embedded;
 mod explain;
 mod facts;
 mod inputs;
+mod meddling;
 mod model;
 mod new_table;
 mod parallel;

@@ -75,6 +75,7 @@ impl Imports<'_> {
                 }
                 News::Stuck { file, error, .. } => bail!("`{file}` is not loaded. {error}"),
                 News::LeftAlone { name, why } => bail!("`{name}` is not taken: {why}."),
+                News::Gone { file, .. } => bail!("`{file}` was removed by somebody else."),
                 News::Trouble(trouble) => self.printer.warn(&trouble.to_string()),
                 News::Ready(_) | News::Waiting { .. } | News::GivenBack { .. } => {}
             }

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use crate::cli::OutputFormat;
 use crate::commands::ExitStatus;
 use crate::ledger::loads::Known;
-use crate::ledger::rejects::{self, Finding, OfLoad};
+use crate::ledger::rejects::{self, Finding};
 use crate::printer::Printer;
-use crate::printer::ago::ago;
 use crate::printer::columns::{Columns, Side};
+use crate::status::text::rejects_by_load;
 use crate::watch::display_name;
 
 /// Whether the rows themselves are shown. They may hold personal data.
@@ -36,32 +36,9 @@ pub(super) fn loads(conn: &mut PgConnection, printer: &Printer) -> Result<ExitSt
     match printer.format() {
         OutputFormat::Json => loads.iter().for_each(|load| printer.json(load)),
         OutputFormat::Text if loads.is_empty() => printer.say("No load has open rejects."),
-        OutputFormat::Text => printer.columns(&table_of_loads(&loads)),
+        OutputFormat::Text => printer.columns(&rejects_by_load(&loads, Utc::now())),
     }
     Ok(ExitStatus::Done)
-}
-
-fn table_of_loads(loads: &[OfLoad]) -> Columns {
-    let now = Utc::now();
-    let mut table = Columns::new(&[
-        ("load", Side::Right),
-        ("table", Side::Left),
-        ("file", Side::Elastic),
-        ("errors", Side::Right),
-        ("warnings", Side::Right),
-        ("when", Side::Left),
-    ]);
-    for load in loads {
-        table.row([
-            load.load_id.to_string(),
-            load.table.clone(),
-            load.file.clone(),
-            load.errors.to_string(),
-            load.warnings.to_string(),
-            ago(load.started_at, now),
-        ]);
-    }
-    table
 }
 
 pub(super) fn findings(

@@ -139,7 +139,7 @@ pub(super) enum Keys {
     OtherColumns,
 }
 
-/// Compares the way in which keys are made with the way on record; an empty table takes any.
+/// Compares the way in which keys are made with the way on record; a table without rows takes any.
 pub(super) fn vouch_for_keys(
     conn: &mut PgConnection,
     contract: &Contract,
@@ -165,6 +165,8 @@ pub(super) fn vouch_for_keys(
             .bind::<Binary, _>(scheme.fingerprint().to_vec())
             .bind::<Array<Text>, _>(natural_key.clone())
     };
+    statement(include_str!("record_keys.sql")).execute(conn)?;
+    // A statement of its own, so that it sees the row of a load that was first meanwhile.
     let record: Record = statement(include_str!("vouch_for_keys.sql")).get_result(conn)?;
     let keys = match record {
         Record {
@@ -176,23 +178,32 @@ pub(super) fn vouch_for_keys(
         } => Keys::OtherScheme,
         _ => return Ok(Keys::Same),
     };
-    if !is_empty(conn, contract)? {
+    if !is_empty(conn, contract)? || !is_held_nowhere(conn, &contract.name)? {
         return Ok(keys);
     }
     statement(include_str!("renew_keys.sql")).execute(conn)?;
     Ok(Keys::Same)
 }
 
-/// Whether the table has no row at all.
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    answer: bool,
+}
+
+/// Whether the table has no rows.
 pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
-    #[derive(QueryableByName)]
-    struct Empty {
-        #[diesel(sql_type = Bool)]
-        answer: bool,
-    }
     sql_query(super::sql::is_empty(&contract.table))
         .get_result(conn)
-        .map(|row: Empty| row.answer)
+        .map(|row: Answer| row.answer)
+}
+
+/// Whether no fact waits for the table, nor for a member of it: a waiting fact has keys as well.
+fn is_held_nowhere(conn: &mut PgConnection, table: &TableName) -> QueryResult<bool> {
+    sql_query(include_str!("nothing_held.sql"))
+        .bind::<Text, _>(table.as_str())
+        .get_result(conn)
+        .map(|row: Answer| row.answer)
 }
 
 /// Writes what the load did, as the last statement of its transaction.

@@ -1,0 +1,47 @@
+//! What Postgres says, without what it quotes of somebody's row.
+
+/// The first line of a server's message, without the value that it is about: such messages end
+/// with it (`invalid input syntax for type integer: "…"`, `date/time field value out of range:
+/// "…"`) or begin with it (`value "…" is out of range for type integer`).
+#[must_use]
+pub fn without_value(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    if let Some((_, after)) = line
+        .strip_prefix("value \"")
+        .and_then(|rest| rest.rsplit_once('"'))
+    {
+        return format!("a value{after}");
+    }
+    let before = line.split_once(": \"").map(|(before, _)| before);
+    before.unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_value;
+
+    #[test]
+    fn a_value_that_the_server_quotes_is_cut_out() {
+        let table = [
+            (
+                "invalid input syntax for type integer: \"a@b.c\"",
+                "invalid input syntax for type integer",
+            ),
+            (
+                "date/time field value out of range: \"99/99/2020\"\nHINT: …",
+                "date/time field value out of range",
+            ),
+            (
+                "value \"123\"4\" is out of range for type integer",
+                "a value is out of range for type integer",
+            ),
+            (
+                "relation \"x\" does not exist",
+                "relation \"x\" does not exist",
+            ),
+        ];
+        for (message, expected) in table {
+            assert_eq!(without_value(message), expected);
+        }
+    }
+}

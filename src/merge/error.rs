@@ -1,0 +1,90 @@
+//! Why a load did not happen.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::guard::GuardBreach;
+use crate::contract::TableName;
+use crate::db::copy::CopyError;
+use crate::stage::Finding;
+
+/// Why a load did not happen. Whatever it is, nothing of the load is in the database.
+#[derive(Debug, Error)]
+pub enum MergeError {
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Database(#[from] diesel::result::Error),
+    /// More rejects than the contract allows.
+    #[error("{breach}")]
+    Guard {
+        /// Which limit.
+        breach: GuardBreach,
+        /// The rejects among them that staging does not know of.
+        findings: Vec<Finding>,
+    },
+    /// The table's keys were made in another way; loading would give every member a second key.
+    #[error(
+        "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \
+         secret that it was loaded with."
+    )]
+    OtherKeyScheme {
+        /// The table.
+        table: TableName,
+    },
+    /// The contract names other key columns than those the table was loaded with.
+    #[error(
+        "`{table}` was loaded with another natural key than hayloft.toml names now. A key cannot \
+         be changed under a table that has rows."
+    )]
+    OtherKeyColumns {
+        /// The table.
+        table: TableName,
+    },
+    /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
+    #[error(
+        "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \
+         changed by hand?"
+    )]
+    BrokenHistory {
+        /// The table.
+        table: TableName,
+        /// How many keys.
+        keys: u64,
+    },
+    /// A rejected row could not be read again.
+    #[error("The file cannot be read: {0}.")]
+    Unreadable(#[source] io::Error),
+}
+
+impl MergeError {
+    /// Whether a unique index refused a row.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(diesel::result::Error::DatabaseError(
+                diesel::result::DatabaseErrorKind::UniqueViolation,
+                _
+            ))
+        )
+    }
+}
+
+impl From<GuardBreach> for MergeError {
+    fn from(breach: GuardBreach) -> Self {
+        Self::Guard {
+            breach,
+            findings: Vec::new(),
+        }
+    }
+}
+
+impl From<CopyError> for MergeError {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Database(error) => Self::Database(error),
+            CopyError::Rows(error) => Self::Unreadable(error),
+        }
+    }
+}
