@@ -18,16 +18,16 @@ fn b1_to_b4_a_file_without_rows_is_empty_and_one_without_a_header_is_refused() {
         &users(),
         &USERS,
         &[
-            refused("B1", "zero bytes", "", &["the file is empty"]),
+            refused("B1", "zero bytes", "", &["The file is empty"]),
             loaded("B2", "header only", H, &[]),
             loaded("B3", "header without line end", H.trim_end(), &[]),
             refused("B4", "two line ends", "\n\n", &["blank", "header"]),
             refused("B4", "one CRLF", "\r\n", &["blank", "header"]),
-            refused(
+            loaded(
                 "B4",
-                "a blank line, then all",
-                format!("\n{H}{ANN}"),
-                &["header"],
+                "blank lines, then all",
+                format!("\n\r\n{H}{ANN}"),
+                &["4 Ann"],
             ),
             refused("B5", "a byte order mark only", b"\xef\xbb\xbf", &["header"]),
         ],
@@ -59,6 +59,12 @@ fn b5_to_b7_a_byte_order_mark_is_dropped_and_another_encoding_is_named() {
             ),
             loaded(
                 "B5",
+                "mark of UTF-8, twice",
+                join(&[bom, bom, text.as_bytes()]),
+                &["2 Ann"],
+            ),
+            loaded(
+                "B5",
                 "mark, then a quoted name",
                 join(&[bom, b"\"email\",name,date_of_birth\n", ANN.as_bytes()]),
                 &["2 Ann"],
@@ -74,7 +80,7 @@ fn b5_to_b7_a_byte_order_mark_is_dropped_and_another_encoding_is_named() {
                 "B7",
                 "UTF-16, low byte first",
                 join(&[b"\xff\xfe", &utf16(&text, u16::to_le_bytes)]),
-                &["UTF-16", "save it as UTF-8"],
+                &["UTF-16", "Save it as UTF-8"],
             ),
             refused(
                 "B7",
@@ -211,6 +217,13 @@ fn b12_b31_the_last_row_needs_no_line_end_and_a_stray_byte_at_the_end_is_told() 
             loaded("B12", "a lone CR", file(b"\r"), both),
             loaded("B12", "blank lines after it", file(b"\n\r\n\n"), both),
             rejecting(
+                "B12",
+                "cut short in the last row",
+                file(b"\ncy@x.org,Cy"),
+                both,
+                &[(4, "", "too_few_fields", "may have been cut short")],
+            ),
+            rejecting(
                 "B31",
                 "the end mark of DOS on a line of its own",
                 file(b"\n\x1a"),
@@ -255,7 +268,7 @@ fn b35_another_format_under_the_name_of_csv_is_called_by_its_name() {
 fn b36_a_compressed_file_is_refused_by_its_name_and_by_its_bytes() {
     let warehouse = users();
     let run = warehouse.load("users.csv.gz", b"\x1f\x8b\x08").exits(2);
-    assert!(run.stderr.contains("only .csv files are read"), "{run:#?}");
+    assert!(run.stderr.contains("Only .csv files are read"), "{run:#?}");
     assert_eq!(warehouse.query("select count(*) from hayloft.load"), "0\n");
 }
 

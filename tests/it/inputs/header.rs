@@ -12,32 +12,51 @@ fn b22_another_dialect_is_refused_with_a_hint_and_never_loaded_as_one_column() {
         &users(),
         &USERS,
         &[
-            refused("B22", "semicolons", with(";"), &["semicolons", "commas"]),
-            refused("B22", "tabs", with("\t"), &["tabs", "commas"]),
-            refused("B22", "bars", with("|"), &["bars", "commas"]),
+            refused(
+                "B22",
+                "semicolons",
+                with(";"),
+                &["first line is not a header", "semicolons", "only commas"],
+            ),
+            refused(
+                "B22",
+                "tabs",
+                with("\t"),
+                &["first line is not a header", "tabs", "only commas"],
+            ),
+            refused(
+                "B22",
+                "bars",
+                with("|"),
+                &["first line is not a header", "bars", "only commas"],
+            ),
             refused(
                 "B22",
                 "spaces",
                 with(" "),
-                &["first line is not a header", "commas"],
+                &[
+                    "first line is not a header",
+                    "separated by spaces",
+                    "only commas",
+                ],
             ),
             refused(
                 "B22",
                 "sep=",
                 format!("sep=,\n{H}{ANN}"),
-                &["`sep=` line", "remove it"],
+                &["\"sep=\" line", "must be the header"],
             ),
             refused(
                 "B22",
                 "sep=;",
                 format!("sep=;\n{}", with(";")),
-                &["`sep=` line"],
+                &["\"sep=\" line"],
             ),
             refused(
                 "B22",
                 "single quotes",
                 "'email','name','date_of_birth'\n'a@b.c','x','01/02/1990'\n",
-                &["single quotes"],
+                &["quoted with '"],
             ),
             refused(
                 "B22",
@@ -54,6 +73,44 @@ fn b22_another_dialect_is_refused_with_a_hint_and_never_loaded_as_one_column() {
             ),
         ],
     );
+}
+
+#[test]
+fn b22_a_name_with_a_space_in_it_is_no_dialect_where_the_table_has_that_name() {
+    const PEOPLE: Table = Table {
+        name: "people",
+        told_by: "\"full name\"",
+    };
+    let warehouse =
+        Warehouse::with_contract("[tables.people]\nkind = \"fact\"\nkey = [\"full name\"]\n");
+    warehouse.execute(
+        "create table datawarehouse.people (
+            \"full name\" text primary key, load_id bigint not null, source_line bigint not null)",
+    );
+    try_out(
+        &warehouse,
+        &PEOPLE,
+        &[loaded("B22", "one column", "full name\nAnn\n", &["2 Ann"])],
+    );
+}
+
+#[test]
+fn b23_a_row_in_the_place_of_the_header_is_refused_without_its_values() {
+    let warehouse = users();
+    for row in [
+        "Eve,Eve,01/02/1990",
+        "Eve,,01/02/1990",
+        "Eve Eve",
+        "Eve;Eve",
+    ] {
+        let run = warehouse
+            .load("users.csv", format!("{row}\n{ANN}"))
+            .exits(2);
+        assert!(
+            run.stderr.contains("first line is not a header") && !run.stderr.contains("Eve"),
+            "{run:#?}"
+        );
+    }
 }
 
 /// A header of these names, with one row below it.
@@ -87,7 +144,7 @@ fn b24_b26_a_header_that_does_not_fit_is_refused_by_the_names_in_question() {
                 "B24",
                 "no name in the middle",
                 "email,,name,date_of_birth",
-                &["column 2", "no name"],
+                &["Column 2", "no name"],
             ),
             header(
                 "B24",
@@ -165,13 +222,13 @@ fn b24_b26_a_header_that_does_not_fit_is_refused_by_the_names_in_question() {
                 "B26",
                 "a column that Hayloft fills",
                 &with("user_id"),
-                &["`user_id`", "not in table"],
+                &["`user_id`", "Hayloft fills itself"],
             ),
             header(
                 "B26",
-                "a column that the database fills",
+                "another that Hayloft fills",
                 &with("is_current"),
-                &["`is_current`", "not in table"],
+                &["`is_current`", "Hayloft fills itself"],
             ),
             loaded(
                 "B24",

@@ -61,7 +61,8 @@ fn b48_what_is_no_address_is_a_reject() {
         ("tab\tbed@x.org", "bad_type", "white space"),
         ("zero\u{200b}width@x.org", "bad_type", "cannot be seen"),
         ("\u{202e}turned@x.org", "bad_type", "cannot be seen"),
-        ("\u{feff}marked@x.org", "bad_type", "cannot be seen"),
+        ("mar\u{feff}ked@x.org", "bad_type", "cannot be seen"),
+        ("\u{feff}joined@x.org", "bad_encoding", "byte order mark"),
         ("bell\u{7}@x.org", "bad_type", "cannot be seen"),
         (&long, "overflow", "longer than 254 bytes"),
         ("", "null_key", "part of the key"),
@@ -115,7 +116,7 @@ fn lost(done: &Done) -> Vec<(u64, u64)> {
             assert_eq!(reject.kind, "conflicting_duplicate");
             let winner = reject.winner.unwrap();
             assert!(
-                reject.message.contains(&format!("line {winner}")),
+                reject.message.contains(&format!("Line {winner} ")),
                 "{reject:?}"
             );
             (reject.line, winner)
@@ -167,7 +168,7 @@ fn b49_a_contested_key_or_the_file_is_refused_where_the_contract_says_so() {
                 "B49",
                 "fail_file",
                 CROWD,
-                &["have the same key", "keep one of them"],
+                &["have the same key", "Keep one of them"],
             ),
             loaded(
                 "B49",

@@ -190,7 +190,7 @@ fn b80_b83_a_file_that_is_typed_with_an_odd_name_is_loaded_or_refused_the_same()
         ("public.users.csv", "does not say which table"),
         (".users.csv", "does not say which table"),
         ("$(id).csv", "does not say which table"),
-        ("users.csv.gz", "only .csv files are read"),
+        ("users.csv.gz", "Only .csv files are read"),
         ("users.csv.part", "does not say which table"),
     ] {
         let run = warehouse.load(name, file(0)).exits(2);

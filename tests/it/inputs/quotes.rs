@@ -9,7 +9,7 @@ fn broken(fault: &'static str, row: &'static str, says: &'static str) -> Case {
         row,
         format!("{H}{ANN}{row}\n{BOB}"),
         &["2 Ann", "4 Bob"],
-        &[(3, "", "unparsable_line", says)],
+        &[(3, "name", "unparsable_line", says)],
     )
 }
 
@@ -19,7 +19,7 @@ fn b13_a_quote_that_never_closes_refuses_the_file_and_is_told_by_its_line() {
         let start = [H, ANN].concat() + "a@b.c,\"two\nlines\",01/02/1990\nb@b.c,\"x\ny,z\n";
         (start + &BOB.repeat(5_000)).replace('\n', end)
     };
-    let says: &[_] = &["quote", "line 5", "never closes"];
+    let says: &[_] = &["quote", "line 5", "never closed"];
     try_out(
         &users(),
         &USERS,
@@ -37,7 +37,7 @@ fn b13_a_quote_that_never_closes_refuses_the_file_and_is_told_by_its_line() {
                 "B13",
                 "in the header",
                 "email,\"name\n",
-                &["line 1", "never closes"],
+                &["line 1", "never closed"],
             ),
         ],
     );
@@ -45,7 +45,10 @@ fn b13_a_quote_that_never_closes_refuses_the_file_and_is_told_by_its_line() {
 
 #[test]
 fn b14_to_b17_a_stray_quote_costs_its_row_and_no_other() {
-    let (after, inside) = ("after a closing quote", "quote inside a field");
+    let (after, inside) = (
+        "follows the quote that closes",
+        "quote stands inside a field",
+    );
     try_out(
         &users(),
         &USERS,

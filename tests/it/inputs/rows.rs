@@ -18,21 +18,21 @@ fn b19_b20_a_row_of_another_length_is_told_with_both_counts() {
                 "one short",
                 row("a@b.c,x"),
                 both,
-                &[(3, "", "too_few_fields", "2 field(s), and the header 3")],
+                &[(3, "", "too_few_fields", "2 fields, and the header has 3")],
             ),
             rejecting(
                 "B19",
                 "one long",
                 row("a@b.c,x,01/02/1990,y"),
                 both,
-                &[(3, "", "too_many_fields", "4 field(s), and the header 3")],
+                &[(3, "", "too_many_fields", "4 fields, and the header has 3")],
             ),
             rejecting(
                 "B19",
                 "a comma at the end of data alone",
                 row("a@b.c,x,01/02/1990,"),
                 both,
-                &[(3, "", "too_many_fields", "4 field(s), and the header 3")],
+                &[(3, "", "too_many_fields", "4 fields, and the header has 3")],
             ),
             loaded(
                 "B19",
@@ -45,14 +45,19 @@ fn b19_b20_a_row_of_another_length_is_told_with_both_counts() {
                 "a value below the comma at the end of the header",
                 "email,name,date_of_birth,\nann@x.org,Ann,01/02/1990,\na@b.c,x,01/02/1990,y\n",
                 &["2 Ann"],
-                &[(3, "", "too_many_fields", "no column is named")],
+                &[(3, "", "too_many_fields", "the header names no column")],
             ),
             rejecting(
                 "B20",
                 "16,383 empty columns behind a row",
                 row(&format!("a@b.c,x,01/02/1990{}", ",".repeat(16_383))),
                 both,
-                &[(3, "", "too_many_fields", "16386 field(s), and the header 3")],
+                &[(
+                    3,
+                    "",
+                    "too_many_fields",
+                    "16386 fields, and the header has 3",
+                )],
             ),
             refused(
                 "B20",
@@ -183,7 +188,7 @@ fn b23_what_spreadsheets_add_is_told_at_its_line() {
                 format!("{H}{ANN}{BOB}Total,2\nTotal,2,\n"),
                 &["2 Ann", "3 Bob"],
                 &[
-                    (4, "", "too_few_fields", "2 field(s)"),
+                    (4, "", "too_few_fields", "2 fields"),
                     (5, "email", "bad_type", "e-mail"),
                     (5, "date_of_birth", "not_null", "must have one"),
                 ],
@@ -195,8 +200,8 @@ fn b23_what_spreadsheets_add_is_told_at_its_line() {
                 &["2 Ann", "3 Bob"],
                 &[
                     (4, "", "blank_line", "blank"),
-                    (5, "", "too_few_fields", "2 field(s)"),
-                    (6, "", "too_few_fields", "2 field(s)"),
+                    (5, "", "too_few_fields", "2 fields"),
+                    (6, "", "too_few_fields", "2 fields"),
                 ],
             ),
             rejecting(
@@ -237,11 +242,11 @@ fn a_refused_file_is_set_aside_whole_with_a_report_of_each_line_and_no_value() {
     let report = names.iter().find(|name| *name != "users.csv").unwrap();
     let report = fs::read_to_string(warehouse.path("imports/failed").join(report)).unwrap();
     for line in [
-        "all 4 row(s) were rejected",
-        "line 2, column 3 (date_of_birth): ",
-        "line 3, column 1 (email): ",
-        "line 4: the line is blank  [blank_line]",
-        "line 5: the row has 1 field(s), and the header 3  [too_few_fields]",
+        "Every row was rejected: 4 of 4.",
+        "line 2, column 3: `date_of_birth` is ",
+        "line 3, column 1: `email` is ",
+        "line 4: The line is blank, and rows follow it. Remove it.  [blank_line]",
+        "line 5: The row has 1 field, and the header has 3.  [too_few_fields]",
     ] {
         assert!(report.contains(line), "{line}\n{report}");
     }
