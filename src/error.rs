@@ -92,7 +92,7 @@ impl LoadError {
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),
                 MergeError::Guard { .. } => Verdict::Refuse,
-                MergeError::Unreadable(_) => Verdict::Retry,
+                MergeError::TableBusy { .. } | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::BrokenHistory { .. } => Verdict::Stop,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::thread;
 
 use anyhow::Result;
 
@@ -10,7 +11,7 @@ use super::office::{self, Migrating};
 use crate::cli::LoadArgs;
 use crate::contract::{Contracts, Redelivery, TableName};
 use crate::error::{LoadError, Verdict};
-use crate::pipeline::{self, Attendant, Desk, Outcome, Patience, Report, Stop, Wish};
+use crate::pipeline::{self, Attendant, Desk, Outcome, Patience, Report, Wish};
 use crate::printer::{Bar, Printer};
 use crate::retire::Disposal;
 use crate::settings::Settings;
@@ -182,7 +183,7 @@ fn rank(contracts: &Contracts, table: &TableName) -> Option<usize> {
         .position(|contract| contract.name == *table)
 }
 
-/// A person who sees a bar, and who does not wait for ever.
+/// A person who sees a bar, and who does not wait for ever, unless it is for another load.
 struct AtTerminal<'a> {
     printer: &'a Printer,
     bar: Bar,
@@ -195,16 +196,28 @@ impl Progress for AtTerminal<'_> {
     }
 }
 
+impl AtTerminal<'_> {
+    fn tell(&self, error: &LoadError, attempt: u32) {
+        if attempt == 2 {
+            self.printer
+                .warn(&format!("`{}` waits. {error}", self.file));
+        }
+    }
+}
+
 impl Attendant for AtTerminal<'_> {
     fn wait(&self, error: &LoadError, attempt: u32) -> Patience {
         if attempt >= MOST_ATTEMPTS {
             return Patience::GiveUp;
         }
-        if attempt == 2 {
-            self.printer
-                .warn(&format!("`{}` waits. {error}", self.file));
-        }
-        let _ = Stop::default().wait(pipeline::pause(attempt));
+        self.tell(error, attempt);
+        thread::sleep(pipeline::pause(attempt));
+        Patience::Again
+    }
+
+    fn wait_for_turn(&self, error: &LoadError, turn: u32) -> Patience {
+        self.tell(error, turn);
+        thread::sleep(pipeline::TURN);
         Patience::Again
     }
 }

@@ -15,6 +15,12 @@ pub enum MergeError {
     /// The server, or the way to it.
     #[error(transparent)]
     Database(#[from] diesel::result::Error),
+    /// Another load of the table, or of one that it has to do with, is not done yet.
+    #[error("Another load of `{table}` is running.")]
+    TableBusy {
+        /// The table.
+        table: TableName,
+    },
     /// More rejects than the contract allows.
     #[error("{breach}")]
     Guard {

@@ -4,12 +4,18 @@
 //! those of the facts that refer to it, because it may let in held ones; a fact's load shares
 //! those of its dimensions, so that no member can come between "unknown" and "held". All take
 //! their locks in the order of the tables' names: loaders wait for each other, never in a circle.
+//!
+//! Another load may rightly take hours. A statement that waits for it hears of nothing else, so
+//! the wait is in slices: after each the transaction ends as [`MergeError::TableBusy`], and
+//! whoever loads decides whether to wait on.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
+use super::MergeError;
 use crate::contract::{Contract, Contracts, TableName};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,12 +24,13 @@ enum Hold {
     Shared,
 }
 
-/// Waits for the locks that a load of this table needs. They go with the transaction.
+/// Waits a slice for each of the locks that a load of this table needs. They go with the
+/// transaction.
 pub(super) fn take(
     conn: &mut PgConnection,
     contract: &Contract,
     contracts: &Contracts,
-) -> QueryResult<()> {
+) -> Result<(), MergeError> {
     let mut wanted: Vec<(&TableName, Hold)> = vec![(&contract.name, Hold::Alone)];
     wanted.extend(
         contracts
@@ -37,8 +44,7 @@ pub(super) fn take(
     );
     wanted.sort();
 
-    // Another load may rightly take longer than a lock on a row or a table should.
-    conn.batch_execute("set local lock_timeout = 0")?;
+    conn.batch_execute("set local lock_timeout = '2s'")?;
     for (table, hold) in wanted {
         let statement = match hold {
             Hold::Alone => "select pg_advisory_xact_lock(hashtextextended('hayloft:' || $1, 0))",
@@ -48,7 +54,23 @@ pub(super) fn take(
         };
         sql_query(statement)
             .bind::<Text, _>(table.as_str())
-            .execute(conn)?;
+            .execute(conn)
+            .map_err(|error| busy_or(error, table))?;
     }
-    conn.batch_execute("set local lock_timeout = '10s'")
+    conn.batch_execute("set local lock_timeout = '10s'")?;
+    Ok(())
+}
+
+/// Diesel keeps no SQLSTATE, so the English text is all there is.
+fn busy_or(error: DbError, table: &TableName) -> MergeError {
+    match error {
+        DbError::DatabaseError(_, information)
+            if information.message() == "canceling statement due to lock timeout" =>
+        {
+            MergeError::TableBusy {
+                table: table.clone(),
+            }
+        }
+        other => other.into(),
+    }
 }

@@ -14,7 +14,7 @@ use crate::db::pool::Database;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::Entry;
-use crate::merge::{self, Instant, Receipt, Terms};
+use crate::merge::{self, Instant, MergeError, Receipt, Terms};
 use crate::retire::{self, Disposal, Shelves};
 use crate::stage::key::KeyScheme;
 use crate::stage::{self, Delivery, Limits, Progress, Source, Staged, Tally};
@@ -90,6 +90,10 @@ impl Outcome {
 pub trait Attendant: Progress {
     /// The load has to wait for something that can heal. `attempt` counts from 1.
     fn wait(&self, error: &LoadError, attempt: u32) -> Patience;
+
+    /// Another load of the table is still running, which is no failure however long it takes.
+    /// `turn` counts from 1.
+    fn wait_for_turn(&self, error: &LoadError, turn: u32) -> Patience;
 }
 
 /// Whether to go on after a failed attempt.
@@ -107,6 +111,10 @@ pub fn pause(attempt: u32) -> Duration {
     let doubled = 250_u64.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     Duration::from_millis(doubled.min(30_000))
 }
+
+/// The pause before a load asks again whether its turn has come. It has waited in the server's
+/// line just now, and has to get back into it before long.
+pub const TURN: Duration = Duration::from_millis(50);
 
 /// Takes one file from its claim to its end.
 ///
@@ -375,9 +383,8 @@ impl Way<'_> {
         &self,
         mut attempt: impl FnMut() -> Result<T, LoadError>,
     ) -> Result<T, LoadError> {
-        let (mut attempts, mut violations) = (0, 0);
+        let (mut attempts, mut turns, mut violations) = (0, 0, 0);
         loop {
-            attempts += 1;
             let result = attempt();
             if let Err(LoadError::Merge(error)) = &result
                 && error.is_unique_violation()
@@ -390,9 +397,18 @@ impl Way<'_> {
                 {
                     return Err(LoadError::Rule(error));
                 }
-                Err(error)
-                    if error.verdict() == Verdict::Retry
-                        && self.attendant.wait(&error, attempts) == Patience::Again => {}
+                Err(error @ LoadError::Merge(MergeError::TableBusy { .. })) => {
+                    turns += 1;
+                    if self.attendant.wait_for_turn(&error, turns) == Patience::GiveUp {
+                        return Err(error);
+                    }
+                }
+                Err(error) if error.verdict() == Verdict::Retry => {
+                    attempts += 1;
+                    if self.attendant.wait(&error, attempts) == Patience::GiveUp {
+                        return Err(error);
+                    }
+                }
                 other => return other,
             }
         }

@@ -294,8 +294,8 @@ impl Progress for Waiter<'_> {
     }
 }
 
-impl Attendant for Waiter<'_> {
-    fn wait(&self, error: &LoadError, attempt: u32) -> Patience {
+impl Waiter<'_> {
+    fn tell(&self, error: &LoadError, attempt: u32) {
         // The first failure heals by itself often enough not to be worth a word.
         if attempt == 2 {
             let (file, error) = (self.file.to_owned(), error.to_string());
@@ -303,10 +303,25 @@ impl Attendant for Waiter<'_> {
                 .messages
                 .send(Message::News(News::Waiting { file, error }));
         }
-        if self.stop.wait(desk::pause(attempt)) {
+    }
+
+    fn pause(&self, pause: Duration) -> Patience {
+        if self.stop.wait(pause) {
             Patience::GiveUp
         } else {
             Patience::Again
         }
+    }
+}
+
+impl Attendant for Waiter<'_> {
+    fn wait(&self, error: &LoadError, attempt: u32) -> Patience {
+        self.tell(error, attempt);
+        self.pause(desk::pause(attempt))
+    }
+
+    fn wait_for_turn(&self, error: &LoadError, turn: u32) -> Patience {
+        self.tell(error, turn);
+        self.pause(desk::TURN)
     }
 }

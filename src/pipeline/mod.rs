@@ -10,7 +10,7 @@ pub mod queue;
 mod report;
 mod stop;
 
-pub use desk::{Attendant, Desk, Outcome, Patience, Wish, load, pause};
+pub use desk::{Attendant, Desk, Outcome, Patience, TURN, Wish, load, pause};
 pub use dispatch::{Dispatcher, News, ShowProgress};
 pub use report::Report;
 pub use stop::Stop;

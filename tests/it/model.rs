@@ -661,6 +661,10 @@ impl Attendant for Impatient {
     fn wait(&self, _error: &LoadError, _attempt: u32) -> Patience {
         Patience::GiveUp
     }
+
+    fn wait_for_turn(&self, _error: &LoadError, _attempt: u32) -> Patience {
+        Patience::GiveUp
+    }
 }
 
 // ---- the property ------------------------------------------------------------------------------

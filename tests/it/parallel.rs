@@ -1,6 +1,7 @@
 //! Several loaders, one database: every file once, and histories that fit together.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use crate::support::{Warehouse, Watch};
 
@@ -203,4 +204,49 @@ fn a_watch_that_starts_while_a_table_is_shut_waits_for_it() {
     assert_eq!(watch.next_load()["status"], "loaded");
     assert_eq!(watch.stop(), 0);
     warehouse.assert_sound();
+}
+
+/// A session that holds the lock of the loads of `users`, as another load would.
+fn another_load_of_users(warehouse: &Warehouse) -> diesel::PgConnection {
+    let mut session = warehouse.connection();
+    diesel::connection::SimpleConnection::batch_execute(
+        &mut session,
+        "begin; select pg_advisory_xact_lock(hashtextextended('hayloft:users', 0))",
+    )
+    .unwrap();
+    session
+}
+
+#[test]
+fn a_watch_that_waits_for_another_load_can_be_stopped() {
+    let warehouse = Warehouse::new();
+    let other = another_load_of_users(&warehouse);
+    let watch = warehouse.watch();
+    warehouse.drop_file("users.csv", people(1));
+    watch.wait_for("Another load of `users` is running");
+    let told = Instant::now();
+    assert_eq!(watch.stop(), 0);
+    assert!(told.elapsed() < Duration::from_secs(8), "{told:?}");
+    assert_eq!(warehouse.names("imports/.claimed").len(), 1);
+    drop(other);
+
+    let watch = warehouse.watch();
+    assert_eq!(watch.next_load()["status"], "loaded");
+    assert_eq!(watch.stop(), 0);
+    assert!(warehouse.names("imports/.claimed").is_empty());
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_load_by_hand_waits_for_another_load_however_long_that_takes() {
+    let warehouse = Warehouse::new();
+    let other = another_load_of_users(&warehouse);
+    warehouse.write("users.csv", people(1));
+    let load = warehouse.start(&["load", "--format", "json", "users.csv"]);
+    // Longer than eight failures would be borne, at two seconds each.
+    std::thread::sleep(Duration::from_secs(20));
+    drop(other);
+    let run = load.finish().exits(0);
+    assert_eq!(run.stderr.matches("is running").count(), 1, "{run:?}");
+    assert_eq!(run.only()["status"], "loaded");
 }
