@@ -52,8 +52,7 @@ pub(super) fn apply(
     load_id: i64,
 ) -> Result<Applied, MergeError> {
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
-    let held = held::hold(conn, shape.contract, &waiting, load_id)?;
-    held::forget(conn, shape.contract)?;
+    let held = held::hold(conn, shape.contract, references, &waiting, instant, load_id)?;
     failpoint!("merge::held");
     let landed = count(
         conn,
@@ -63,15 +62,17 @@ pub(super) fn apply(
     failpoint!("merge::updated");
     let inserted = insert(conn, shape, instant, load_id)?;
     failpoint!("merge::inserted");
-    let unchanged = landed.saturating_sub(updated + inserted);
+    let released = held.released;
+    let (inserted, updated) = (inserted + released.inserted(), updated + released.updated());
+    let used = landed + released.all();
     Ok(Applied {
         changes: Changes {
             inserted,
             updated,
             deactivated: 0,
-            unchanged,
+            unchanged: used.saturating_sub(updated + inserted),
         },
-        held,
+        held: held.waiting,
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Fact and member may come in either order, and the end is the same: a load of the dimension
 //! lets in, in its own transaction, the facts that wait for nothing more. For each key of a fact
-//! table only its newest row waits; a row that comes later stands in for it.
+//! table one row waits: a row that comes later joins it, as it would be written over the fact had
+//! the member been there, and goes in with it when it names a member that is known.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,44 +11,83 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 
 use super::MergeError;
-use super::dimension::Count;
 use super::sql;
 use crate::contract::{Contract, Reference};
 
-/// Lets go of held rows that the landed ones stand in for.
-pub(super) fn forget(conn: &mut PgConnection, contract: &Contract) -> QueryResult<usize> {
-    sql_query(sql::FORGET_HELD)
-        .bind::<Text, _>(contract.name.as_str())
-        .execute(conn)
+/// What became of the held facts that were let in.
+#[derive(QueryableByName, Clone, Copy, Default, Debug)]
+pub(super) struct Released {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+    #[diesel(sql_type = BigInt)]
+    inserted: i64,
+    #[diesel(sql_type = BigInt)]
+    updated: i64,
 }
 
-/// Moves the landed rows that name an unknown member into the ledger; returns how many.
+impl Released {
+    pub(super) fn inserted(self) -> u64 {
+        u64::try_from(self.inserted).unwrap_or(0)
+    }
+
+    pub(super) fn updated(self) -> u64 {
+        u64::try_from(self.updated).unwrap_or(0)
+    }
+
+    pub(super) fn all(self) -> u64 {
+        u64::try_from(self.count).unwrap_or(0)
+    }
+}
+
+/// What a load of facts did to those that wait.
+pub(super) struct Held {
+    /// Rows of this load that wait now.
+    pub(super) waiting: u64,
+    /// Rows of this load that an older one waited for, and that went in with it.
+    pub(super) released: Released,
+}
+
+/// Moves the landed rows that name an unknown member, or whose fact waits already, into the
+/// ledger, and lets in those that wait for nothing more. `unresolved` are the references that the
+/// file fills and whose unknown members are waited for.
 pub(super) fn hold(
     conn: &mut PgConnection,
     contract: &Contract,
-    references: &[&Reference],
+    references: &[Reference],
+    unresolved: &[&Reference],
+    instant: DateTime<Utc>,
     load_id: i64,
-) -> Result<u64, MergeError> {
-    if references.is_empty() {
-        return Ok(0);
+) -> Result<Held, MergeError> {
+    let touched = |statement: &str| {
+        sql_query(statement)
+            .bind::<Text, _>(contract.name.as_str())
+            .bind::<BigInt, _>(load_id)
+    };
+    let joined = touched(sql::JOIN_HELD).execute(conn)?;
+    if joined > 0 {
+        touched(sql::FORGET_AWAITED).execute(conn)?;
     }
-    sql_query(sql::FORGET_AWAITED)
-        .bind::<Text, _>(contract.name.as_str())
-        .execute(conn)?;
-    let held = sql_query(sql::hold_unresolved(contract, references))
-        .bind::<Text, _>(contract.name.as_str())
-        .bind::<BigInt, _>(load_id)
-        .execute(conn)?;
-    if held > 0 {
+    let new = match unresolved {
+        [] => 0,
+        _ => touched(&sql::hold_unresolved(contract, unresolved)).execute(conn)?,
+    };
+    if joined + new > 0 {
+        // Of every reference: what the older row names may be what the newer one does not.
         for reference in references {
-            sql_query(sql::note_awaited(contract, reference))
-                .bind::<Text, _>(contract.name.as_str())
-                .bind::<BigInt, _>(load_id)
+            touched(&sql::note_awaited(contract, reference))
                 .bind::<Text, _>(reference.dimension.as_str())
                 .execute(conn)?;
         }
     }
-    Ok(held as u64)
+    let mut released = Released::default();
+    if joined > 0 {
+        if touched(sql::MEET_JOINED).execute(conn)? > 0 {
+            released = let_in(conn, contract, instant)?;
+        }
+        sql_query(sql::DROP_MET).execute(conn)?;
+    }
+    let waiting = ((joined + new) as u64).saturating_sub(released.all());
+    Ok(Held { waiting, released })
 }
 
 /// Loads the facts that waited for members which this load brought; returns how many.
@@ -66,13 +106,20 @@ pub(super) fn release(
         };
         if members(sql::MEET_MEMBERS).execute(conn)? > 0 {
             members(sql::FORGET_MET).execute(conn)?;
-            let ready: Count = sql_query(sql::release_held(fact))
-                .bind::<Timestamptz, _>(instant)
-                .bind::<Text, _>(fact.name.as_str())
-                .get_result(conn)?;
-            released += u64::try_from(ready.count).unwrap_or(0);
+            released += let_in(conn, fact, instant)?.all();
         }
         sql_query(sql::DROP_MET).execute(conn)?;
     }
     Ok(released)
+}
+
+fn let_in(
+    conn: &mut PgConnection,
+    fact: &Contract,
+    instant: DateTime<Utc>,
+) -> QueryResult<Released> {
+    sql_query(sql::release_held(fact))
+        .bind::<Timestamptz, _>(instant)
+        .bind::<Text, _>(fact.name.as_str())
+        .get_result(conn)
 }

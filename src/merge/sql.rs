@@ -195,17 +195,26 @@ pub fn count_broken(contract: &Contract, durable_key: &Ident) -> String {
 
 // ---- facts ---------------------------------------------------------------------------------
 
-/// Forgets what held facts wait for, where a landed row stands in for them. Bind: the fact
-/// table's name.
-pub const FORGET_AWAITED: &str = "delete from hayloft.held_reference as waits
-using pg_temp.hayloft_landing as landing
-where waits.table_name = $1 and waits.fact_key = landing.hayloft_key";
+/// Moves the rows of facts that are held already from the landing table into what is held: the
+/// older row stays as far as the newer one says nothing. Binds: the fact table's name, the load.
+pub const JOIN_HELD: &str = "with newer as (
+    delete from pg_temp.hayloft_landing as landing
+    using hayloft.held_fact as held
+    where held.table_name = $1 and held.fact_key = landing.hayloft_key
+    returning landing.*
+)
+update hayloft.held_fact as held
+set load_id = $2, source_line = newer.hayloft_line, held_at = clock_timestamp(),
+    row = held.row || (to_jsonb(newer) - 'hayloft_key' - 'hayloft_line')
+from newer
+where held.table_name = $1 and held.fact_key = newer.hayloft_key";
 
-/// Lets go of the held facts that the landed rows stand in for: the newest row of a key is the
-/// one that counts. Bind: the fact table's name.
-pub const FORGET_HELD: &str = "delete from hayloft.held_fact as held
-using pg_temp.hayloft_landing as landing
-where held.table_name = $1 and held.fact_key = landing.hayloft_key";
+/// Forgets what the held facts that this load touched were waiting for. Binds: the fact table's
+/// name, the load.
+pub const FORGET_AWAITED: &str = "delete from hayloft.held_reference as waits
+using hayloft.held_fact as held
+where held.table_name = $1 and held.load_id = $2
+  and waits.table_name = held.table_name and waits.fact_key = held.fact_key";
 
 /// Takes out the rows whose member is unknown, and names their lines.
 #[must_use]
@@ -218,9 +227,9 @@ pub fn remove_unresolved(contract: &Contract, reference: &Reference) -> String {
     )
 }
 
-/// Moves the rows of which a member is unknown from the landing table to the ledger. Where an
-/// older row of the key waits there, it stays as far as the newer one says nothing. Binds: the fact
-/// table's name, the load.
+/// Moves the rows of which a member is unknown from the landing table to the ledger, once
+/// [`JOIN_HELD`] has taken those that an older row waits for there. Binds: the fact table's name,
+/// the load.
 #[must_use]
 pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String {
     let conditions: Vec<String> = references
@@ -235,10 +244,7 @@ pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String
          )\n\
          insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
          select $1, hayloft_key, $2, hayloft_line, to_jsonb(waiting) - 'hayloft_key' - 'hayloft_line'\n\
-         from waiting\n\
-         on conflict (table_name, fact_key) do update\n\
-         set load_id = excluded.load_id, source_line = excluded.source_line,\n    \
-             row = held_fact.row || excluded.row, held_at = excluded.held_at",
+         from waiting",
         conditions.join("\n       or ")
     )
 }
@@ -337,8 +343,20 @@ where change.hayloft_key = waits.dimension_key
 /// Takes away the table that [`MEET_MEMBERS`] made: a dimension may have several fact tables.
 pub const DROP_MET: &str = "drop table pg_temp.hayloft_met";
 
+/// Lists the held facts that this load touched and that wait for nothing more. It makes the same
+/// table as [`MEET_MEMBERS`]. Binds: the fact table's name, the load.
+pub const MEET_JOINED: &str = "create temporary table hayloft_met on commit drop as
+select held.fact_key
+from hayloft.held_fact as held
+where held.table_name = $1 and held.load_id = $2
+  and not exists (
+      select from hayloft.held_reference as waits
+      where waits.table_name = held.table_name and waits.fact_key = held.fact_key
+  )";
+
 /// Loads the held facts that wait for nothing more: each as it came, with the load and line that
-/// brought it. Binds: the instant, the fact table's name. One row comes back, with their count.
+/// brought it. Binds: the instant, the fact table's name. One row comes back, with how many there
+/// were, and how many of them were inserted and updated.
 #[must_use]
 pub fn release_held(contract: &Contract) -> String {
     let columns = &contract.columns;
@@ -374,7 +392,9 @@ pub fn release_held(contract: &Contract) -> String {
              where not exists (select from {table} as fact where {same})\n    \
              returning 1\n\
          )\n\
-         select count(*) as count from ready",
+         select (select count(*) from ready) as count,\n    \
+             (select count(*) from added) as inserted,\n    \
+             (select count(*) from changed) as updated",
         populated = names(columns, "populated."),
         table = contract.table,
         values = released_values(contract),

@@ -168,7 +168,10 @@ fn the_server_plans_every_statement_of_a_fact() {
             };
             planner.begin(shape);
             planner.plan(sql::FORGET_AWAITED);
-            planner.plan(sql::FORGET_HELD);
+            planner.plan(sql::JOIN_HELD);
+            for reference in &references {
+                planner.plan(&sql::note_awaited(&contract, reference));
+            }
             let named: Vec<&Reference> = references
                 .iter()
                 .filter(|reference| filled.contains(&reference.column))
@@ -176,7 +179,6 @@ fn the_server_plans_every_statement_of_a_fact() {
                 .collect();
             for reference in &named {
                 planner.plan(&sql::remove_unresolved(&contract, reference));
-                planner.plan(&sql::note_awaited(&contract, reference));
             }
             if !named.is_empty() {
                 planner.plan(&sql::hold_unresolved(&contract, &named));
@@ -212,6 +214,12 @@ fn the_server_plans_the_release_of_held_facts() {
         let release = sql::release_held(&planner.contract(fact));
         planner.plan_with("(timestamptz, text)", &release);
         planner.session.batch_execute(sql::DROP_MET).unwrap();
+        diesel::sql_query(sql::MEET_JOINED)
+            .bind::<Text, _>(fact)
+            .bind::<BigInt, _>(0)
+            .execute(&mut planner.session)
+            .unwrap();
+        planner.plan_with("(timestamptz, text)", &release);
         planner.end();
     }
 }

@@ -354,6 +354,138 @@ fn a_held_row_that_comes_anew_keeps_what_the_newer_file_does_not_name() {
     assert_eq!(ends[0], ends[1]);
 }
 
+const ZOE: &str = "email,name,date_of_birth\nzoe@x.org,Zoe,01/01/2000\n";
+
+/// One more column, and all but the key may be left out of a file.
+const NULLABLE: &str = "alter table datawarehouse.transactions add column note text,
+    alter column amount drop not null, alter column transaction_date drop not null,
+    alter column user_id drop not null";
+
+/// Loads the files one after another, with Zoe known from the beginning or at the end.
+fn ends_of(files: &[&str]) -> [String; 2] {
+    [true, false].map(|zoe_first| {
+        let warehouse = with_users();
+        warehouse.execute(NULLABLE);
+        if zoe_first {
+            warehouse.load("users-2.csv", ZOE).exits(0);
+        }
+        for (number, file) in files.iter().enumerate() {
+            let name = format!("transactions-{number}.csv");
+            warehouse.load(&name, file).exits(0);
+            if zoe_first {
+                assert_eq!(held(&warehouse), "");
+            }
+            warehouse.assert_sound();
+        }
+        if !zoe_first {
+            warehouse.load("users-2.csv", ZOE).exits(0);
+            warehouse.assert_sound();
+        }
+        assert_eq!(held(&warehouse), "");
+        warehouse.query(
+            "select fact.id, member.email, amount, transaction_date, note, file_name,
+                 fact.source_line
+             from datawarehouse.transactions as fact
+             join hayloft.load using (load_id)
+             left join datawarehouse.users as member
+                 on member.user_id = fact.user_id and member.is_current
+             order by fact.id",
+        )
+    })
+}
+
+#[test]
+fn a_newer_row_for_a_known_user_goes_in_with_what_the_held_one_said() {
+    let warehouse = with_users();
+    warehouse.execute(NULLABLE);
+    warehouse
+        .load(
+            "transactions-1.csv",
+            transactions("1,zoe@x.org,9.99,01/01/2025\n2,zoe@x.org,8.00,01/01/2025\n"),
+        )
+        .exits(0);
+    let load = warehouse
+        .load(
+            "transactions-2.csv",
+            "id,email\n3,bob@x.org\n1,ann@x.org\n4,zoe@x.org\n",
+        )
+        .exits(0)
+        .only();
+    expect![[r#"{"accepted":3,"duplicates":0,"held":1,"read":3,"rejected":0}"#]]
+        .assert_eq(&load["rows"].to_string());
+    expect![[r#"{"deactivated":0,"inserted":2,"unchanged":0,"updated":0}"#]]
+        .assert_eq(&load["changes"].to_string());
+    expect![[r"
+        1 | ann@x.org | 9.99 | 2025-01-01 | 3 | 3
+        3 | bob@x.org | ∅ | ∅ | 3 | 2
+    "]]
+    .assert_eq(&facts(&warehouse));
+    expect![[r"
+        2 | 8.00 | 2 | 3
+        4 | ∅ | 3 | 4
+    "]]
+    .assert_eq(&held(&warehouse));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_loaded_fact_that_waits_counts_as_updated_or_unchanged_when_it_goes_in() {
+    for (amount, counted) in [("12.00", "updated"), ("10.00", "unchanged")] {
+        let warehouse = with_users();
+        warehouse.execute(NULLABLE);
+        for (number, row) in [
+            "1,ann@x.org,10.00,01/01/2025",
+            &format!("1,zoe@x.org,{amount},01/01/2025"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let name = format!("transactions-{number}.csv");
+            warehouse.load(&name, transactions(row)).exits(0);
+        }
+        let load = warehouse
+            .load("transactions-2.csv", "id,email\n1,ann@x.org\n")
+            .exits(0)
+            .only();
+        assert_eq!(load["changes"][counted], 1, "{load}");
+        assert_eq!(load["changes"]["inserted"], 0);
+        let row = warehouse.query("select amount from datawarehouse.transactions");
+        assert_eq!(row.trim(), amount);
+        warehouse.assert_sound();
+    }
+}
+
+#[test]
+fn a_fact_whose_newer_rows_say_less_ends_alike_in_either_order() {
+    let first = "id,email,amount,transaction_date,note\n1,zoe@x.org,9.99,01/01/2025,kept\n";
+    let cases: [(&str, &[&str]); 4] = [
+        (
+            "the newer names a known user",
+            &[first, "id,email\n1,ann@x.org\n"],
+        ),
+        ("the newer names no user", &[first, "id,amount\n1,5\n"]),
+        (
+            "the fact was loaded, for a known user",
+            &[
+                "id,email,amount,transaction_date,note\n1,ann@x.org,1,02/02/2025,old\n",
+                "id,email,amount\n1,zoe@x.org,2\n",
+                "id,note\n1,new\n",
+                "id,email\n1,bob@x.org\n",
+            ],
+        ),
+        (
+            "known, and unknown again",
+            &[first, "id,email\n1,ann@x.org\n", "id,email\n1,zoe@x.org\n"],
+        ),
+    ];
+    for (case, files) in cases {
+        let [zoe_first, zoe_last] = ends_of(files);
+        assert_eq!(zoe_first.lines().count(), 1, "{case}");
+        assert!(!zoe_first.contains('∅'), "{case}: {zoe_first}");
+        assert_eq!(zoe_first, zoe_last, "{case}");
+    }
+}
+
 #[test]
 fn a_secret_that_changed_is_refused_while_facts_are_held() {
     let warehouse = Warehouse::new();
