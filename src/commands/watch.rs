@@ -48,7 +48,7 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
     let routes = Routes::new(desk.contracts.routes().iter().cloned()).in_order(dimensions_first);
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
-    Dispatcher::new(desk, stop.clone(), &show)
+    Dispatcher::new(desk, settings.workers, stop.clone(), &show)
         .run(&mut watcher, |news| tell(&news, &place, printer));
 }
 

@@ -1,11 +1,13 @@
 //! Loads whatever the watch brings, until it is told to stop.
 //!
 //! One thread watches, one for each table loads, and this one hands out the work and tells the
-//! news. A load that cannot go on waits where it is; other tables do not notice.
+//! news. A gate keeps the loads that work at the same time to a number. A load that cannot go on
+//! waits where it is, outside of the gate; other tables do not notice.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
+use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::stop::Stop;
 use crate::contract::TableName;
@@ -25,9 +28,6 @@ use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
 /// The pause before a load is tried again that needs a person's help first.
 const HELP: Duration = Duration::from_secs(30);
-
-/// The most tables that load side by side.
-const MOST_WORKERS: usize = 8;
 
 /// What there is to tell while watching.
 #[derive(Debug)]
@@ -78,6 +78,7 @@ pub enum News {
 /// Takes what the watch brings to its end.
 pub struct Dispatcher<'a> {
     desk: &'a Desk,
+    gate: Gate,
     stop: Stop,
     show: &'a ShowProgress<'a>,
 }
@@ -101,10 +102,20 @@ impl ForTable for Arrival {
 }
 
 impl<'a> Dispatcher<'a> {
-    /// Works at this desk until `stop` is wished for.
+    /// Works at this desk, on as many tables at a time, until `stop` is wished for.
     #[must_use]
-    pub fn new(desk: &'a Desk, stop: Stop, show: &'a ShowProgress<'a>) -> Self {
-        Self { desk, stop, show }
+    pub fn new(
+        desk: &'a Desk,
+        workers: NonZero<usize>,
+        stop: Stop,
+        show: &'a ShowProgress<'a>,
+    ) -> Self {
+        Self {
+            desk,
+            gate: Gate::new(workers),
+            stop,
+            show,
+        }
     }
 
     /// Runs until stopping is wished for, and the loads that were running then have ended.
@@ -112,10 +123,9 @@ impl<'a> Dispatcher<'a> {
         let (messages, inbox) = channel();
         let (work, jobs) = channel();
         let jobs = Mutex::new(jobs);
-        let workers = self.desk.contracts.iter().count().clamp(1, MOST_WORKERS);
         let stopper = watcher.stopper();
         thread::scope(|scope| {
-            for _ in 0..workers {
+            for _ in self.desk.contracts.iter() {
                 let messages = messages.clone();
                 let jobs = &jobs;
                 scope.spawn(move || self.work(jobs, &messages));
@@ -123,7 +133,7 @@ impl<'a> Dispatcher<'a> {
             let events = messages.clone();
             scope.spawn(move || watcher.run(|event| hand_on(&events, event)));
             scope.spawn(|| self.announce_stop(&messages));
-            self.dispatch(&inbox, work, workers, &mut tell);
+            self.dispatch(&inbox, work, &mut tell);
             stopper.stop();
         });
     }
@@ -138,7 +148,6 @@ impl<'a> Dispatcher<'a> {
         &self,
         inbox: &Receiver<Message>,
         work: Sender<Arrival>,
-        workers: usize,
         tell: &mut dyn FnMut(News),
     ) {
         let mut queue = Queue::new(references(self.desk));
@@ -156,9 +165,7 @@ impl<'a> Dispatcher<'a> {
                 }
                 continue;
             }
-            while queue.running() < workers
-                && let Some(arrival) = queue.next()
-            {
+            while let Some(arrival) = queue.next() {
                 let _ = work.send(arrival);
             }
         }
@@ -183,7 +190,13 @@ impl<'a> Dispatcher<'a> {
         let mut said = Said::Nothing;
         let bytes = fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
         loop {
-            let error = match self.attempt(&arrival, bytes, messages) {
+            let place = self.gate.enter();
+            if self.stop.is_wished() {
+                return;
+            }
+            let attempted = self.attempt(&arrival, bytes, &place, messages);
+            drop(place);
+            let error = match attempted {
                 Ok(outcome) => {
                     failpoint!("load::ended");
                     let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
@@ -232,10 +245,12 @@ impl<'a> Dispatcher<'a> {
         &self,
         arrival: &Arrival,
         bytes: u64,
+        place: &Place<'_>,
         messages: &Sender<Message>,
     ) -> Result<Outcome, LoadError> {
         let attendant = Waiter {
             stop: &self.stop,
+            place,
             messages,
             file: arrival.name(),
             progress: (self.show)(arrival.name(), bytes),
@@ -283,6 +298,7 @@ fn references(desk: &Desk) -> Vec<(TableName, BTreeSet<TableName>)> {
 /// Waits as long as it takes, and says so once.
 struct Waiter<'a> {
     stop: &'a Stop,
+    place: &'a Place<'a>,
     messages: &'a Sender<Message>,
     file: &'a str,
     progress: Box<dyn Progress>,
@@ -306,7 +322,7 @@ impl Waiter<'_> {
     }
 
     fn pause(&self, pause: Duration) -> Patience {
-        if self.stop.wait(pause) {
+        if self.place.stand_aside(|| self.stop.wait(pause)) {
             Patience::GiveUp
         } else {
             Patience::Again
