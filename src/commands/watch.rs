@@ -136,6 +136,7 @@ fn tell(news: &News, place: &str, printer: &Printer) {
              half minute.",
             place.display()
         )),
+        News::Unremoved { file, error } => printer.warn(&format!("`{file}`: {error}")),
         News::Gone { file, place } => printer.warn(&format!(
             "`{file}` is no longer in {}: somebody removed it, and nothing more is done about it.",
             place.display()

@@ -5,18 +5,18 @@
 //! waits where it is, outside of the gate; other tables do not notice.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
+use super::desk::{self, Attendant, Desk, Outcome, Patience, Stamp, Wish};
 use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::stop::Stop;
@@ -28,6 +28,9 @@ use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
 /// The pause before a load is tried again that needs a person's help first.
 const HELP: Duration = Duration::from_secs(30);
+
+/// The pause before the removal of a file is tried again. It costs no more than a question.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// What there is to tell while watching.
 #[derive(Debug)]
@@ -59,6 +62,13 @@ pub enum News {
         /// Where it lies.
         place: PathBuf,
         /// Why.
+        error: String,
+    },
+    /// A file is in the ledger, and cannot be removed. Said once a file.
+    Unremoved {
+        /// The file.
+        file: String,
+        /// Why, and where it lies.
         error: String,
     },
     /// A claimed file is no longer there: somebody else removed it.
@@ -95,6 +105,14 @@ enum Message {
     Stop,
 }
 
+/// A file that is done with as far as the database goes, and cannot be removed. Its table goes on
+/// without it.
+struct Leftover {
+    arrival: Arrival,
+    /// The file before it was loaded.
+    read: Stamp,
+}
+
 impl ForTable for Arrival {
     fn table(&self) -> &TableName {
         Arrival::table(self)
@@ -123,13 +141,18 @@ impl<'a> Dispatcher<'a> {
         let (messages, inbox) = channel();
         let (work, jobs) = channel();
         let jobs = Mutex::new(jobs);
+        let (leave, leftovers) = channel();
         let stopper = watcher.stopper();
         thread::scope(|scope| {
             for _ in self.desk.contracts.iter() {
-                let messages = messages.clone();
+                let (messages, leave) = (messages.clone(), leave.clone());
                 let jobs = &jobs;
-                scope.spawn(move || self.work(jobs, &messages));
+                scope.spawn(move || self.work(jobs, &messages, &leave));
             }
+            // It ends with the last worker.
+            drop(leave);
+            let news = messages.clone();
+            scope.spawn(move || self.tidy(&leftovers, &news));
             let events = messages.clone();
             scope.spawn(move || watcher.run(|event| hand_on(&events, event)));
             scope.spawn(|| self.announce_stop(&messages));
@@ -174,22 +197,28 @@ impl<'a> Dispatcher<'a> {
         drop(work);
     }
 
-    fn work(&self, jobs: &Mutex<Receiver<Arrival>>, messages: &Sender<Message>) {
+    fn work(
+        &self,
+        jobs: &Mutex<Receiver<Arrival>>,
+        messages: &Sender<Message>,
+        leave: &Sender<Leftover>,
+    ) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(arrival) = job else { return };
             let table = arrival.table().clone();
-            self.carry(arrival, messages);
+            self.carry(arrival, messages, leave);
             let _ = messages.send(Message::Free(table));
         }
     }
 
     /// Carries one arrival to its end, however long that takes; or, when stopping is wished for,
     /// leaves it claimed for the next start.
-    fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>) {
+    fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>, leave: &Sender<Leftover>) {
         let mut said = Said::Nothing;
-        let bytes = fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
         loop {
+            let found = fs::metadata(arrival.path()).ok();
+            let bytes = found.as_ref().map_or(0, Metadata::len);
             let place = self.gate.enter();
             if self.stop.is_wished() {
                 return;
@@ -216,6 +245,15 @@ impl<'a> Dispatcher<'a> {
                 }));
                 return;
             }
+            if let (LoadError::Retire(_), Some(found)) = (&error, &found) {
+                let _ = messages.send(Message::News(News::Unremoved {
+                    file: arrival.name().to_owned(),
+                    error: error.to_string(),
+                }));
+                let read = desk::stamp(found);
+                let _ = leave.send(Leftover { arrival, read });
+                return;
+            }
             if error.verdict() == Verdict::GiveBack {
                 let news = News::GivenBack {
                     file: arrival.name().to_owned(),
@@ -238,6 +276,42 @@ impl<'a> Dispatcher<'a> {
             if self.stop.wait(HELP) {
                 return;
             }
+        }
+    }
+
+    /// Removes what could not be removed at first, as soon as that is possible. What is left in
+    /// the end stays claimed, and the next start asks the ledger about it.
+    fn tidy(&self, leftovers: &Receiver<Leftover>, messages: &Sender<Message>) {
+        let mut left = Vec::new();
+        loop {
+            match leftovers.recv_timeout(REMOVAL) {
+                Ok(leftover) => left.push(leftover),
+                Err(RecvTimeoutError::Timeout) => {
+                    left.retain(|leftover| !self.is_removed(leftover, messages));
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn is_removed(&self, leftover: &Leftover, messages: &Sender<Message>) -> bool {
+        let Leftover { arrival, read } = leftover;
+        let place = self.gate.enter();
+        let attendant = Waiter {
+            stop: &self.stop,
+            place: &place,
+            messages,
+            file: arrival.name(),
+            progress: Box::new(Unseen),
+        };
+        match desk::finish(self.desk, arrival, *read, &attendant) {
+            Ok(Some(outcome)) => {
+                let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
+                true
+            }
+            // The ledger has forgotten it: the next sweep makes it an arrival again.
+            Ok(None) => true,
+            Err(_) => false,
         }
     }
 
@@ -308,6 +382,13 @@ impl Progress for Waiter<'_> {
     fn advanced(&self, bytes: u64) {
         self.progress.advanced(bytes);
     }
+}
+
+/// Of a removal there is nothing to see.
+struct Unseen;
+
+impl Progress for Unseen {
+    fn advanced(&self, _bytes: u64) {}
 }
 
 impl Waiter<'_> {

@@ -77,6 +77,7 @@ impl Imports<'_> {
                     load::tell(&outcome, self.printer);
                     return Ok(outcome.entry().summary.status);
                 }
+                News::Unremoved { file, error } => bail!("`{file}`: {error}"),
                 News::Stuck { file, error, .. } => bail!("`{file}` is not loaded. {error}"),
                 News::LeftAlone { name, why } => bail!("`{name}` is not taken: {why}."),
                 News::Gone { file, .. } => bail!("`{file}` was removed by somebody else."),
