@@ -285,7 +285,7 @@ fn watching(typed: Option<&Path>, file: &ContractFile) -> Watching {
     }
 }
 
-/// Each worker keeps one connection of the database busy and about one processor of this machine.
+/// Each load that works keeps one connection of the database busy and about one processor of this machine.
 fn default_workers() -> NonZero<usize> {
     const MOST: NonZero<usize> = NonZero::new(8).unwrap();
     thread::available_parallelism()

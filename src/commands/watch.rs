@@ -48,7 +48,7 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
     let routes = Routes::new(desk.contracts.routes().iter().cloned()).in_order(dimensions_first);
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
-    Dispatcher::new(desk, stop.clone(), &show)
+    Dispatcher::new(desk, settings.workers, stop.clone(), &show)
         .run(&mut watcher, |news| tell(&news, &place, printer));
 }
 
@@ -136,6 +136,7 @@ fn tell(news: &News, place: &str, printer: &Printer) {
              half minute.",
             place.display()
         )),
+        News::Unremoved { file, error } => printer.warn(&format!("`{file}`: {error}")),
         News::Gone { file, place } => printer.warn(&format!(
             "`{file}` is no longer in {}: somebody removed it, and nothing more is done about it.",
             place.display()

@@ -57,6 +57,12 @@ impl Receipt {
     }
 }
 
+/// The receipt of a claim that had its end before, if it had.
+pub fn receipt(conn: &mut PgConnection, claim: Uuid) -> Result<Option<Receipt>, MergeError> {
+    let entry = ledger::find(conn, claim)?;
+    Ok(entry.map(|entry| Receipt { claim, entry }))
+}
+
 /// How this load differs from the usual.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {

@@ -126,21 +126,36 @@ pub fn load(
     wish: &Wish,
     attendant: &dyn Attendant,
 ) -> Result<Outcome, LoadError> {
-    let Some(contract) = desk.contracts.get(arrival.table()) else {
-        let message = format!("`{}` is not in hayloft.toml", arrival.table());
-        return Err(LoadError::Stage(stage::StageFault::Contract(message)));
-    };
-    let way = Way {
-        desk,
-        arrival,
-        contract,
-        wish,
-        attendant,
-        began: Clock::now(),
-    };
-    let outcome = way.go()?;
+    let outcome = Way::new(desk, arrival, wish, attendant)?.go()?;
     log(&outcome.entry().summary);
     Ok(outcome)
+}
+
+/// Removes the file of a load that is in the ledger, and that could not be removed then. `read`
+/// is the file as it was when it was loaded. `None` if the ledger does not know of it.
+pub(super) fn finish(
+    desk: &Desk,
+    arrival: &Arrival,
+    read: Stamp,
+    attendant: &dyn Attendant,
+) -> Result<Option<Outcome>, LoadError> {
+    let way = Way::new(desk, arrival, &Wish::CONTRACT, attendant)?;
+    let known = way.patiently(|| {
+        let claim = arrival.claim().uuid();
+        Ok(merge::receipt(&mut *desk.database.get()?, claim)?)
+    })?;
+    let Some(receipt) = known else {
+        return Ok(None);
+    };
+    let outcome = match fs::symlink_metadata(arrival.path()) {
+        // A person removed it, as they were asked to.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Outcome::Done(receipt.entry().clone())
+        }
+        _ => way.retire(&receipt, read)?,
+    };
+    log(&outcome.entry().summary);
+    Ok(Some(outcome))
 }
 
 /// The one event of a load, written where it ended.
@@ -202,9 +217,9 @@ fn open(arrival: &Arrival) -> io::Result<File> {
 }
 
 /// What tells one state of a file from any other, of this file or of another one.
-type Stamp = (u64, u64, u64, i64, i64);
+pub(super) type Stamp = (u64, u64, u64, i64, i64);
 
-fn stamp(file: &Metadata) -> Stamp {
+pub(super) fn stamp(file: &Metadata) -> Stamp {
     (
         file.dev(),
         file.ino(),
@@ -224,7 +239,27 @@ struct Way<'a> {
     began: Clock,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn new(
+        desk: &'a Desk,
+        arrival: &'a Arrival,
+        wish: &'a Wish,
+        attendant: &'a dyn Attendant,
+    ) -> Result<Self, LoadError> {
+        let Some(contract) = desk.contracts.get(arrival.table()) else {
+            let message = format!("`{}` is not in hayloft.toml", arrival.table());
+            return Err(LoadError::Stage(stage::StageFault::Contract(message)));
+        };
+        Ok(Self {
+            desk,
+            arrival,
+            contract,
+            wish,
+            attendant,
+            began: Clock::now(),
+        })
+    }
+
     fn go(&self) -> Result<Outcome, LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
         let read = stamp(&file.metadata().map_err(LoadError::Open)?);

@@ -1,20 +1,23 @@
 //! Loads whatever the watch brings, until it is told to stop.
 //!
 //! One thread watches, one for each table loads, and this one hands out the work and tells the
-//! news. A load that cannot go on waits where it is; other tables do not notice.
+//! news. A gate keeps the loads that work at the same time to a number. A load that cannot go on
+//! waits where it is, outside of the gate; other tables do not notice.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
+use super::desk::{self, Attendant, Desk, Outcome, Patience, Stamp, Wish};
+use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::stop::Stop;
 use crate::contract::TableName;
@@ -26,8 +29,8 @@ use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 /// The pause before a load is tried again that needs a person's help first.
 const HELP: Duration = Duration::from_secs(30);
 
-/// The most tables that load side by side.
-const MOST_WORKERS: usize = 8;
+/// The pause before the removal of a file is tried again. It costs no more than a question.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// What there is to tell while watching.
 #[derive(Debug)]
@@ -61,6 +64,13 @@ pub enum News {
         /// Why.
         error: String,
     },
+    /// A file is in the ledger, and cannot be removed. Said once a file.
+    Unremoved {
+        /// The file.
+        file: String,
+        /// Why, and where it lies.
+        error: String,
+    },
     /// A claimed file is no longer there: somebody else removed it.
     Gone {
         /// The file.
@@ -78,6 +88,7 @@ pub enum News {
 /// Takes what the watch brings to its end.
 pub struct Dispatcher<'a> {
     desk: &'a Desk,
+    gate: Gate,
     stop: Stop,
     show: &'a ShowProgress<'a>,
 }
@@ -94,6 +105,14 @@ enum Message {
     Stop,
 }
 
+/// A file that is done with as far as the database goes, and cannot be removed. Its table goes on
+/// without it.
+struct Leftover {
+    arrival: Arrival,
+    /// The file before it was loaded.
+    read: Stamp,
+}
+
 impl ForTable for Arrival {
     fn table(&self) -> &TableName {
         Arrival::table(self)
@@ -101,10 +120,20 @@ impl ForTable for Arrival {
 }
 
 impl<'a> Dispatcher<'a> {
-    /// Works at this desk until `stop` is wished for.
+    /// Works at this desk, on as many tables at a time, until `stop` is wished for.
     #[must_use]
-    pub fn new(desk: &'a Desk, stop: Stop, show: &'a ShowProgress<'a>) -> Self {
-        Self { desk, stop, show }
+    pub fn new(
+        desk: &'a Desk,
+        workers: NonZero<usize>,
+        stop: Stop,
+        show: &'a ShowProgress<'a>,
+    ) -> Self {
+        Self {
+            desk,
+            gate: Gate::new(workers),
+            stop,
+            show,
+        }
     }
 
     /// Runs until stopping is wished for, and the loads that were running then have ended.
@@ -112,18 +141,22 @@ impl<'a> Dispatcher<'a> {
         let (messages, inbox) = channel();
         let (work, jobs) = channel();
         let jobs = Mutex::new(jobs);
-        let workers = self.desk.contracts.iter().count().clamp(1, MOST_WORKERS);
+        let (leave, leftovers) = channel();
         let stopper = watcher.stopper();
         thread::scope(|scope| {
-            for _ in 0..workers {
-                let messages = messages.clone();
+            for _ in self.desk.contracts.iter() {
+                let (messages, leave) = (messages.clone(), leave.clone());
                 let jobs = &jobs;
-                scope.spawn(move || self.work(jobs, &messages));
+                scope.spawn(move || self.work(jobs, &messages, &leave));
             }
+            // It ends with the last worker.
+            drop(leave);
+            let news = messages.clone();
+            scope.spawn(move || self.tidy(&leftovers, &news));
             let events = messages.clone();
             scope.spawn(move || watcher.run(|event| hand_on(&events, event)));
             scope.spawn(|| self.announce_stop(&messages));
-            self.dispatch(&inbox, work, workers, &mut tell);
+            self.dispatch(&inbox, work, &mut tell);
             stopper.stop();
         });
     }
@@ -138,7 +171,6 @@ impl<'a> Dispatcher<'a> {
         &self,
         inbox: &Receiver<Message>,
         work: Sender<Arrival>,
-        workers: usize,
         tell: &mut dyn FnMut(News),
     ) {
         let mut queue = Queue::new(references(self.desk));
@@ -156,9 +188,7 @@ impl<'a> Dispatcher<'a> {
                 }
                 continue;
             }
-            while queue.running() < workers
-                && let Some(arrival) = queue.next()
-            {
+            while let Some(arrival) = queue.next() {
                 let _ = work.send(arrival);
             }
         }
@@ -167,23 +197,35 @@ impl<'a> Dispatcher<'a> {
         drop(work);
     }
 
-    fn work(&self, jobs: &Mutex<Receiver<Arrival>>, messages: &Sender<Message>) {
+    fn work(
+        &self,
+        jobs: &Mutex<Receiver<Arrival>>,
+        messages: &Sender<Message>,
+        leave: &Sender<Leftover>,
+    ) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(arrival) = job else { return };
             let table = arrival.table().clone();
-            self.carry(arrival, messages);
+            self.carry(arrival, messages, leave);
             let _ = messages.send(Message::Free(table));
         }
     }
 
     /// Carries one arrival to its end, however long that takes; or, when stopping is wished for,
     /// leaves it claimed for the next start.
-    fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>) {
+    fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>, leave: &Sender<Leftover>) {
         let mut said = Said::Nothing;
-        let bytes = fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
         loop {
-            let error = match self.attempt(&arrival, bytes, messages) {
+            let found = fs::metadata(arrival.path()).ok();
+            let bytes = found.as_ref().map_or(0, Metadata::len);
+            let place = self.gate.enter();
+            if self.stop.is_wished() {
+                return;
+            }
+            let attempted = self.attempt(&arrival, bytes, &place, messages);
+            drop(place);
+            let error = match attempted {
                 Ok(outcome) => {
                     failpoint!("load::ended");
                     let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
@@ -201,6 +243,15 @@ impl<'a> Dispatcher<'a> {
                     file: arrival.name().to_owned(),
                     place: arrival.path().to_owned(),
                 }));
+                return;
+            }
+            if let (LoadError::Retire(_), Some(found)) = (&error, &found) {
+                let _ = messages.send(Message::News(News::Unremoved {
+                    file: arrival.name().to_owned(),
+                    error: error.to_string(),
+                }));
+                let read = desk::stamp(found);
+                let _ = leave.send(Leftover { arrival, read });
                 return;
             }
             if error.verdict() == Verdict::GiveBack {
@@ -228,14 +279,52 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
+    /// Removes what could not be removed at first, as soon as that is possible. What is left in
+    /// the end stays claimed, and the next start asks the ledger about it.
+    fn tidy(&self, leftovers: &Receiver<Leftover>, messages: &Sender<Message>) {
+        let mut left = Vec::new();
+        loop {
+            match leftovers.recv_timeout(REMOVAL) {
+                Ok(leftover) => left.push(leftover),
+                Err(RecvTimeoutError::Timeout) => {
+                    left.retain(|leftover| !self.is_removed(leftover, messages));
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn is_removed(&self, leftover: &Leftover, messages: &Sender<Message>) -> bool {
+        let Leftover { arrival, read } = leftover;
+        let place = self.gate.enter();
+        let attendant = Waiter {
+            stop: &self.stop,
+            place: &place,
+            messages,
+            file: arrival.name(),
+            progress: Box::new(Unseen),
+        };
+        match desk::finish(self.desk, arrival, *read, &attendant) {
+            Ok(Some(outcome)) => {
+                let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
+                true
+            }
+            // The ledger has forgotten it: the next sweep makes it an arrival again.
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     fn attempt(
         &self,
         arrival: &Arrival,
         bytes: u64,
+        place: &Place<'_>,
         messages: &Sender<Message>,
     ) -> Result<Outcome, LoadError> {
         let attendant = Waiter {
             stop: &self.stop,
+            place,
             messages,
             file: arrival.name(),
             progress: (self.show)(arrival.name(), bytes),
@@ -283,6 +372,7 @@ fn references(desk: &Desk) -> Vec<(TableName, BTreeSet<TableName>)> {
 /// Waits as long as it takes, and says so once.
 struct Waiter<'a> {
     stop: &'a Stop,
+    place: &'a Place<'a>,
     messages: &'a Sender<Message>,
     file: &'a str,
     progress: Box<dyn Progress>,
@@ -292,6 +382,13 @@ impl Progress for Waiter<'_> {
     fn advanced(&self, bytes: u64) {
         self.progress.advanced(bytes);
     }
+}
+
+/// Of a removal there is nothing to see.
+struct Unseen;
+
+impl Progress for Unseen {
+    fn advanced(&self, _bytes: u64) {}
 }
 
 impl Waiter<'_> {
@@ -306,7 +403,7 @@ impl Waiter<'_> {
     }
 
     fn pause(&self, pause: Duration) -> Patience {
-        if self.stop.wait(pause) {
+        if self.place.stand_aside(|| self.stop.wait(pause)) {
             Patience::GiveUp
         } else {
             Patience::Again

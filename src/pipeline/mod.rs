@@ -6,6 +6,7 @@
 
 mod desk;
 mod dispatch;
+mod gate;
 pub mod queue;
 mod report;
 mod stop;

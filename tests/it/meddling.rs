@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::Warehouse;
+use crate::support::{HAYLOFT_TOML, Warehouse};
 
 const ANN: &str = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
 const BOB: &str = "email,name,date_of_birth\nbob@x.org,Bob,03/04/1985\n";
@@ -86,5 +86,36 @@ fn a_claimed_file_that_somebody_removes_does_not_stop_its_table() {
     watch.wait_for("`users-2.csv` is no longer in");
     assert_eq!(watch.next_load()["file"], "users-3.csv");
     assert_eq!(watch.stop(), 0);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_does_not_stop_its_table() {
+    let toml = HAYLOFT_TOML.replace("[tables.users]", "[tables.users]\non_done = \"keep\"");
+    let warehouse = Warehouse::with_contract(&toml);
+    // A file where the folder should be: nothing can be moved there.
+    let in_the_way = warehouse.write("imports/kept", "");
+    let watch = warehouse.watch();
+    warehouse.drop_file("users.csv", ANN);
+    watch.wait_for("`users.csv`: The file is done with, but could not be removed");
+    warehouse.drop_file("users-2.csv", BOB);
+    watch.wait_for("`users-2.csv`: The file is done with, but could not be removed");
+    assert_eq!(warehouse.names("imports/.claimed").len(), 2);
+
+    fs::remove_file(in_the_way).unwrap();
+
+    assert_eq!(watch.next_load()["file"], "users.csv");
+    assert_eq!(watch.next_load()["file"], "users-2.csv");
+    assert!(watch.said().is_empty(), "said once");
+    assert_eq!(watch.stop(), 0);
+    assert!(warehouse.names("imports/.claimed").is_empty());
+    assert_eq!(
+        warehouse.names("imports/kept"),
+        ["users-2.csv", "users.csv"]
+    );
+    assert_eq!(
+        warehouse.query("select count(*) from hayloft.load").trim(),
+        "2"
+    );
     warehouse.assert_sound();
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::new_table;
 use crate::support::{Warehouse, Watch};
 
 const LOADED: &str = "select count(*) from hayloft.load where status = 'loaded'";
@@ -249,4 +250,20 @@ fn a_load_by_hand_waits_for_another_load_however_long_that_takes() {
     let run = load.finish().exits(0);
     assert_eq!(run.stderr.matches("is running").count(), 1, "{run:?}");
     assert_eq!(run.only()["status"], "loaded");
+}
+
+#[test]
+fn a_load_that_waits_leaves_its_place_to_another_table() {
+    let toml = format!("{}\n[load]\nworkers = 1\n", new_table::CONTRACT);
+    let warehouse = Warehouse::with_contract(&toml);
+    warehouse.execute(new_table::UP);
+    let other = another_load_of_users(&warehouse);
+    let watch = warehouse.watch();
+    warehouse.drop_file("users.csv", people(1));
+    warehouse.wait_until_blocked();
+    warehouse.drop_file("stations.csv", "country,number\nCZ,1\n");
+    assert_eq!(watch.next_load()["table"], "stations");
+    drop(other);
+    assert_eq!(watch.next_load()["table"], "users");
+    assert_eq!(watch.stop(), 0);
 }

@@ -1,6 +1,7 @@
 //! A folder that is watched in this process for the length of a story.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -14,6 +15,9 @@ use crate::printer::Printer;
 use crate::stage::Progress;
 use crate::summary::Status;
 use crate::watch::{Folder, Options, Routes, Watcher};
+
+/// The demo has two tables, one of which waits for the other.
+const WORKERS: NonZero<usize> = NonZero::<usize>::MIN;
 
 /// Longer than any of the demo's files takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,7 +49,7 @@ pub(super) fn watched(
         let dispatcher_stop = stop.clone();
         scope.spawn(move || {
             let show = |_: &str, _| Box::new(Unseen) as Box<dyn Progress>;
-            Dispatcher::new(desk, dispatcher_stop, &show).run(&mut watcher, |news| {
+            Dispatcher::new(desk, WORKERS, dispatcher_stop, &show).run(&mut watcher, |news| {
                 // Nobody listens once the story has ended.
                 let _ = sender.send(news);
             });
@@ -73,6 +77,7 @@ impl Imports<'_> {
                     load::tell(&outcome, self.printer);
                     return Ok(outcome.entry().summary.status);
                 }
+                News::Unremoved { file, error } => bail!("`{file}`: {error}"),
                 News::Stuck { file, error, .. } => bail!("`{file}` is not loaded. {error}"),
                 News::LeftAlone { name, why } => bail!("`{name}` is not taken: {why}."),
                 News::Gone { file, .. } => bail!("`{file}` was removed by somebody else."),
