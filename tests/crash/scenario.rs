@@ -154,12 +154,12 @@ impl Scenario {
             -- reports
             `users.refused.csv` was not loaded into `users`.
 
-            all 1 row(s) were rejected
+            Every row was rejected: 1 of 1.
 
             1 rows read, 1 rejected, 0 duplicates.
             Nothing of it is in the table. Mend the file and move it back into the imports folder.
 
-            line 2, column 1 (email): is not an e-mail address: it has no @  [bad_type]
+            line 2, column 1: `email` is not an e-mail address: it has no @.  [bad_type]
         "#]].assert_eq(&state(&self.warehouse));
     }
 }
