@@ -1,7 +1,7 @@
 //! Staged + Contract → Receipt.
 //!
 //! In: rows that are ready for the table. Out: proof that the ledger has them. Everything that a
-//! load does to the database happens in the one transaction of [`merge`], in the order of [`load`]:
+//! load does to the database happens in the one transaction of [`merge`], in the order of `load.rs`:
 //! the ledger's row first, then the rows, the rejects and the counts. This room never sees a path
 //! or a format.
 
