@@ -139,6 +139,12 @@ fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> Exit
 }
 
 fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Arrival, String> {
+    if let Err(error) = path.metadata() {
+        let shown = display_name(path.as_os_str());
+        return Err(format!(
+            "`{shown}` was not loaded. The file cannot be found: {error}."
+        ));
+    }
     let table = match table {
         Some(table) => TableName::new(table),
         None => named_for(path, contracts)?,

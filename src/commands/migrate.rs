@@ -4,8 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 
-use super::ExitStatus;
 use super::office;
+use super::{ExitStatus, Refusal};
 use crate::cli::{MigrateArgs, OutputFormat};
 use crate::db::migrations;
 use crate::printer::Printer;
@@ -24,6 +24,10 @@ pub(super) fn run(
         .migrations
         .clone()
         .unwrap_or_else(|| office::own_migrations(settings));
+    if let Some(missing) = args.migrations.as_ref().filter(|folder| !folder.is_dir()) {
+        let sentence = format!("The folder {} does not exist.", missing.display());
+        return Err(Refusal(sentence).into());
+    }
     let mut conn = crate::db::pool::connect_once(&url)?;
     let applied = if args.reset {
         if !args.yes && !confirmed(&url.place(), printer)? {

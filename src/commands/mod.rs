@@ -22,6 +22,7 @@ use crate::db::{ConnectFault, FaultKind};
 use crate::logging;
 use crate::printer::Printer;
 use crate::settings::{Settings, SettingsFault};
+use crate::watch::FolderError;
 
 /// What the shell is told. The worse of two is the greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -105,6 +106,7 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
     let mendable = contract.is_some()
         || error.is::<Refusal>()
         || error.is::<SettingsFault>()
+        || error.is::<FolderError>()
         || error.is::<BadUrl>();
     if mendable {
         ExitStatus::Refused

@@ -52,6 +52,16 @@ pub(super) fn database(settings: &Settings, printer: &Printer) -> Result<Databas
     Ok(Database::connect(url(settings, printer)?, size)?)
 }
 
+/// Whether there is a database, without making one.
+pub(super) fn has_database(settings: &Settings) -> Result<bool> {
+    match &settings.database {
+        settings::Database::Given { .. } => Ok(true),
+        settings::Database::Embedded { home } => {
+            Ok(Embedded::in_folder(home).state()? != State::Absent)
+        }
+    }
+}
+
 /// Where the database is.
 pub(super) fn url(settings: &Settings, printer: &Printer) -> Result<DatabaseUrl> {
     match &settings.database {

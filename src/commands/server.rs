@@ -1,9 +1,9 @@
 //! `hayloft server start|stop`: Hayloft's own Postgres.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::ExitStatus;
 use super::office;
+use super::{ExitStatus, Refusal};
 use crate::cli::{OutputFormat, ServerCommand};
 use crate::db::Embedded;
 use crate::db::embedded::Stop;
@@ -16,7 +16,9 @@ pub(super) fn run(
     printer: &Printer,
 ) -> Result<ExitStatus> {
     let Database::Embedded { home } = &settings.database else {
-        bail!("DATABASE_URL names a server that is not Hayloft's own, to start or to stop.");
+        let sentence = "DATABASE_URL names a database, perhaps in .env. Only Hayloft's own server \
+                        can be started and stopped here: unset the variable to use that.";
+        return Err(Refusal(sentence.to_owned()).into());
     };
     match command {
         ServerCommand::Start => {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diesel::PgConnection;
 
-use super::{ExitStatus, office, told};
+use super::{ExitStatus, Refusal, office, told};
 use crate::cli::OutputFormat;
 use crate::contract::{ContractFault, Contracts};
 use crate::db::{DatabaseUrl, pool};
@@ -12,6 +12,10 @@ use crate::settings::{Database, Settings};
 use crate::status::{self, Question, Report, ServerKind, text};
 
 pub(super) fn run(settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+    if let (Some(fault), false) = (&settings.contract_fault, office::has_database(settings)?) {
+        // Most likely the wrong folder: looking around in it must not make a database there.
+        return Err(Refusal(fault.to_string()).into());
+    }
     let url = office::url(settings, printer)?;
     let mut conn = pool::connect_once(&url)?;
     let report = ask(&mut conn, &url, settings)?;

@@ -26,7 +26,7 @@ const IMPATIENT: i32 = 130;
 
 pub(super) fn run(args: &WatchArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
     let stop = Stop::default();
-    let signals = heed_signals(&stop)?;
+    let signals = heed_signals(&stop, printer)?;
     let folder = Folder::open(&settings.watching.imports)?;
     let migrating = Migrating::unless(args.no_migrate);
     if let Some(desk) = desk(settings, printer, migrating, &stop)? {
@@ -91,7 +91,7 @@ fn can_heal(error: &anyhow::Error) -> bool {
 
 /// The first signal lets running loads finish; the second ends the program where it is, which
 /// loses nothing either.
-fn heed_signals(stop: &Stop) -> Result<signal_hook::iterator::Handle> {
+fn heed_signals(stop: &Stop, printer: &Printer) -> Result<signal_hook::iterator::Handle> {
     const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
     let told_before = Arc::new(AtomicBool::new(false));
     let heed = || -> std::io::Result<Signals> {
@@ -108,9 +108,10 @@ fn heed_signals(stop: &Stop) -> Result<signal_hook::iterator::Handle> {
     };
     let mut signals = heed().context("The signals that end the program cannot be heeded.")?;
     let handle = signals.handle();
-    let stop = stop.clone();
+    let (stop, printer) = (stop.clone(), printer.clone());
     thread::spawn(move || {
         for _ in signals.forever() {
+            printer.say("stopping, when the running loads are done; press again to stop at once");
             stop.wish();
         }
     });

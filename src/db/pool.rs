@@ -27,8 +27,9 @@ pub type PooledConnection = diesel::r2d2::PooledConnection<ConnectionManager<PgC
 /// The oldest major version whose SQL Hayloft speaks.
 pub const OLDEST_SERVER: i32 = 15;
 
-/// How long a caller waits for a free connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a caller waits for a connection. A pool is as large as the number of loads that work, so
+/// that only a database that is away makes anybody wait, which is to be known soon.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Connects, looks at what answers, and makes a pool of at most `size` connections.
 ///

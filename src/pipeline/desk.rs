@@ -127,7 +127,7 @@ pub fn load(
     attendant: &dyn Attendant,
 ) -> Result<Outcome, LoadError> {
     let outcome = Way::new(desk, arrival, wish, attendant)?.go()?;
-    log(&outcome.entry().summary);
+    log(outcome.entry());
     Ok(outcome)
 }
 
@@ -154,12 +154,13 @@ pub(super) fn finish(
         }
         _ => way.retire(&receipt, read)?,
     };
-    log(&outcome.entry().summary);
+    log(outcome.entry());
     Ok(Some(outcome))
 }
 
 /// The one event of a load, written where it ended.
-fn log(summary: &Summary) {
+fn log(entry: &Entry) {
+    let summary = &entry.summary;
     let Summary {
         rows,
         changes,
@@ -171,6 +172,7 @@ fn log(summary: &Summary) {
         table = summary.table.as_str(),
         file = summary.file,
         status = summary.status.code(),
+        reason = entry.reason.as_deref(),
         rows.read = rows.read,
         rows.accepted = rows.accepted,
         rows.rejected = rows.rejected,
