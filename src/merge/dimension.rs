@@ -11,7 +11,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz};
 
 use super::sql::{self, Shape};
-use super::{MergeError, held};
+use super::{MergeError, counts, held};
 use crate::contract::{Contract, Ident};
 use crate::failpoint;
 use crate::summary::Changes;
@@ -31,10 +31,7 @@ pub(super) fn apply(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> Result<Applied, MergeError> {
-    let landed = count(
-        conn,
-        &format!("select count(*) as count from {}", sql::LANDING),
-    )?;
+    let landed = counts::landed(conn)?;
     sql_query(sql::find_changes(shape, durable_key)).execute(conn)?;
     let closed = close_changed(conn, shape.contract, durable_key, instant)?;
     failpoint!("merge::closed");
@@ -85,23 +82,11 @@ fn assert_unbroken(
     contract: &Contract,
     durable_key: &Ident,
 ) -> Result<(), MergeError> {
-    match count(conn, &sql::count_broken(contract, durable_key))? {
+    match counts::count(conn, &sql::count_broken(contract, durable_key))? {
         0 => Ok(()),
         keys => Err(MergeError::BrokenHistory {
             table: contract.name.clone(),
             keys,
         }),
     }
-}
-
-/// The answer to a `select count(*) as count`.
-#[derive(QueryableByName)]
-pub(super) struct Count {
-    #[diesel(sql_type = BigInt)]
-    pub(super) count: i64,
-}
-
-pub(super) fn count(conn: &mut PgConnection, statement: &str) -> QueryResult<u64> {
-    let row: Count = sql_query(statement).get_result(conn)?;
-    Ok(u64::try_from(row.count).unwrap_or(0))
 }

@@ -9,10 +9,9 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz};
 
-use super::dimension::count;
 use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
-use super::{MergeError, held};
+use super::{MergeError, counts, held};
 use crate::contract::{Reference, Unresolved};
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
@@ -54,10 +53,7 @@ pub(super) fn apply(
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
     let held = held::hold(conn, shape.contract, references, &waiting, instant, load_id)?;
     failpoint!("merge::held");
-    let landed = count(
-        conn,
-        &format!("select count(*) as count from {}", sql::LANDING),
-    )?;
+    let landed = counts::landed(conn)?;
     let updated = update(conn, shape, instant, load_id)?;
     failpoint!("merge::updated");
     let inserted = insert(conn, shape, instant, load_id)?;

@@ -10,8 +10,8 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 
-use super::MergeError;
-use super::sql;
+use super::counts::unsigned;
+use super::{MergeError, sql};
 use crate::contract::{Contract, Reference};
 
 /// What became of the held facts that were let in.
@@ -27,15 +27,15 @@ pub(super) struct Released {
 
 impl Released {
     pub(super) fn inserted(self) -> u64 {
-        u64::try_from(self.inserted).unwrap_or(0)
+        unsigned(self.inserted)
     }
 
     pub(super) fn updated(self) -> u64 {
-        u64::try_from(self.updated).unwrap_or(0)
+        unsigned(self.updated)
     }
 
     pub(super) fn all(self) -> u64 {
-        u64::try_from(self.count).unwrap_or(0)
+        unsigned(self.count)
     }
 }
 

@@ -8,6 +8,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 
 use super::MergeError;
+use super::counts::signed;
 use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
 use crate::db::copy::{Target, copy_binary};
@@ -42,16 +43,11 @@ fn send(staged: &Staged, fields: usize, sink: &mut dyn Write) -> std::io::Result
         tuple.clear();
         wire::put_tuple(&mut tuple, fields)?;
         wire::put_uuid(&mut tuple, row.key);
-        wire::put_int8(&mut tuple, line(row.place));
+        wire::put_int8(&mut tuple, signed(row.place.line));
         sink.write_all(&tuple)?;
         sink.write_all(row.cells)?;
     }
     sink.write_all(wire::TRAILER)
-}
-
-/// A line number as the database has it.
-fn line(place: Place) -> i64 {
-    i64::try_from(place.line).unwrap_or(i64::MAX)
 }
 
 /// Values of types that Hayloft does not parse itself are read by the server; a row with one that
@@ -108,7 +104,7 @@ pub(super) fn taken_out(
     let lines: HashSet<i64> = lines.iter().map(|taken| taken.line).collect();
     let places = staged.rows.iter().map(|row| row.place);
     places
-        .filter(|place| lines.contains(&line(*place)))
+        .filter(|place| lines.contains(&signed(place.line)))
         .map(|place| {
             let original = staged
                 .originals

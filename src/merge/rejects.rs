@@ -6,6 +6,7 @@ use std::io::Write;
 use diesel::prelude::*;
 
 use super::MergeError;
+use super::counts::signed;
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
 use crate::stage::{Finding, Findings, Original};
@@ -86,8 +87,4 @@ fn send(load_id: i64, finding: &Finding, sink: &mut dyn Write) -> std::io::Resul
         }
     }
     sink.write_all(&tuple)
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -15,6 +15,7 @@ use diesel::sql_types::{
 };
 use uuid::Uuid;
 
+use super::counts::{signed, unsigned};
 use crate::contract::{Contract, TableName};
 use crate::stage::Delivery;
 use crate::stage::key::KeyScheme;
@@ -323,14 +324,4 @@ impl From<LoadRow> for Entry {
             released: unsigned(row.facts_released),
         }
     }
-}
-
-/// Counts are counts of rows: they fit, and where they would not, the largest number is honest
-/// enough.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
 }
