@@ -81,10 +81,47 @@ pub struct Changes {
     pub inserted: u64,
     /// New versions; for facts, rows changed in place.
     pub updated: u64,
-    /// Closed versions.
+    /// Versions that were current and are closed, for whatever reason.
     pub deactivated: u64,
-    /// Keys that were there with the same values.
+    /// Rows that said what was known.
     pub unchanged: u64,
+    /// Keys that had been closed and are there again.
+    pub reopened: u64,
+    /// Rows that replaced another at the same instant.
+    pub corrected: u64,
+    /// Late rows that divided a version.
+    pub split: u64,
+    /// Late rows that moved the beginning of a version.
+    pub moved: u64,
+    /// Late rows that said what was known.
+    pub late_unchanged: u64,
+    /// Rows that ended a key: deletes of a feed.
+    pub closed: u64,
+    /// Deletes of keys that were not there.
+    pub absent_already: u64,
+    /// Keys that a snapshot ended by not naming them. Not a row of the file.
+    pub closed_by_absence: u64,
+    /// Keys whose type 0 or type 1 columns were written over. Counted beside what else a row did.
+    pub overwritten: u64,
+    /// Versions that got a value in a column that had none. Counted beside what else a row did.
+    pub filled: u64,
+}
+
+impl Changes {
+    /// How many rows of a file these were: each accepted row that is not held is one of them.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.inserted
+            + self.updated
+            + self.unchanged
+            + self.reopened
+            + self.corrected
+            + self.split
+            + self.moved
+            + self.late_unchanged
+            + self.closed
+            + self.absent_already
+    }
 }
 
 /// How long a load took, in seconds.

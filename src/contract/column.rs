@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::Ident;
+use super::{Ident, Role};
 
 /// One column that a file may fill.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Column {
     pub nullability: Nullability,
     /// How the file spells a value.
     pub spelling: Spelling,
+    /// What a change of it means.
+    pub role: Role,
 }
 
 /// Whether a column takes NULL.

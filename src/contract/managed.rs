@@ -44,7 +44,7 @@ const EFFECTIVE_END: Managed = Managed {
 #[must_use]
 pub fn is_managed(contract: &Contract, name: &str) -> bool {
     let (durable_key, managed) = match &contract.kind {
-        Kind::Dimension { durable_key } => (Some(durable_key.name()), OF_A_DIMENSION),
+        Kind::Dimension { durable_key, .. } => (Some(durable_key.name()), OF_A_DIMENSION),
         Kind::Fact { .. } => (None, OF_A_FACT),
     };
     let stamps = STAMPS.iter().filter(|_| durable_key.is_none());

@@ -9,6 +9,7 @@ pub mod catalog;
 mod column;
 mod fault;
 pub mod file;
+mod history;
 mod ident;
 pub mod managed;
 mod resolve;
@@ -19,6 +20,7 @@ pub use column::{
 };
 pub use fault::{ContractFault, Problem, Problems};
 pub use file::ContractFile;
+pub use history::{Deletes, Effective, History, Late, Mode, Role, SequenceField};
 pub use ident::{Ident, QualifiedName, TableName};
 pub use resolve::{Contracts, WAREHOUSE};
 
@@ -54,6 +56,8 @@ pub enum Kind {
     Dimension {
         /// The uuid column that is made from the natural key.
         durable_key: Ident,
+        /// How its history is made.
+        history: History,
     },
     /// Facts: one row a key, updated in place.
     Fact {
@@ -128,6 +132,10 @@ pub enum UnknownColumns {
     Refuse,
     /// The column is not read.
     Ignore,
+    /// The table gets the column. Where a key had no value in it, the current version gets it.
+    FillCurrent,
+    /// The table gets the column. Where a key had no value in it, that was NULL.
+    Version,
 }
 
 /// When too many rejects refuse the whole file (semantics §15.3).
@@ -137,11 +145,20 @@ pub struct Guards {
     pub max_reject_rows: Option<u64>,
     /// The largest share of rejected rows, in files of at least [`Guards::FRACTION_FLOOR`] rows.
     pub max_reject_fraction: f64,
+    /// The fewest usable rows of a snapshot that may close anything.
+    pub min_rows: u64,
+    /// The most keys that a snapshot may close, if there is a limit.
+    pub max_close_rows: Option<u64>,
+    /// The largest share of the open keys that a snapshot may close, where at least
+    /// [`Guards::CLOSE_FLOOR`] are open.
+    pub max_close_fraction: f64,
 }
 
 impl Guards {
     /// In a smaller file one bad row is already a large share, so the share is not asked.
     pub const FRACTION_FLOOR: u64 = 20;
+    /// In a smaller table one closed key is already a large share, so none is asked.
+    pub const CLOSE_FLOOR: u64 = 20;
 }
 
 /// Whether bytes that were loaded before are loaded again (semantics §12.4).

@@ -45,6 +45,7 @@ pub(super) fn apply(
         updated: closed,
         deactivated: closed,
         unchanged: landed.saturating_sub(opened),
+        ..Changes::default()
     };
     Ok(Applied { changes, released })
 }

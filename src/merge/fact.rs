@@ -67,6 +67,7 @@ pub(super) fn apply(
             updated,
             deactivated: 0,
             unchanged: used.saturating_sub(updated + inserted),
+            ..Changes::default()
         },
         held: held.waiting,
     })

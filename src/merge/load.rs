@@ -36,7 +36,7 @@ impl Load<'_> {
         let table = &self.contract.name;
         let load_id = match ledger::open(conn, table, &staged.delivery, self.terms.parent())? {
             Opened::New(load_id) => load_id,
-            Opened::Before(entry) => return Ok(entry),
+            Opened::Before(entry) => return Ok(*entry),
         };
         failpoint!("merge::ledger");
         conn.batch_execute(include_str!("transaction.sql"))?;
@@ -82,7 +82,7 @@ impl Load<'_> {
         )?);
         failpoint!("merge::landed");
         match &self.contract.kind {
-            Kind::Dimension { durable_key } => {
+            Kind::Dimension { durable_key, .. } => {
                 self.guard(staged, &findings)?;
                 let dependants: Vec<&Contract> =
                     self.contracts.referring_to(&self.contract.name).collect();

@@ -23,8 +23,8 @@ use crate::stage::{Finding, Staged};
 const LATE: &str = "A later file has spoken of this key, and an older row must not overwrite what \
                     it said. Load the row in a file of its own to make it current.";
 
-/// Keys in one row of the ledger: 8 MiB of them.
-const PART: usize = 1 << 20;
+/// Keys in one row of the ledger: 64 KiB of them, so that to look for a few keys is not to read all.
+const PART: usize = 1 << 13;
 
 /// Writes down the keys of the rows that were loaded or held.
 pub(super) fn write(
@@ -41,16 +41,52 @@ pub(super) fn write(
         .rows
         .iter()
         .filter(|row| !refused.contains(&row.place.line));
-    let mut prefixes: Vec<[u8; 8]> = used.map(|row| prefix(row.key)).collect();
-    prefixes.sort_unstable();
-    for (part, keys) in (0_i32..).zip(prefixes.chunks(PART)) {
-        sql_query(include_str!("manifest/write.sql"))
-            .bind::<BigInt, _>(load_id)
-            .bind::<Integer, _>(part)
-            .bind::<Binary, _>(keys.concat())
-            .execute(conn)?;
+    let mut spoken: Vec<([u8; 8], u32)> = used
+        .map(|row| {
+            let line = u32::try_from(row.place.line).unwrap_or(u32::MAX);
+            (prefix(row.key), line)
+        })
+        .collect();
+    spoken.sort_unstable();
+    for (part, spoken) in (0_i32..).zip(spoken.chunks(PART)) {
+        write_part(conn, load_id, part, spoken)?;
     }
     Ok(())
+}
+
+fn write_part(
+    conn: &mut PgConnection,
+    load_id: i64,
+    part: i32,
+    spoken: &[([u8; 8], u32)],
+) -> QueryResult<()> {
+    let keys: Vec<u8> = spoken.iter().flat_map(|(key, _)| *key).collect();
+    let lines: Vec<u8> = spoken
+        .iter()
+        .flat_map(|(_, line)| line.to_be_bytes())
+        .collect();
+    let first = spoken.first().map_or([0; 8], |(key, _)| *key);
+    let last = spoken.last().map_or([0xff; 8], |(key, _)| *key);
+    sql_query(include_str!("manifest/write.sql"))
+        .bind::<BigInt, _>(load_id)
+        .bind::<Text, _>("read")
+        .bind::<Integer, _>(part)
+        .bind::<diesel::sql_types::Uuid, _>(lowest(first))
+        .bind::<diesel::sql_types::Uuid, _>(highest(last))
+        .bind::<Binary, _>(keys)
+        .bind::<Binary, _>(lines)
+        .execute(conn)
+        .map(drop)
+}
+
+/// The lowest key with this prefix.
+fn lowest(prefix: [u8; 8]) -> Uuid {
+    Uuid::from_u64_pair(u64::from_be_bytes(prefix), 0)
+}
+
+/// The highest key with this prefix.
+fn highest(prefix: [u8; 8]) -> Uuid {
+    Uuid::from_u64_pair(u64::from_be_bytes(prefix), u64::MAX)
 }
 
 /// Takes the rows out of the landing table that come too late, which only rows can that take the

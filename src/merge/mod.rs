@@ -131,7 +131,7 @@ pub fn note_refusal(
     let entry = conn.transaction(|conn| {
         let load_id = match ledger::open(conn, table, delivery, None)? {
             Opened::New(load_id) => load_id,
-            Opened::Before(entry) => return Ok(entry),
+            Opened::Before(entry) => return Ok(*entry),
         };
         let total = began.elapsed().as_secs_f64();
         let summary = Summary {

@@ -20,13 +20,14 @@ pub mod value;
 use std::io;
 
 use thiserror::Error;
+use uuid::Uuid;
 
 pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
-pub use rows::{Loss, Row, Rows};
+pub use rows::{Loss, Presence, Row, Rows};
 pub use source::{Delivery, Source, digest};
 
-use crate::contract::{Contract, Duplicates};
+use crate::contract::{Column, Contract, Duplicates};
 use crate::stage::csv::{CsvFile, FileFault};
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
@@ -42,14 +43,29 @@ pub struct Staged {
     pub columns: Vec<usize>,
     /// Where each of these stands in the file, for those who refuse a value later.
     pub fields: Vec<RejectColumn>,
-    /// The rows to load, one for each key.
+    /// The rows to load: one for each key, or, where rows have instants of their own, one for each
+    /// key and instant.
     pub rows: Rows,
+    /// What a snapshot must know of the rows that were rejected.
+    pub unread: Unread,
+    /// Columns that the file has and the table is to get, in the order of the file. They stand at
+    /// the end of [`Staged::columns`], with the positions after the contract's own.
+    pub added: Vec<Column>,
     /// What was found wrong.
     pub findings: Findings,
     /// The way back to a row's original bytes.
     pub originals: Originals,
     /// What became of the rows so far.
     pub tally: Tally,
+}
+
+/// The keys of rejected rows: a snapshot does not call them absent (semantics §10.5).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Unread {
+    /// The keys that could be read, in no order.
+    pub keys: Vec<Uuid>,
+    /// How many rejected rows have no key that could be read.
+    pub without_key: u64,
 }
 
 /// What became of the rows of a file: `read = accepted + rejected + duplicates`, where the
@@ -163,6 +179,8 @@ pub fn stage(
         columns: parser.columns(),
         fields: parser.fields(),
         rows,
+        unread: Unread::default(),
+        added: Vec::new(),
         findings: book.findings,
         originals: book.originals,
         tally: book.tally,

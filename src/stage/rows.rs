@@ -35,8 +35,23 @@ pub struct Row<'a> {
     pub key: Uuid,
     /// Where the row stands in its file.
     pub place: Place,
+    /// Whether it says that its key is there, or that it is not.
+    pub presence: Presence,
+    /// From when on it holds, in microseconds since 1970 in UTC; `None` for the file's instant.
+    pub at: Option<i64>,
+    /// What breaks ties at one instant: greater bytes win. Empty without sequence fields.
+    pub sequence: &'a [u8],
     /// Its cells, in the order of the staged columns, each in the binary COPY format.
     pub cells: &'a [u8],
+}
+
+/// Whether a row says that its key is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Presence {
+    /// It is there, with the row's values.
+    Present,
+    /// It is not: a delete. The cells of all columns but the key are NULL.
+    Absent,
 }
 
 /// What a row of a key that was seen before turns out to be, once the winner is known.
@@ -108,6 +123,9 @@ impl Rows {
         self.winners.iter().map(|winner| Row {
             key: winner.key,
             place: winner.place,
+            presence: Presence::Present,
+            at: None,
+            sequence: &[],
             cells: &self.cells[winner.start..winner.start + winner.length],
         })
     }

@@ -83,7 +83,22 @@ fn the_json_object_has_the_promised_names_and_no_others() {
         );
         assert_eq!(
             keys(&load["changes"]),
-            ["deactivated", "inserted", "unchanged", "updated"]
+            [
+                "absent_already",
+                "closed",
+                "closed_by_absence",
+                "corrected",
+                "deactivated",
+                "filled",
+                "inserted",
+                "late_unchanged",
+                "moved",
+                "overwritten",
+                "reopened",
+                "split",
+                "unchanged",
+                "updated"
+            ]
         );
         assert_eq!(keys(&load["seconds"]), ["merge", "stage", "total"]);
         assert_eq!(load["table"], "users");
@@ -111,7 +126,10 @@ fn the_ledger_has_what_the_json_says() {
              select rows_read as read, rows_accepted as accepted, rows_rejected as rejected,
                  rows_duplicate as duplicates, rows_held as held, keys_inserted as inserted,
                  keys_updated as updated, keys_deactivated as deactivated,
-                 keys_unchanged as unchanged
+                 keys_unchanged as unchanged, keys_reopened as reopened, keys_corrected as corrected, keys_split as split,
+                 keys_moved as moved, keys_late_unchanged as late_unchanged, keys_closed as closed,
+                 keys_absent_already as absent_already, keys_closed_by_absence as closed_by_absence,
+                 keys_overwritten as overwritten, keys_filled as filled
              from hayloft.load
          ) as each",
     );

@@ -107,7 +107,7 @@ fn shapes(contract: &Contract) -> Vec<Vec<usize>> {
 
 fn durable_key(contract: &Contract) -> Option<&Ident> {
     match &contract.kind {
-        Kind::Dimension { durable_key } => Some(durable_key),
+        Kind::Dimension { durable_key, .. } => Some(durable_key),
         Kind::Fact { .. } => None,
     }
 }

@@ -136,6 +136,9 @@ impl TableEntry {
 const DEFAULT_GUARDS: Guards = Guards {
     max_reject_rows: None,
     max_reject_fraction: 0.1,
+    min_rows: 1,
+    max_close_rows: None,
+    max_close_fraction: 0.2,
 };
 
 const NO_KIND: KindEntry = KindEntry::Fact {
@@ -327,6 +330,7 @@ fn read_guards(mut section: Section<'_>) -> Guards {
         max_reject_fraction: section
             .fraction("max_reject_fraction")
             .unwrap_or(DEFAULT_GUARDS.max_reject_fraction),
+        ..DEFAULT_GUARDS
     };
     section.finish();
     guards

@@ -2,7 +2,7 @@
 
 use super::super::catalog::CatalogColumn;
 use super::super::file::{At, ColumnEntry};
-use super::super::{Canonical, Column, ColumnType, EmptyAs, Ident, Spelling};
+use super::super::{Canonical, Column, ColumnType, EmptyAs, Ident, Role, Spelling};
 use super::check::{Check, Filler, told_name};
 use super::pattern::{self, Says};
 
@@ -260,6 +260,7 @@ fn fill(check: &Check<'_>, column: &CatalogColumn) -> Column {
         column_type: column.column_type.clone(),
         nullability: column.nullability,
         spelling: spelling(check, column, entry),
+        role: Role::default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The contract of a dimension.
 
+use chrono::TimeDelta;
+
 use super::super::catalog::Catalog;
 use super::super::fault::Problem;
 use super::super::file::{At, TableEntry};
@@ -7,7 +9,7 @@ use super::super::managed::{
     self, EFFECTIVE_END_DATE, EFFECTIVE_START_DATE, IS_CURRENT, LOAD_ID, SOURCE_LINE,
     VERSION_NUMBER,
 };
-use super::super::{ColumnType, Contract, Ident, Kind};
+use super::super::{ColumnType, Contract, Deletes, Effective, History, Ident, Kind, Late, Mode};
 use super::check::{Check, Filler};
 use super::columns;
 
@@ -40,6 +42,15 @@ pub(super) fn join(
         table: check.table,
         kind: Kind::Dimension {
             durable_key: Ident::vouched(&durable_key.value),
+            history: History {
+                mode: Mode::Incremental,
+                effective: Effective::LoadTime,
+                sequence: Vec::new(),
+                deletes: Deletes::Ignore,
+                late: Late::Fix,
+                horizon: None,
+                max_future: TimeDelta::days(1),
+            },
         },
         columns,
         key,

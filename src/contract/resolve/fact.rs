@@ -87,7 +87,7 @@ fn refer(
 ) -> Option<Reference> {
     let column = reference_column(check, entry, columns);
     let dimension = referenced_dimension(check, entry, others)?;
-    let Kind::Dimension { durable_key } = &dimension.kind else {
+    let Kind::Dimension { durable_key, .. } = &dimension.kind else {
         return None;
     };
     Some(Reference {

@@ -27,7 +27,7 @@ pub(super) enum Opened {
     /// This claim is new; the load has this number.
     New(i64),
     /// This claim had its load before.
-    Before(Entry),
+    Before(Box<Entry>),
 }
 
 /// What the ledger knows of a finished load.
@@ -77,7 +77,7 @@ pub(super) fn open(
     match new {
         Some(new) => Ok(Opened::New(new.load_id)),
         None => find(conn, delivery.claim)?
-            .map(Opened::Before)
+            .map(|entry| Opened::Before(Box::new(entry)))
             .ok_or(diesel::NotFound),
     }
 }
@@ -235,6 +235,16 @@ pub(super) fn close(
         .bind::<BigInt, _>(signed(changes.updated))
         .bind::<BigInt, _>(signed(changes.deactivated))
         .bind::<BigInt, _>(signed(changes.unchanged))
+        .bind::<BigInt, _>(signed(changes.reopened))
+        .bind::<BigInt, _>(signed(changes.corrected))
+        .bind::<BigInt, _>(signed(changes.split))
+        .bind::<BigInt, _>(signed(changes.moved))
+        .bind::<BigInt, _>(signed(changes.late_unchanged))
+        .bind::<BigInt, _>(signed(changes.closed))
+        .bind::<BigInt, _>(signed(changes.absent_already))
+        .bind::<BigInt, _>(signed(changes.closed_by_absence))
+        .bind::<BigInt, _>(signed(changes.overwritten))
+        .bind::<BigInt, _>(signed(changes.filled))
         .bind::<BigInt, _>(signed(entry.released))
         .bind::<Double, _>(seconds.total)
         .bind::<Double, _>(seconds.stage)
@@ -283,6 +293,26 @@ struct LoadRow {
     #[diesel(sql_type = BigInt)]
     keys_unchanged: i64,
     #[diesel(sql_type = BigInt)]
+    keys_reopened: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_corrected: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_split: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_moved: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_late_unchanged: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_closed: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_absent_already: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_closed_by_absence: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_overwritten: i64,
+    #[diesel(sql_type = BigInt)]
+    keys_filled: i64,
+    #[diesel(sql_type = BigInt)]
     facts_released: i64,
     #[diesel(sql_type = Double)]
     seconds_total: f64,
@@ -311,6 +341,16 @@ impl From<LoadRow> for Entry {
                 updated: unsigned(row.keys_updated),
                 deactivated: unsigned(row.keys_deactivated),
                 unchanged: unsigned(row.keys_unchanged),
+                reopened: unsigned(row.keys_reopened),
+                corrected: unsigned(row.keys_corrected),
+                split: unsigned(row.keys_split),
+                moved: unsigned(row.keys_moved),
+                late_unchanged: unsigned(row.keys_late_unchanged),
+                closed: unsigned(row.keys_closed),
+                absent_already: unsigned(row.keys_absent_already),
+                closed_by_absence: unsigned(row.keys_closed_by_absence),
+                overwritten: unsigned(row.keys_overwritten),
+                filled: unsigned(row.keys_filled),
             },
             seconds: Seconds {
                 total: row.seconds_total,

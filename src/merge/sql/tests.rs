@@ -173,7 +173,7 @@ impl Table {
 
     fn durable_key(&self) -> &Ident {
         match &self.contract.kind {
-            Kind::Dimension { durable_key } => durable_key,
+            Kind::Dimension { durable_key, .. } => durable_key,
             Kind::Fact { .. } => panic!("a fact has none"),
         }
     }

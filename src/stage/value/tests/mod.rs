@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::super::key::KeyScheme;
 use super::*;
-use crate::contract::NumericLimit;
+use crate::contract::{NumericLimit, Role};
 
 const NBSP: &str = "\u{a0}";
 const ZWSP: &str = "\u{200b}";
@@ -22,6 +22,7 @@ fn column(column_type: ColumnType) -> Column {
         name: Ident::vouched("thing"),
         column_type,
         nullability: Nullability::Nullable,
+        role: Role::Type2,
         spelling: Spelling {
             format: None,
             zone: Tz::UTC,
