@@ -49,6 +49,16 @@ pub struct Contract {
     pub on_done: OnDone,
 }
 
+impl Contract {
+    /// The contract as it is once the table has these columns too.
+    #[must_use]
+    pub fn with_added(&self, added: &[Column]) -> Self {
+        let mut contract = self.clone();
+        contract.columns.extend_from_slice(added);
+        contract
+    }
+}
+
 /// The two kinds of table.
 #[derive(Clone, Debug)]
 pub enum Kind {
