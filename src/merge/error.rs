@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::guard::GuardBreach;
+use super::planned::CloseBreach;
 use crate::contract::TableName;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
@@ -29,6 +30,25 @@ pub enum MergeError {
         /// The rejects among them that staging does not know of.
         findings: Vec<Finding>,
     },
+    /// A snapshot would close more keys than the contract allows.
+    #[error("{0}")]
+    Closes(CloseBreach),
+    /// Facts would lose the members that they refer to.
+    #[error(
+        "{facts} row(s) of `{table}` refer to {keys} key(s) that would be gone. Undo the loads \
+         that brought these rows first."
+    )]
+    Referenced {
+        /// The table of the facts.
+        table: TableName,
+        /// How many facts.
+        facts: u64,
+        /// How many keys.
+        keys: u64,
+    },
+    /// The load cannot be taken back, or put in again. The sentence says why.
+    #[error("{0}")]
+    NotUndoable(String),
     /// The table's keys were made in another way; loading would give every member a second key.
     #[error(
         "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \

@@ -48,7 +48,7 @@ impl Load<'_> {
         self.vouch_for_keys(conn)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
-            Instant::OfParent { at, .. } => at,
+            Instant::OfParent { at, .. } | Instant::OfFile(at) => at,
         };
         let applied = self.apply(conn, load_id, at, staged)?;
         manifest::write(conn, load_id, staged, &applied.findings)?;

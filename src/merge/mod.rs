@@ -16,6 +16,7 @@ pub mod ledger;
 mod load;
 mod locks;
 mod manifest;
+mod planned;
 mod rejects;
 pub mod sql;
 
@@ -27,6 +28,7 @@ use uuid::Uuid;
 
 pub use error::MergeError;
 pub use guard::{GuardBreach, guard};
+pub use planned::{CloseBreach, CloseLimit, Plan, Sample, Turn, Version, plan, plan_turn, turn};
 
 use self::ledger::{Entry, Opened};
 use self::load::Load;
@@ -65,12 +67,14 @@ pub fn receipt(conn: &mut PgConnection, claim: Uuid) -> Result<Option<Receipt>, 
 }
 
 /// How this load differs from the usual.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// What to do with bytes that were loaded before.
     pub redelivery: Redelivery,
     /// From when on what the file says holds.
     pub instant: Instant,
+    /// Whether a snapshot may close more keys than its guard allows.
+    pub closes: Closes,
     /// When the work on the file began.
     pub began: Clock,
 }
@@ -87,6 +91,20 @@ pub enum Instant {
         load_id: i64,
         /// Its instant.
         at: DateTime<Utc>,
+    },
+    /// The instant that the file's name, or the file beside it, gives to all of its rows.
+    OfFile(DateTime<Utc>),
+}
+
+/// Whether a snapshot may close more keys than its guard allows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Closes {
+    /// It may not.
+    Guarded,
+    /// It may, this once.
+    Accepted {
+        /// Who said so.
+        by: String,
     },
 }
 
@@ -172,7 +190,7 @@ pub fn note_refusal(
 impl Terms {
     fn parent(&self) -> Option<i64> {
         match self.instant {
-            Instant::LoadTime => None,
+            Instant::LoadTime | Instant::OfFile(_) => None,
             Instant::OfParent { load_id, .. } => Some(load_id),
         }
     }
