@@ -88,6 +88,7 @@ mod tests {
             file: "users.csv".into(),
             status: status.into(),
             header: None,
+            read: 3,
             effective_at: effective_at.map(|at| at.parse().unwrap()),
         };
         assert!(instant_of(&load("loaded", Some("2026-11-21T10:00:00Z"))).is_ok());
