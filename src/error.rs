@@ -114,7 +114,7 @@ impl LoadError {
                 MergeError::Database(error) => judge(error),
                 MergeError::Guard { .. }
                 | MergeError::Referenced { .. }
-                | MergeError::NotUndoable(_) => Verdict::Refuse,
+                | MergeError::NotTurned(_) => Verdict::Refuse,
                 MergeError::Closes(_) => Verdict::Hold,
                 MergeError::TableBusy { .. } | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }

@@ -109,7 +109,7 @@ fn tell_plan(planned: &Planned, found: &Plan, contract: &Contract, printer: &Pri
     let summary = &found.entry.summary;
     let (file, table) = (&summary.file, &summary.table);
     printer.out(&match &reason {
-        None => format!("`{file}` would be loaded into `{table}`, {}.", found.path),
+        None => format!("`{file}` would be loaded into `{table}` ({}).", found.path),
         Some(reason) => format!("`{file}` would be {outcome}. {reason}"),
     });
     if summary.status != Status::Skipped {

@@ -80,7 +80,7 @@ impl<'a> Preview<'a> {
             file: &summary.file,
             outcome,
             reason: None,
-            path: Some(&plan.path),
+            path: Some(plan.path),
             rows: summary.rows,
             changes: summary.changes,
             held_facts_released: plan.entry.released,

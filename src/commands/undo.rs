@@ -73,7 +73,7 @@ fn show(plan: &Plan, turn: Turn, load: &Known, desk: &Desk, printer: &Printer) {
         return printer.json(&Preview::of(plan, outcome));
     }
     printer.out(&format!(
-        "{verb} load {} would change `{}`, {}.",
+        "{verb} load {} would change `{}` ({}).",
         load.load_id, load.table, plan.path
     ));
     let contracts = desk.contracts();

@@ -4,8 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::guard::GuardBreach;
-use super::planned::CloseBreach;
+use super::guard::{CloseBreach, GuardBreach};
 use crate::contract::TableName;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
@@ -32,23 +31,23 @@ pub enum MergeError {
     },
     /// A snapshot would close more keys than the contract allows.
     #[error("{0}")]
-    Closes(CloseBreach),
-    /// Facts would lose the members that they refer to.
+    Closes(Box<CloseBreach>),
+    /// A load cannot be undone, or redone.
+    #[error("{0}")]
+    NotTurned(String),
+    /// Facts refer to members that an undo would take away.
     #[error(
-        "{facts} row(s) of `{table}` refer to {keys} key(s) that would be gone. Undo the loads \
-         that brought these rows first."
+        "{facts} rows of `{table}` refer to {members} members that would be gone. Undo the loads of \
+         these facts first."
     )]
     Referenced {
-        /// The table of the facts.
+        /// The fact table.
         table: TableName,
         /// How many facts.
         facts: u64,
-        /// How many keys.
-        keys: u64,
+        /// How many members.
+        members: u64,
     },
-    /// The load cannot be taken back, or put in again. The sentence says why.
-    #[error("{0}")]
-    NotUndoable(String),
     /// The table's keys were made in another way; loading would give every member a second key.
     #[error(
         "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \

@@ -11,14 +11,16 @@ mod error;
 mod fact;
 mod guard;
 mod held;
+mod history;
 mod landing;
 pub mod ledger;
 mod load;
 mod locks;
 mod manifest;
-mod planned;
+mod plan;
 mod rejects;
 pub mod sql;
+mod turning;
 
 use std::time::Instant as Clock;
 
@@ -27,8 +29,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 pub use error::MergeError;
-pub use guard::{GuardBreach, guard};
-pub use planned::{CloseBreach, CloseLimit, Plan, Sample, Turn, Version, plan, plan_turn, turn};
+pub use guard::{CloseBreach, CloseLimit, Closes, GuardBreach, guard};
+pub use history::Turn;
+pub use plan::{Plan, Sample, Version, plan, plan_turn};
 
 use self::ledger::{Entry, Opened};
 use self::load::Load;
@@ -73,7 +76,7 @@ pub struct Terms {
     pub redelivery: Redelivery,
     /// From when on what the file says holds.
     pub instant: Instant,
-    /// Whether a snapshot may close more keys than its guard allows.
+    /// Whether a snapshot may close as many keys as it would.
     pub closes: Closes,
     /// When the work on the file began.
     pub began: Clock,
@@ -92,20 +95,8 @@ pub enum Instant {
         /// Its instant.
         at: DateTime<Utc>,
     },
-    /// The instant that the file's name, or the file beside it, gives to all of its rows.
+    /// The instant that was delivered with the file: in its name, or beside it.
     OfFile(DateTime<Utc>),
-}
-
-/// Whether a snapshot may close more keys than its guard allows.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Closes {
-    /// It may not.
-    Guarded,
-    /// It may, this once.
-    Accepted {
-        /// Who said so.
-        by: String,
-    },
 }
 
 /// Loads a staged file, or finds that it was loaded before.
@@ -119,6 +110,7 @@ pub fn merge(
 ) -> Result<Receipt, MergeError> {
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
+    let contract = &contract.with_added(&staged.added);
     let entry = conn.transaction(|conn| {
         failpoint!("merge::begun");
         let load = Load {
@@ -127,13 +119,41 @@ pub fn merge(
             keys,
             terms,
             merge_began: Clock::now(),
+            samples: 0,
         };
-        let entry = load.run(conn, staged)?;
+        let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
-        Ok::<_, MergeError>(entry)
+        Ok::<_, MergeError>(done.entry)
     })?;
     failpoint!("merge::committed");
     Ok(Receipt { claim, entry })
+}
+
+/// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn.
+pub fn turn(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    keys: &KeyScheme,
+    load_id: i64,
+    turn: Turn,
+) -> Result<Entry, MergeError> {
+    failpoint!("undo::begin");
+    let entry = conn.transaction(|conn| {
+        let done = turning::Turning {
+            contracts,
+            contract,
+            keys,
+            load_id,
+            turn,
+            samples: 0,
+        }
+        .run(conn)?;
+        failpoint!("undo::commit");
+        Ok::<_, MergeError>(done.entry)
+    })?;
+    failpoint!("undo::committed");
+    Ok(entry)
 }
 
 /// Notes in the ledger that a file was refused, and why; or finds that its claim had its end

@@ -436,7 +436,7 @@ mod tests {
             limit: CloseLimit::MaxCloseFraction(0.2),
             sample: vec![Uuid::nil()],
         };
-        let held = Refused::of(LoadError::Merge(MergeError::Closes(breach))).unwrap();
+        let held = Refused::of(LoadError::Merge(MergeError::Closes(Box::new(breach)))).unwrap();
         assert_eq!(belongs_on(&entry(held.reason())), Shelf::Held);
         let header = stage::StageFault::Header("No header.".into());
         let refused = Refused::of(LoadError::Stage(header)).unwrap();

@@ -278,7 +278,7 @@ mod tests {
             samples,
             added_columns: vec!["phone".into()],
             closes: None,
-            path: "in order".into(),
+            path: "in order",
         }
     }
 
