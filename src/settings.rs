@@ -215,9 +215,13 @@ enum Use {
 
 fn use_of_contract(command: &Command) -> Use {
     match command {
-        Command::Watch(_) | Command::Load(_) | Command::Rejects(RejectsCommand::Replay { .. }) => {
-            Use::Needs
-        }
+        Command::Watch(_)
+        | Command::Load(_)
+        | Command::Plan(_)
+        | Command::Undo(_)
+        | Command::Redo(_)
+        | Command::AcceptCloses(_)
+        | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
         Command::Status(_) => Use::Shows,
         Command::Rejects(_)
         | Command::Migrate(_)

@@ -94,7 +94,7 @@ fn merge_never_sees_a_path_or_a_format() {
     let words = [
         "Path",
         "std::fs",
-        "File",
+        "File::",
         "csv",
         "crate::watch",
         "crate::retire",

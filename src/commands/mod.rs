@@ -1,14 +1,19 @@
 //! What the program can do: one verb a file, each a function from what was typed to an
 //! [`ExitStatus`].
 
+mod accept_closes;
+mod confirm;
 mod demo;
 mod generate;
 mod load;
 mod migrate;
 mod office;
+mod plan;
+mod preview;
 mod rejects;
 mod server;
 mod status;
+mod undo;
 mod watch;
 
 use std::process::ExitCode;
@@ -20,6 +25,7 @@ use crate::contract::ContractFault;
 use crate::db::url::BadUrl;
 use crate::db::{ConnectFault, FaultKind};
 use crate::logging;
+use crate::merge::Turn;
 use crate::printer::Printer;
 use crate::settings::{Settings, SettingsFault};
 use crate::watch::FolderError;
@@ -71,6 +77,10 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
     match &cli.command {
         Command::Watch(args) => watch::run(args, &settings, &printer),
         Command::Load(args) => load::run(args, &settings, &printer),
+        Command::Plan(args) => plan::run(args, &settings, &printer),
+        Command::Undo(args) => undo::run(args, Turn::Undo, &settings, &printer),
+        Command::Redo(args) => undo::run(args, Turn::Redo, &settings, &printer),
+        Command::AcceptCloses(args) => accept_closes::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
