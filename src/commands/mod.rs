@@ -19,6 +19,7 @@ use crate::cli::{Cli, Command};
 use crate::contract::ContractFault;
 use crate::db::url::BadUrl;
 use crate::db::{ConnectFault, FaultKind};
+use crate::history::views::ViewsError;
 use crate::logging;
 use crate::printer::Printer;
 use crate::settings::{Settings, SettingsFault};
@@ -103,7 +104,9 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
     if matches!(contract, Some(ContractFault::Catalog { .. })) {
         return ExitStatus::Fault;
     }
+    let views = error.downcast_ref::<ViewsError>();
     let mendable = contract.is_some()
+        || matches!(views, Some(ViewsError::NameTooLong { .. }))
         || error.is::<Refusal>()
         || error.is::<SettingsFault>()
         || error.is::<FolderError>()

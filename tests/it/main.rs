@@ -10,6 +10,7 @@ mod dimension;
 mod embedded;
 mod explain;
 mod facts;
+mod history;
 mod inputs;
 mod meddling;
 mod model;
