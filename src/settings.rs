@@ -215,9 +215,10 @@ enum Use {
 
 fn use_of_contract(command: &Command) -> Use {
     match command {
-        Command::Watch(_) | Command::Load(_) | Command::Rejects(RejectsCommand::Replay { .. }) => {
-            Use::Needs
-        }
+        Command::Watch(_)
+        | Command::Load(_)
+        | Command::Check(_)
+        | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
         Command::Status(_) | Command::Migrate(_) => Use::Shows,
         Command::Rejects(_) | Command::Generate(_) | Command::Demo | Command::Server(_) => {
             Use::None

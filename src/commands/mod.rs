@@ -1,6 +1,7 @@
 //! What the program can do: one verb a file, each a function from what was typed to an
 //! [`ExitStatus`].
 
+mod check;
 mod demo;
 mod generate;
 mod load;
@@ -38,6 +39,11 @@ pub enum ExitStatus {
     Fault = 3,
 }
 
+impl ExitStatus {
+    /// It was looked at, and something is wrong.
+    pub const DAMAGED: Self = Self::Rejects;
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(status as u8)
@@ -73,6 +79,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Watch(args) => watch::run(args, &settings, &printer),
         Command::Load(args) => load::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
+        Command::Check(args) => check::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),

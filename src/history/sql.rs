@@ -4,8 +4,13 @@
 //! the function, and the questions of the check. Names reach a statement through [`Ident`] alone.
 //! What each looks like is kept in this file's tests; `tests/it/history.rs` runs them.
 
+mod check;
 mod views;
 
+pub use check::{
+    count_facts, count_versions, facts_of_no_load, faulty_versions, held_for_members_there,
+    repeated_facts, unresolved_facts,
+};
 pub use views::{Dimension, Object, ObjectKind};
 
 use crate::contract::{Column, Contract, Ident};
