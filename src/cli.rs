@@ -169,9 +169,14 @@ The files stay where they are, unless --retire is given.";
 const MIGRATE_HELP: &str = "\
 Examples:
   hayloft migrate
-  hayloft migrate --reset --yes    Drop everything and begin anew, without asking
+  hayloft migrate --from-now users    Load users by its new contract from now on
+  hayloft migrate --reset --yes       Drop everything and begin anew, without asking
 
-The migrations are Diesel's; `diesel migration run` does the same.";
+The migrations are Diesel's; `diesel migration run` applies the same. Besides, this makes the views
+of each dimension (users_current, users_history, users_changes, users_asof) and keeps them.
+
+A table that has rows is not loaded by a contract with another mode, effective, sequence or role of
+a column until --from-now says that it is meant. What was loaded before stays as it is.";
 
 const STATUS_HELP: &str = "\
 Examples:
@@ -240,6 +245,10 @@ pub struct MigrateArgs {
     /// Do not ask before dropping
     #[arg(long, requires = "reset")]
     pub yes: bool,
+    /// Take the contract of this table as hayloft.toml has it now, for what is loaded from now on;
+    /// may be given several times
+    #[arg(long, value_name = "TABLE", conflicts_with = "reset")]
+    pub from_now: Vec<String>,
     /// Run the migrations of this folder instead of those that Hayloft was built with
     #[arg(long, value_name = "DIR")]
     pub migrations: Option<PathBuf>,
@@ -361,6 +370,8 @@ mod tests {
             "hayloft",
             "hayloft load",
             "hayloft migrate --yes",
+            "hayloft migrate --from-now",
+            "hayloft migrate --reset --from-now users",
             "hayloft --quiet --verbose status",
             "hayloft rejects",
             "hayloft rejects export",

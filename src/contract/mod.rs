@@ -12,6 +12,7 @@ pub mod file;
 mod history;
 mod ident;
 pub mod managed;
+pub mod record;
 mod resolve;
 mod section;
 

@@ -45,7 +45,7 @@ impl Load<'_> {
         if let Some(reason) = self.seen_before(conn, staged)? {
             return self.skip(conn, load_id, staged, reason);
         }
-        self.vouch_for_keys(conn)?;
+        self.vouch_for_contract(conn)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
             Instant::OfParent { at, .. } => at,
@@ -176,7 +176,7 @@ impl Load<'_> {
         Ok(entry)
     }
 
-    fn vouch_for_keys(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
+    fn vouch_for_contract(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
         let own = std::iter::once(self.contract);
         for contract in own.chain(self.contracts.referred_by(self.contract)) {
             let table = contract.name.clone();
@@ -186,7 +186,10 @@ impl Load<'_> {
                 Keys::OtherColumns => return Err(MergeError::OtherKeyColumns { table }),
             }
         }
-        Ok(())
+        match ledger::contract::vouch(conn, self.contract)? {
+            None => Ok(()),
+            Some(changed) => Err(MergeError::OtherContract(changed)),
+        }
     }
 
     fn entry(&self, load_id: i64, staged: &Staged, applied: &Applied) -> Entry {
