@@ -54,7 +54,7 @@ impl Record {
             return Self::usual(BTreeMap::new());
         };
         Self {
-            mode: mode(&history.mode).to_owned(),
+            mode: history.mode.word().to_owned(),
             effective: effective(&history.effective),
             sequence: history
                 .sequence
@@ -76,7 +76,7 @@ impl Record {
 
     fn usual(roles: BTreeMap<String, String>) -> Self {
         Self {
-            mode: mode(&Mode::Incremental).to_owned(),
+            mode: Mode::Incremental.word().to_owned(),
             effective: effective(&Effective::LoadTime),
             sequence: Vec::new(),
             roles,
@@ -139,14 +139,6 @@ fn roles(contract: &Contract, recorded: impl Fn(Role) -> Role) -> BTreeMap<Strin
             (name, role(recorded(column.role)).to_owned())
         })
         .collect()
-}
-
-fn mode(mode: &Mode) -> &'static str {
-    match mode {
-        Mode::Incremental => "incremental",
-        Mode::Snapshot => "snapshot",
-        Mode::Feed { .. } => "feed",
-    }
 }
 
 fn effective(effective: &Effective) -> String {

@@ -49,8 +49,8 @@ fn a_contract_that_cannot_hold_is_refused_with_what_would_mend_it() {
         ),
         (
             "a setting that is not kept yet",
-            ("kind        = \"dimension\"", "mode = \"snapshot\""),
-            "snapshot",
+            ("kind        = \"dimension\"", "effective = \"mtime\""),
+            "tables.users.effective = \"mtime\" is not available yet",
         ),
         (
             "a reference to nothing",
@@ -314,11 +314,45 @@ fn the_watch_keeps_a_file_whose_table_waits_for_a_decision() {
     watch.wait_for("mode was snapshot and is incremental");
     assert_eq!(watch.stop(), 0);
     assert!(warehouse.names("imports/failed").is_empty());
-    assert!(
-        !warehouse.names("imports/.claimed").is_empty() || !warehouse.names("imports").is_empty()
-    );
+    assert_eq!(warehouse.names("imports/.claimed").len(), 1);
     warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
     let watch = warehouse.watch();
     assert_eq!(watch.next_load()["status"], "loaded");
     assert_eq!(watch.stop(), 0);
+}
+
+#[test]
+fn a_role_that_would_write_over_history_is_refused_for_good() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    let toml = HAYLOFT_TOML.replace("date_of_birth = {", "date_of_birth = { role = \"type1\",");
+    warehouse.write("hayloft.toml", toml);
+    let sentence = "the role of \"date_of_birth\" was type2 and is type1. That cannot be changed";
+    for run in [
+        warehouse.load("users-2.csv", ANN.replace("Ann,", "Anna,")),
+        warehouse.run(&["migrate", "--from-now", "users"]),
+    ] {
+        let run = run.exits(2);
+        assert!(run.stderr.contains(sentence), "{}", run.stderr);
+    }
+    warehouse.write("hayloft.toml", HAYLOFT_TOML);
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+}
+
+#[test]
+fn a_column_that_is_new_may_have_any_role() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    warehouse.execute("alter table datawarehouse.users add column phone text");
+    let toml = HAYLOFT_TOML.replace(
+        "date_of_birth = {",
+        "phone = { role = \"type1\" }\ndate_of_birth = {",
+    );
+    warehouse.write("hayloft.toml", toml);
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+    assert!(warehouse.query(RECORD).contains("\"phone\": \"type1\""));
 }
