@@ -35,7 +35,7 @@ Examples:
 
 Exit codes:
   0  everything was loaded
-  1  it was loaded, and some rows are in the rejects
+  1  it was loaded, and some rows are in the rejects; or a check found damage
   2  refused: a file, a setting or a command has to be mended first
   3  Hayloft or the database failed; nothing was lost, and it can be tried again
 
@@ -145,6 +145,9 @@ pub enum Command {
     /// Say where the database is, what the tables hold, and how the last loads went.
     #[command(after_help = STATUS_HELP)]
     Status(StatusArgs),
+    /// Check every rule of the history and of the ledger, and name what is damaged.
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArgs),
     /// Look at the rows that could not be used, correct them, and load them again.
     #[command(subcommand, arg_required_else_help = true)]
     Rejects(RejectsCommand),
@@ -211,14 +214,30 @@ stays where it is.";
 const MIGRATE_HELP: &str = "\
 Examples:
   hayloft migrate
-  hayloft migrate --reset --yes    Drop everything and begin anew, without asking
+  hayloft migrate --from-now users    Load users by its new contract from now on
+  hayloft migrate --reset --yes       Drop everything and begin anew, without asking
 
-The migrations are Diesel's; `diesel migration run` does the same.";
+The migrations are Diesel's; `diesel migration run` applies the same. Besides, this makes the views
+of each dimension (users_current, users_history, users_changes, users_asof) and keeps them.
+
+A table that has rows is not loaded by a contract with another mode, effective, sequence or role of
+a column until --from-now says that it is meant. What was loaded before stays as it is.";
 
 const STATUS_HELP: &str = "\
 Examples:
   hayloft status
   hayloft status --format json";
+
+const CHECK_HELP: &str = "\
+Examples:
+  hayloft check
+  hayloft check users --format json
+
+It reads every row, and writes nothing. Keys are told as UUIDs.
+
+Exit codes:
+  0  all is sound
+  1  something is damaged";
 
 const GENERATE_HELP: &str = "\
 Examples:
@@ -311,6 +330,10 @@ pub struct MigrateArgs {
     /// Do not ask before dropping
     #[arg(long, requires = "reset")]
     pub yes: bool,
+    /// Take the contract of this table as hayloft.toml has it now, for what is loaded from now on;
+    /// may be given several times
+    #[arg(long, value_name = "TABLE", conflicts_with = "reset")]
+    pub from_now: Vec<String>,
     /// Run the migrations of this folder instead of those that Hayloft was built with
     #[arg(long, value_name = "DIR")]
     pub migrations: Option<PathBuf>,
@@ -322,6 +345,14 @@ pub struct StatusArgs {
     /// The folder that is watched [default: imports]
     #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
     pub imports: Option<PathBuf>,
+}
+
+/// `hayloft check`
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The tables; all of hayloft.toml if none is named
+    #[arg(value_name = "TABLE")]
+    pub tables: Vec<String>,
 }
 
 /// `hayloft rejects`
@@ -428,6 +459,8 @@ mod tests {
             "hayloft undo",
             "hayloft undo seventeen",
             "hayloft accept-closes",
+            "hayloft migrate --from-now",
+            "hayloft migrate --reset --from-now users",
             "hayloft --quiet --verbose status",
             "hayloft rejects",
             "hayloft rejects export",

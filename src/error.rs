@@ -91,7 +91,11 @@ impl LoadError {
     pub fn is_of_the_settings(&self) -> bool {
         matches!(
             self,
-            Self::Merge(MergeError::OtherKeyScheme { .. } | MergeError::OtherKeyColumns { .. })
+            Self::Merge(
+                MergeError::OtherKeyScheme { .. }
+                    | MergeError::OtherKeyColumns { .. }
+                    | MergeError::OtherContract(_)
+            )
         )
     }
 
@@ -119,6 +123,7 @@ impl LoadError {
                 MergeError::TableBusy { .. } | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
+                | MergeError::OtherContract(_)
                 | MergeError::BrokenHistory { .. } => Verdict::Stop,
             },
             Self::Rule(_) => Verdict::Refuse,

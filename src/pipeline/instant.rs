@@ -208,7 +208,7 @@ fn not_too_far_ahead(
         let limit = in_words(history.max_future);
         return Err(InstantFault::Future { limit });
     }
-    Ok(Instant::OfFile(at))
+    Ok(Instant::Delivered(at))
 }
 
 fn in_words(time: TimeDelta) -> String {
