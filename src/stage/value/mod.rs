@@ -29,6 +29,7 @@ mod date;
 mod email;
 mod fixed;
 mod float;
+mod instant;
 mod integer;
 mod json;
 mod label;
@@ -40,6 +41,8 @@ mod timestamp;
 mod uuid;
 
 use thiserror::Error;
+
+pub use self::instant::{Clarity, Instant, InstantParser};
 
 use self::date::DateParser;
 use self::label::LabelParser;
@@ -270,6 +273,11 @@ impl Family {
     }
 }
 
+/// Reads a whole number that is no column's value, by the rules of `bigint`.
+pub(super) fn whole_number(field: &[u8]) -> Result<i64, ValueFault> {
+    integer::value(field, None, &(i64::MIN..=i64::MAX))
+}
+
 /// Refuses what the contract says of a type that cannot have it.
 fn check_spelling(column_type: &ColumnType, spelling: &Spelling) -> Result<(), String> {
     use ColumnType::{Date, Enum, Other, Text, Timestamp, TimestampTz};
@@ -319,6 +327,16 @@ impl ValueFault {
         Self {
             kind: RejectKind::NotNull,
             message: "has no value, and the column must have one".into(),
+        }
+    }
+
+    /// Of a local time that occurs twice, which costs nothing but a warning.
+    pub(super) fn ambiguous_time() -> Self {
+        Self {
+            kind: RejectKind::AmbiguousTime,
+            message: "is a local time that its zone has twice (the clock was set back), and the \
+                      earlier one was taken"
+                .into(),
         }
     }
 
