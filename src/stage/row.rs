@@ -118,8 +118,9 @@ impl<'a> RowParser<'a> {
             Err(fault) => return Err(Refused::unsplit(no_record(place, fault, self))),
         };
         let mut notes = Notes::default();
-        if let Some(field) = self.unnamed.filter(|field| !fields[*field].is_empty()) {
-            notes.rejects.push(unnamed_value(place, field));
+        let surplus = self.unnamed.filter(|field| !fields[*field].is_empty());
+        if let Some(field) = surplus {
+            notes.refuse(unnamed_value(place, field));
         }
         let said = self.history.parse(fields, place, &mut notes);
         let key = self.parse_cells(fields, place, said.presence, &mut notes);
@@ -135,7 +136,8 @@ impl<'a> RowParser<'a> {
             }),
             (key, _) => Err(Refused {
                 rejects: notes.rejects,
-                key,
+                // With a field too many, none can be trusted to stand in its place.
+                key: key.filter(|_| surplus.is_none()),
             }),
         }
     }
@@ -175,7 +177,7 @@ impl<'a> RowParser<'a> {
 }
 
 impl Refused {
-    /// A record that could not be split into its fields.
+    /// A record that could not be split into the fields of the header.
     fn unsplit(reject: Reject) -> Self {
         Self {
             rejects: vec![reject],

@@ -335,6 +335,13 @@ fn a_snapshot_knows_the_keys_of_the_rows_that_it_rejects() {
 }
 
 #[test]
+fn a_row_with_a_field_too_many_does_not_tell_its_key() {
+    let snapshot = staged(SNAPSHOT, "code,name,\na,A,\nx,b,B\nb,B,,\n");
+    assert!(snapshot.unread.keys.is_empty());
+    assert_eq!(snapshot.unread.without_key, 2);
+}
+
+#[test]
 fn a_snapshot_knows_the_keys_that_it_does_not_use_because_their_rows_differ() {
     let snapshot = staged(
         &format!("{SNAPSHOT}duplicates = \"reject_key\"\n"),
