@@ -1,138 +1,159 @@
-//! Instants that are no field of a row: in a file's name, or in the file beside it. They are read
-//! by the same patterns, and with the same zones, as a `timestamptz`.
+//! An instant that is no column's value: the one from which on a row holds.
+//!
+//! It is read by the rules of `timestamptz`. Without a format it may also be a date alone, which
+//! means midnight; what is finer than a microsecond is cut off.
 
-use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 
-use super::pattern::{Misread, Pattern};
-use super::timestamp::in_zone;
-use super::{FormatFault, ValueFault};
+use super::pattern::Pattern;
+use super::timestamp::TimestampTzParser;
+use super::{FormatFault, Parsed, ValueFault};
 
-/// Reads instants in one format.
+/// Reads instants that are all spelled in one way.
 #[derive(Clone, Debug)]
-pub struct InstantParser {
-    /// In the order in which they are tried.
-    patterns: Vec<Pattern>,
-    zone: Tz,
+pub struct InstantParser(Spelled);
+
+#[derive(Clone, Debug)]
+enum Spelled {
+    ByPattern(TimestampTzParser),
+    Iso {
+        timestamp: TimestampTzParser,
+        date: TimestampTzParser,
+    },
 }
 
-/// What a text has in it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Found {
-    /// No instant.
-    Nothing,
-    /// One instant, perhaps more than once.
-    One(DateTime<Utc>),
-    /// Instants that differ.
-    Several,
-    /// What looks like an instant and is none.
-    Unusable(ValueFault),
+/// A moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Instant {
+    /// Microseconds since 1970 in UTC.
+    pub micros: i64,
+    /// Whether the text can mean one moment only.
+    pub clarity: Clarity,
+}
+
+/// Whether a local time can mean one moment only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clarity {
+    /// It can.
+    Clear,
+    /// Its zone has it twice; the earlier moment was taken.
+    Ambiguous,
 }
 
 impl InstantParser {
-    /// Understands a strftime pattern; without one, an instant or a day in ISO 8601. A day is its
-    /// midnight in the zone.
+    /// Understands a strftime pattern, or says why it cannot be one; `None` is ISO 8601. The zone
+    /// is that of instants that name none.
     pub fn new(format: Option<&str>, zone: Tz) -> Result<Self, FormatFault> {
-        let patterns = match format {
-            Some(format) => vec![Pattern::new(format).map_err(FormatFault)?],
-            None => vec![Pattern::iso_timestamp(), Pattern::iso_date()],
+        let by = |pattern| TimestampTzParser::by(pattern, zone);
+        Ok(Self(match format {
+            Some(format) => Spelled::ByPattern(by(Pattern::new(format).map_err(FormatFault)?)),
+            None => Spelled::Iso {
+                timestamp: by(Pattern::iso_timestamp()),
+                date: by(Pattern::iso_date()),
+            },
+        }))
+    }
+
+    /// Reads an instant.
+    pub fn parse(&self, text: &[u8]) -> Result<Instant, ValueFault> {
+        const DATE: usize = "YYYY-MM-DD".len();
+        let parser = match &self.0 {
+            Spelled::Iso { date, .. } if text.len() == DATE => date,
+            Spelled::ByPattern(timestamp) | Spelled::Iso { timestamp, .. } => timestamp,
         };
-        Ok(Self { patterns, zone })
-    }
-
-    /// Reads a text that is an instant and nothing else.
-    pub fn read(&self, text: &[u8]) -> Result<DateTime<Utc>, ValueFault> {
-        let mut fault = None;
-        for pattern in &self.patterns {
-            match self.read_by(pattern, text) {
-                // Another pattern may fit; of several that do not, the first is told of.
-                Err(Misfit::Shape(unfit)) => {
-                    fault.get_or_insert(unfit);
-                }
-                Err(Misfit::Moment(fault)) => return Err(fault),
-                Ok(at) => return Ok(at),
-            }
-        }
-        Err(fault.unwrap_or_else(|| ValueFault::bad_type("is not an instant")))
-    }
-
-    /// Looks for an instant in a text. A run of digits is taken whole: no instant begins or ends
-    /// within one.
-    #[must_use]
-    pub fn find(&self, text: &[u8]) -> Found {
-        let mut found = Found::Nothing;
-        let mut unusable = None;
-        let mut from = 0;
-        while from < text.len() {
-            let Some((end, reading)) = self.longest_at(text, from) else {
-                from += 1;
-                continue;
-            };
-            match (reading, &found) {
-                (Ok(at), Found::One(other)) if at != *other => return Found::Several,
-                (Ok(at), _) => found = Found::One(at),
-                (Err(fault), _) => unusable = unusable.or(Some(fault)),
-            }
-            from = end;
-        }
-        match (found, unusable) {
-            (Found::Nothing, Some(fault)) => Found::Unusable(fault),
-            (found, _) => found,
-        }
-    }
-
-    /// The longest text that begins here and has the shape of an instant.
-    fn longest_at(
-        &self,
-        text: &[u8],
-        from: usize,
-    ) -> Option<(usize, Result<DateTime<Utc>, ValueFault>)> {
-        if !is_boundary(text, from) {
-            return None;
-        }
-        let ends = (from + 1..=text.len()).rev();
-        ends.filter(|end| is_boundary(text, *end)).find_map(|end| {
-            self.patterns
-                .iter()
-                .find_map(|pattern| match self.read_by(pattern, &text[from..end]) {
-                    Ok(at) => Some((end, Ok(at))),
-                    Err(Misfit::Moment(fault)) => Some((end, Err(fault))),
-                    Err(Misfit::Shape(_)) => None,
-                })
+        let (utc, parsed) = parser.read(text)?;
+        Ok(Instant {
+            micros: utc.and_utc().timestamp_micros(),
+            clarity: match parsed {
+                Parsed::Ambiguous => Clarity::Ambiguous,
+                Parsed::Value | Parsed::Null => Clarity::Clear,
+            },
         })
     }
+}
 
-    fn read_by(&self, pattern: &Pattern, text: &[u8]) -> Result<DateTime<Utc>, Misfit> {
-        let reading = pattern.read(text).map_err(|misread| {
-            let fault = pattern.fault("timestamp", misread);
-            match misread {
-                Misread::Shape => Misfit::Shape(fault),
-                Misread::NoSuchMoment | Misread::Year => Misfit::Moment(fault),
-            }
-        })?;
-        let (utc, _) = in_zone(&reading, self.zone).map_err(Misfit::Moment)?;
-        if (1..=9999).contains(&utc.year()) {
-            Ok(utc.and_utc())
-        } else {
-            Err(Misfit::Moment(pattern.fault("timestamp", Misread::Year)))
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use chrono_tz::Europe::Berlin;
+
+    use super::*;
+    use crate::stage::reject::RejectKind;
+
+    fn parse(format: Option<&str>, zone: Tz, text: &str) -> Result<Instant, RejectKind> {
+        InstantParser::new(format, zone)
+            .unwrap()
+            .parse(text.as_bytes())
+            .map_err(|fault| fault.kind)
+    }
+
+    fn micros(rfc3339: &str) -> i64 {
+        DateTime::parse_from_rfc3339(rfc3339)
+            .unwrap()
+            .timestamp_micros()
+    }
+
+    #[test]
+    fn an_instant_is_a_timestamp_or_a_date_alone() {
+        const DAY: Option<&str> = Some("%d/%m/%Y");
+        const MINUTE: Option<&str> = Some("%d/%m/%Y %H:%M");
+        for (format, zone, text, expected) in [
+            (None, Tz::UTC, "2024-03-01", "2024-03-01T00:00:00Z"),
+            (None, Berlin, "2024-03-01", "2024-02-29T23:00:00Z"),
+            (None, Berlin, "2024-07-01 12:00:00", "2024-07-01T10:00:00Z"),
+            (None, Berlin, "2024-07-01T12:00:00Z", "2024-07-01T12:00:00Z"),
+            (
+                None,
+                Tz::UTC,
+                "1969-12-31 23:59:59.5",
+                "1969-12-31T23:59:59.5Z",
+            ),
+            (
+                None,
+                Tz::UTC,
+                "2024-07-01T12:00:00.1234567+02:00",
+                "2024-07-01T10:00:00.123456Z",
+            ),
+            (
+                None,
+                Tz::UTC,
+                "1960-01-01 00:00:00.9999999",
+                "1960-01-01T00:00:00.999999Z",
+            ),
+            (DAY, Berlin, "01/03/2024", "2024-02-29T23:00:00Z"),
+            (MINUTE, Tz::UTC, "01/03/2024 04:05", "2024-03-01T04:05:00Z"),
+        ] {
+            let clear = Instant {
+                micros: micros(expected),
+                clarity: Clarity::Clear,
+            };
+            assert_eq!(parse(format, zone, text), Ok(clear), "{text}");
         }
     }
-}
 
-/// Why a text is no instant in one pattern.
-enum Misfit {
-    /// It does not look like the pattern.
-    Shape(ValueFault),
-    /// It does, and there is no such moment.
-    Moment(ValueFault),
-}
+    #[test]
+    fn of_a_local_time_that_occurs_twice_the_earlier_is_taken() {
+        let twice = parse(None, Berlin, "2024-10-27 02:30:00").unwrap();
+        assert_eq!(twice.clarity, Clarity::Ambiguous);
+        assert_eq!(twice.micros, micros("2024-10-27T00:30:00Z"));
+    }
 
-/// Whether no number reaches over this place.
-fn is_boundary(text: &[u8], place: usize) -> bool {
-    let digit = |index: Option<usize>| {
-        index
-            .and_then(|index| text.get(index))
-            .is_some_and(u8::is_ascii_digit)
-    };
-    !(digit(place.checked_sub(1)) && digit(Some(place)))
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for (text, kind) in [
+            ("", RejectKind::BadType),
+            ("2024-13-01", RejectKind::BadType),
+            ("2024-01-01 24:00:00", RejectKind::BadType),
+            ("01/03/2024", RejectKind::BadType),
+            (" 2024-01-01", RejectKind::BadType),
+            ("now", RejectKind::BadType),
+            ("infinity", RejectKind::BadType),
+            ("1704067200", RejectKind::BadType),
+            ("0000-01-01", RejectKind::Overflow),
+            ("2024-03-31 02:30:00", RejectKind::NonexistentTime),
+        ] {
+            assert_eq!(parse(None, Berlin, text), Err(kind), "{text}");
+        }
+        assert!(InstantParser::new(Some("%H:%M"), Tz::UTC).is_err());
+    }
 }

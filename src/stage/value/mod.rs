@@ -26,10 +26,11 @@
 
 mod boolean;
 mod date;
+pub mod delivered;
 mod email;
 mod fixed;
 mod float;
-pub mod instant;
+mod instant;
 mod integer;
 mod json;
 mod label;
@@ -41,6 +42,8 @@ mod timestamp;
 mod uuid;
 
 use thiserror::Error;
+
+pub use self::instant::{Clarity, Instant, InstantParser};
 
 use self::date::DateParser;
 use self::label::LabelParser;
@@ -271,6 +274,11 @@ impl Family {
     }
 }
 
+/// Reads a whole number that is no column's value, by the rules of `bigint`.
+pub(super) fn whole_number(field: &[u8]) -> Result<i64, ValueFault> {
+    integer::value(field, None, &(i64::MIN..=i64::MAX))
+}
+
 /// Refuses what the contract says of a type that cannot have it.
 fn check_spelling(column_type: &ColumnType, spelling: &Spelling) -> Result<(), String> {
     use ColumnType::{Date, Enum, Other, Text, Timestamp, TimestampTz};
@@ -320,6 +328,16 @@ impl ValueFault {
         Self {
             kind: RejectKind::NotNull,
             message: "has no value, and the column must have one".into(),
+        }
+    }
+
+    /// Of a local time that occurs twice, which costs nothing but a warning.
+    pub(super) fn ambiguous_time() -> Self {
+        Self {
+            kind: RejectKind::AmbiguousTime,
+            message: "is a local time that its zone has twice (the clock was set back), and the \
+                      earlier one was taken"
+                .into(),
         }
     }
 
