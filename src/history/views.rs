@@ -158,8 +158,15 @@ impl Wanted {
         let Err(error) = replaced else {
             return Ok(Made::Yes);
         };
-        if there.is_none() || !is_of_the_server(&error) {
+        if !is_of_the_server(&error) {
             return Err(error.into());
+        }
+        if there.is_none() {
+            return Ok(Made::No(format!(
+                "{name} was not made: {error}.",
+                name = told(&self.name),
+                error = without_value(&error.to_string())
+            )));
         }
         let anew = conn.transaction(|conn| {
             let grants = there.map(|found| found.grants.as_slice());
