@@ -340,7 +340,7 @@ fn a_second_pass_names_the_keys() {
     let contract = contract("users");
     let statement = faulty_versions(&contract, durable_key(&contract));
     let (_, tail) = statement.split_once("\n)\n").unwrap();
-    expect![[r#"
+    expect![[r"
         select asked.code, count(distinct version.key) as count,
             (array_agg(distinct version.key::text))[1:5] as examples
         from version
@@ -357,7 +357,7 @@ fn a_second_pass_names_the_keys() {
         ) as asked (code, found)
         where asked.found
         group by asked.code
-    "#]]
+    "]]
     .assert_eq(&format!("{tail}\n"));
 }
 
