@@ -1,12 +1,10 @@
 //! `hayloft migrate`: brings the database to the newest migration; with `--reset`, makes it anew.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use diesel::PgConnection;
 
 use super::office::{self, Way};
-use super::{ExitStatus, Refusal};
+use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{MigrateArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
 use crate::merge::MergeError;
@@ -129,26 +127,17 @@ fn take_one(
 
 /// Asks at a terminal, and nowhere else: a script that means it says so with `--yes`.
 fn confirmed(place: &str, printer: &Printer) -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        printer.error(
-            "Nothing was dropped: --reset drops every table with all that is in it, and there is \
-             nobody at the terminal to ask. Say --yes as well if that is meant.",
-        );
-        return Ok(false);
-    }
-    let _ = write!(
-        io::stderr(),
+    let question = format!(
         "This drops every table of Hayloft at {place}, with the whole history and the ledger.\n\
          There is no way back. Type `{CONFIRMATION}` to go on: "
     );
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .context("The answer cannot be read.")?;
-    if answer.trim() == CONFIRMATION {
-        return Ok(true);
+    match confirm::ask(&question)? {
+        Some(answer) if answer == CONFIRMATION => return Ok(true),
+        Some(_) => printer.say("nothing was dropped"),
+        None => printer.error(
+            "Nothing was dropped: --reset drops every table with all that is in it, and there is \
+             nobody at the terminal to ask. Say --yes as well if that is meant.",
+        ),
     }
-    printer.say("nothing was dropped");
     Ok(false)
 }

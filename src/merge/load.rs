@@ -70,7 +70,7 @@ impl Load<'_> {
         self.vouch_for_contract(conn)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
-            Instant::OfParent { at, .. } | Instant::OfFile(at) => at,
+            Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
         self.add_columns(conn, staged)?;
         let applied = self.apply(conn, load_id, at, staged)?;
