@@ -65,7 +65,8 @@ pub mod cli;
 pub mod secret;
 pub mod settings;
 
-// What can be asked of the ledger and the folder afterwards.
+// What can be asked of the history, the ledger and the folder afterwards.
+pub mod history;
 pub mod ledger;
 pub mod status;
 

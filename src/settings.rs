@@ -215,9 +215,10 @@ enum Use {
 
 fn use_of_contract(command: &Command) -> Use {
     match command {
-        Command::Watch(_) | Command::Load(_) | Command::Rejects(RejectsCommand::Replay { .. }) => {
-            Use::Needs
-        }
+        Command::Watch(_)
+        | Command::Load(_)
+        | Command::Why(_)
+        | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
         Command::Status(_) => Use::Shows,
         Command::Rejects(_)
         | Command::Migrate(_)

@@ -10,6 +10,7 @@ mod rejects;
 mod server;
 mod status;
 mod watch;
+mod why;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Load(args) => load::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),
+        Command::Why(args) => why::run(args, &settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),
         Command::Demo => demo::run(&settings, &printer),

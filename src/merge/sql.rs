@@ -528,4 +528,4 @@ pub fn is_empty(table: &QualifiedName) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

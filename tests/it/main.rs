@@ -21,3 +21,4 @@ mod rejects;
 mod status;
 mod support;
 mod watch;
+mod why;
