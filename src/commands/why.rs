@@ -29,6 +29,7 @@ pub(super) fn run(args: &WhyArgs, settings: &Settings, printer: &Printer) -> Res
     let depth = Depth::when(args.all);
     let keys = office::keys(settings);
     let answer = why::ask(&mut conn, contract, &keys, &args.key, depth).map_err(refusal)?;
+    let depth = answer.depth(depth);
     match printer.format() {
         OutputFormat::Json => printer.json(&object(&answer, args.at, depth)),
         OutputFormat::Text => {

@@ -160,7 +160,7 @@ pub enum WhyFault {
         table: String,
     },
     /// Neither the table nor the ledger knows the key.
-    #[error("There is no such key in `{table}`, and no load of it spoke of one.")]
+    #[error("There is no such key in `{table}`, and none of its loads spoke of one.")]
     Unknown {
         /// The table.
         table: String,
@@ -201,7 +201,9 @@ fn answer(
         } else {
             Vec::new()
         };
-        if !is_nothing(&shown) || !observations.is_empty() {
+        // Of a key that nobody ever named, each snapshot says that it is absent.
+        let is_named = observations.iter().any(|said| said.source == Source::Row);
+        if !is_nothing(&shown) || is_named {
             let columns = columns(contract);
             let observations = said::judge(observations, &shown, &columns);
             return Ok(Answer {
@@ -269,6 +271,17 @@ impl Answer {
         match &self.shown {
             Shown::Versions(versions) => versions,
             Shown::Fact(_) | Shown::Held(..) => &[],
+        }
+    }
+
+    /// How much to show where so much is asked for: of a key that has no version, what was said is
+    /// the whole answer.
+    #[must_use]
+    pub fn depth(&self, asked: Depth) -> Depth {
+        if is_nothing(&self.shown) {
+            Depth::Observations
+        } else {
+            asked
         }
     }
 

@@ -108,6 +108,10 @@ impl Drawing<'_> {
     fn history(&self) -> Vec<Line> {
         let versions = self.answer.versions();
         let mut lines = self.axis();
+        if versions.is_empty() && self.view.at.is_none() {
+            lines.push(Line::new().strong("It has no version. This was said of it:"));
+            lines.push(Line::new());
+        }
         if let Some(at) = self.view.at {
             let moment = Moment::of(versions, at);
             lines.extend(words::moment(self.answer, moment, at));
@@ -203,8 +207,13 @@ impl Drawing<'_> {
         let Some(to) = version.to else {
             return vec![Line::new().plain("▼")];
         };
-        if next.is_some_and(|next| next.from == to) {
-            return vec![Line::new().plain("│")];
+        match next {
+            Some(next) if next.from == to => return vec![Line::new().plain("│")],
+            Some(next) if next.from < to => {
+                let damage = "│ overlaps the next one: somebody changed the table";
+                return vec![Line::new().strong(damage)];
+            }
+            _ => {}
         }
         let cause = self.answer.ended_by(version);
         let mut lines = vec![
@@ -338,9 +347,14 @@ impl Drawing<'_> {
         let line = rail
             .begin()
             .plain(format!("· {:<instants$}  ", instant(judged)))
-            .strong(format!("{:<outcomes$}", outcome(judged)))
-            .plain(format!("  {}", words::by(&judged.observation)));
-        let mut lines = vec![line];
+            .strong(format!("{:<outcomes$}", outcome(judged)));
+        let by = words::by(&judged.observation);
+        let room = self.view.width.unwrap_or(usize::MAX);
+        let mut lines = if line.length() + "  ".len() + length(&by) <= room {
+            vec![line.plain(format!("  {by}"))]
+        } else {
+            vec![line, rail.begin().plain(format!("    {by}"))]
+        };
         let said = self.said(judged);
         if !said.is_empty() {
             lines.push(rail.begin().plain("    ").faint(said));
@@ -380,7 +394,7 @@ impl Drawing<'_> {
                 let line = Rail::Version.begin().plain("  ");
                 lines.push(line.faint(brought(&fact.origin)));
             }
-            None => lines.push(Line::new().plain("  not there")),
+            None => lines.push(Line::new().strong("Not in the table. This was said of it:")),
         }
         lines.extend(self.observations(Rail::Version, Moment::NeverThere));
         lines

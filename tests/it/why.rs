@@ -199,6 +199,27 @@ fn all_tells_what_snapshots_undone_loads_and_rows_of_a_feed_said() {
 }
 
 #[test]
+fn a_key_that_only_the_ledger_knows_is_told_from_one_that_nobody_named() {
+    let warehouse = with_history();
+    warehouse.execute(
+        "update hayloft.load set status = 'undone', absence = 'closes' where load_id = 1;
+         update hayloft.load set absence = 'closes' where load_id = 2;
+         delete from datawarehouse.users where email = 'bob@x.org'",
+    );
+    let bob = warehouse.run(&["why", "users", "bob@x.org"]).exits(0);
+    let (_, said) = bob.stdout.split_once("\n\n").unwrap();
+    expect![[r"
+        It has no version. This was said of it:
+
+          · 2026-01-01  undone       load 1, line 2 of users-1.csv
+          · 2026-01-11  said absent  load 2, users-2.csv, a snapshot without the key
+    "]]
+    .assert_eq(said);
+    let nobody = warehouse.run(&["why", "users", "nobody@x.org"]).exits(2);
+    assert!(nobody.stderr.contains("no such key"), "{nobody:#?}");
+}
+
+#[test]
 fn the_json_has_the_versions_and_the_observations() {
     let arguments = ["why", "users", "ann@x.org", "--all", "--format", "json"];
     let object = with_history().run(&arguments).exits(0).only();

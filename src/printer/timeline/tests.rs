@@ -245,6 +245,8 @@ fn a_key_that_is_gone_and_one_that_only_the_ledger_knows() {
     expect![[r"
         users  user_id  00000000-0000-0007-0000-000000000007
 
+        It has no version. This was said of it:
+
           · 2026-01-08  said absent  load 2, line 2 of users-2.csv
     "]]
     .assert_eq(&drawn(&never, view(Depth::Observations)));
@@ -279,6 +281,62 @@ fn a_narrow_terminal_cuts_long_values_and_keeps_both_sides_of_a_change_in_sight(
         ▼
     "]]
     .assert_eq(&drawn(&answer(vec![before, after], Vec::new()), view));
+}
+
+#[test]
+fn who_said_it_has_a_line_of_its_own_where_there_is_no_room() {
+    let observations = vec![present(1, 5), present(2, 6)];
+    let view = View {
+        width: Some(44),
+        ..view(Depth::Observations)
+    };
+    expect![[r"
+        users  email    ann@x.org
+               user_id  00000000-0000-0007-0000-000…
+
+          ┝━━━━━━━━━━━━━━━━━ 1 ━━━━━━━━━━━━━━━━━━▶
+          2026-01-05                           now
+
+        ┌ version 1  2026-01-05 → now  current
+        │   name   Ann1
+        │   phone  ∅
+        │ · 2026-01-05  opened version 1
+        │     load 1, line 2 of users-1.csv
+        │ · 2026-01-06  confirmed       
+        │     load 2, line 2 of users-2.csv
+        ▼
+    "]]
+    .assert_eq(&drawn(
+        &answer(vec![version(1, 5, None)], observations),
+        view,
+    ));
+}
+
+#[test]
+fn versions_that_overlap_are_not_drawn_as_if_they_did_not() {
+    let damaged = answer(
+        vec![version(1, 5, Some(9)), version(2, 8, None)],
+        Vec::new(),
+    );
+    expect![[r"
+        users  email    ann@x.org
+               user_id  00000000-0000-0007-0000-000000000007
+
+          ├──── 1 ─────┾━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 2 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━▶
+          2026-01-05   2026-01-08                                                  now
+
+        ┌ version 1  2026-01-05 → 2026-01-09  4 days
+        │   name   Ann1
+        │   phone  ∅
+        │   load 1, line 2 of users-1.csv, loaded 2026-01-02
+        │ overlaps the next one: somebody changed the table
+        ┌ version 2  2026-01-08 → now  current
+        │   name   Ann1 → Ann2
+        │   as before: phone ∅
+        │   load 2, line 2 of users-2.csv, loaded 2026-01-03
+        ▼
+    "]]
+    .assert_eq(&drawn(&damaged, view(Depth::Versions)));
 }
 
 #[test]
