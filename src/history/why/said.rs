@@ -156,7 +156,7 @@ pub fn judge(
             Shown::Fact(_) | Shown::Held(..) => outcome_for_fact(&observations[place], shown),
         })
         .collect();
-    let values = values(&observations, shown, columns);
+    let values = values(&observations, &outcomes, shown, columns);
     let mut judged: Vec<Judged> = observations
         .into_iter()
         .zip(outcomes)
@@ -237,33 +237,32 @@ fn counts(observation: &Observation) -> bool {
 /// What each observation said.
 fn values(
     observations: &[Observation],
+    outcomes: &[Outcome],
     shown: &Shown,
     columns: &[ShownColumn],
 ) -> Vec<BTreeMap<usize, Option<String>>> {
     let mut said = vec![BTreeMap::new(); observations.len()];
     for (place, column) in columns.iter().enumerate() {
-        let mut before = None;
-        for (observation, said) in observations.iter().zip(&mut said) {
+        let shown_in = |values: Option<&Values>| values.and_then(|it| it.get(place).cloned());
+        let mut before = shown_in(shown_once(shown));
+        for ((observation, outcome), said) in observations.iter().zip(outcomes).zip(&mut said) {
             if observation.presence == Presence::Absent || !has(observation, &column.name) {
                 continue;
             }
-            let own = observation.payload.as_ref();
-            let own = own.and_then(|payload| payload.get(&column.name).cloned());
-            let shown_in = |values: Option<&Values>| values.and_then(|it| it.get(place).cloned());
+            let payload = observation.payload.as_ref();
+            let own = payload.and_then(|payload| payload.get(&column.name).cloned());
             let value = match (own, column.role, shown) {
                 (Some(own), ..) => Some(own),
                 (None, Role::Type2, Shown::Versions(versions)) => {
                     shown_in(shown_at(versions, observation.at))
                 }
-                // An earlier value would be in the payload.
-                (None, ..) => before.clone().or_else(|| shown_in(shown_once(shown))),
+                // Another value than before would be in the payload.
+                (None, ..) => before.clone(),
             };
-            if counts(observation) {
+            if !matches!(outcome, Outcome::Lost(_) | Outcome::Undone) {
                 before.clone_from(&value);
             }
-            if let Some(value) = value {
-                said.insert(place, value);
-            }
+            said.extend(value.map(|value| (place, value)));
         }
     }
     said

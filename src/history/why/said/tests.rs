@@ -123,6 +123,25 @@ fn a_column_without_history_says_the_same_until_a_payload_says_otherwise() {
 }
 
 #[test]
+fn what_lost_or_was_undone_hands_no_value_on() {
+    let mut only = version(1, 5, None);
+    only.values[2] = Some("p1".into());
+    let observations = vec![
+        saying(present(1, 5), &[("phone", Some("lost"))]),
+        present(2, 5),
+        saying(undone(present(3, 8)), &[("phone", Some("undone"))]),
+        present(4, 9),
+    ];
+    let judged = judged(observations, &[only], Role::Type1);
+    let phones: Vec<_> = judged
+        .iter()
+        .map(|judged| judged.values[&2].as_deref().unwrap())
+        .collect();
+    assert_eq!(phones, ["lost", "p1", "undone", "p1"]);
+    assert!(judged.iter().all(|judged| judged.overwrote.is_empty()));
+}
+
+#[test]
 fn a_column_that_nobody_spoke_of_is_filled_by_the_first_who_does() {
     let mut only = version(1, 5, None);
     only.values[2] = Some("p".into());
