@@ -65,8 +65,11 @@ pub mod cli;
 pub mod secret;
 pub mod settings;
 
-// What can be asked of the history, the ledger and the folder afterwards.
+// What can be asked and changed afterwards: views of the history, whether it is sound, and why a
+// key is as it is.
 pub mod history;
+
+// What can be asked of the ledger and the folder afterwards.
 pub mod ledger;
 pub mod status;
 
