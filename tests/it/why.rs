@@ -1,8 +1,10 @@
 //! `hayloft why`: why a key is as it is, asked of the real program.
 
+use std::fmt::Write as _;
+
 use expect_test::expect;
 
-use crate::support::Warehouse;
+use crate::support::{HAYLOFT_TOML, Warehouse};
 
 const HEADER: &str = "email,name,date_of_birth";
 
@@ -196,6 +198,136 @@ fn all_tells_what_snapshots_undone_loads_and_rows_of_a_feed_said() {
           not there since then
     "]]
     .assert_eq(end);
+}
+
+/// What became of each observation, in time order, with its load and line; and the versions.
+fn story(warehouse: &Warehouse, key: &str) -> String {
+    let arguments = ["why", "users", key, "--all", "--format", "json"];
+    let object = warehouse.run(&arguments).exits(0).only();
+    let mut story = String::new();
+    for version in object["versions"].as_array().unwrap() {
+        let (number, name) = (&version["version"], &version["values"]["name"]);
+        let _ = writeln!(story, "{number} {name} by load {}", version["load_id"]);
+    }
+    for said in object["observations"].as_array().unwrap() {
+        let (outcome, name) = (&said["outcome"], &said["values"]["name"]);
+        let _ = writeln!(
+            story,
+            "load {} line {}: {name} {outcome} {} {}",
+            said["load_id"], said["line"], said["version"], said["winner_load_id"]
+        );
+    }
+    story
+}
+
+#[test]
+fn a_late_row_and_a_correction_stand_where_they_belong() {
+    let warehouse = Warehouse::new();
+    let load = |number: u32, row: &str| {
+        let name = format!("users-{number}.csv");
+        warehouse.load(&name, format!("{HEADER}\n{row}\n"))
+    };
+    load(1, "ann@x.org,Ann,01/02/1990").exits(0);
+    load(2, "cyd@x.org,Cyd,05/06/1970\nann@x.org,Wrong,1990").exits(1);
+    load(3, "ann@x.org,Ann,01/02/1990\ncyd@x.org,Cyd,05/06/1970").exits(0);
+    for (mended, name) in [("late.csv", "Late"), ("better.csv", "Better")] {
+        warehouse.write(mended, format!("{HEADER}\nann@x.org,{name},01/02/1990\n"));
+        let replay = ["rejects", "replay", "2", mended];
+        warehouse.run(&replay).exits(0);
+    }
+    expect![[r#"
+        1 "Ann" by load 1
+        2 "Better" by load 5
+        3 "Ann" by load 3
+        load 1 line 2: "Ann" "opened" 1 null
+        load 4 line 2: "Late" "lost" null 5
+        load 5 line 2: "Better" "opened" 2 null
+        load 3 line 2: "Ann" "opened" 3 null
+    "#]]
+    .assert_eq(&story(&warehouse, "ann@x.org"));
+}
+
+#[test]
+fn what_an_undone_load_said_is_told_until_it_is_put_in_again() {
+    let warehouse = with_history();
+    let before = story(&warehouse, "ann@x.org");
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    expect![[r#"
+        1 "Ann" by load 1
+        2 "Anne" by load 3
+        load 1 line 3: "Ann" "opened" 1 null
+        load 2 line 2: "Anne" "undone" null null
+        load 3 line 3: "Anne" "opened" 2 null
+    "#]]
+    .assert_eq(&story(&warehouse, "ann@x.org"));
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    expect![[r#"
+        1 "Ann" by load 1
+        load 1 line 3: "Ann" "opened" 1 null
+        load 2 line 2: "Anne" "undone" null null
+        load 3 line 3: "Anne" "undone" null null
+    "#]]
+    .assert_eq(&story(&warehouse, "ann@x.org"));
+    warehouse.run(&["redo", "3", "--yes"]).exits(0);
+    warehouse.run(&["redo", "2", "--yes"]).exits(0);
+    assert_eq!(story(&warehouse, "ann@x.org"), before);
+}
+
+/// The shipped tables, with more settings for `users`.
+fn users_with(settings: &str) -> Warehouse {
+    let table = "[tables.users]\n";
+    let toml = HAYLOFT_TOML.replacen(table, &format!("{table}{settings}\n"), 1);
+    Warehouse::with_contract(&toml)
+}
+
+#[test]
+fn a_snapshot_without_the_key_ends_it() {
+    let warehouse = users_with("mode = \"snapshot\"");
+    let load = |name: &str, rows: &[&str]| {
+        let content = format!("{HEADER}\n{}\n", rows.join("\n"));
+        warehouse.load(name, content).exits(0)
+    };
+    let (ann, bob) = ("ann@x.org,Ann,01/02/1990", "bob@x.org,Bob,03/04/1985");
+    load("users-1.csv", &[ann, bob]);
+    load("users-2.csv", &[bob]);
+    load("users-3.csv", &[ann, bob]);
+    expect![[r#"
+        1 "Ann" by load 1
+        2 "Ann" by load 3
+        load 1 line 2: "Ann" "opened" 1 null
+        load 2 line null: null "closed" 1 null
+        load 3 line 2: "Ann" "opened" 2 null
+    "#]]
+    .assert_eq(&story(&warehouse, "ann@x.org"));
+    let closed = warehouse.run(&["why", "users", "ann@x.org"]).exits(0);
+    let ended = "ended by load 2, users-2.csv, a snapshot without the key";
+    assert!(closed.stdout.contains(ended), "{closed:#?}");
+}
+
+#[test]
+fn a_column_without_history_tells_whose_value_it_showed() {
+    let warehouse = Warehouse::with_contract(&HAYLOFT_TOML.replacen(
+        "[tables.users.columns]\n",
+        "[tables.users.columns]\nname = { role = \"type1\" }\n",
+        1,
+    ));
+    for (number, name) in [(1, "Ann"), (2, "Anne"), (3, "Anne")] {
+        let content =
+            format!("{HEADER}\nann@x.org,{name},01/02/1990\nx{number}@x.org,X,01/02/1990\n");
+        let file = format!("users-{number}.csv");
+        warehouse.load(&file, content).exits(0);
+    }
+    expect![[r#"
+        1 "Anne" by load 1
+        load 1 line 2: "Ann" "opened" 1 null
+        load 2 line 2: "Anne" "confirmed" 1 null
+        load 3 line 2: "Anne" "confirmed" 1 null
+    "#]]
+    .assert_eq(&story(&warehouse, "ann@x.org"));
+    let run = warehouse
+        .run(&["why", "users", "ann@x.org", "--all"])
+        .exits(0);
+    assert!(run.stdout.contains("confirmed, replaced"), "{run:#?}");
 }
 
 #[test]
