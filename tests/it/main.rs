@@ -23,3 +23,4 @@ mod rejects;
 mod status;
 mod support;
 mod watch;
+mod why;
