@@ -6,10 +6,12 @@
 mod commands;
 mod contract;
 mod demo;
+mod dice;
 mod dimension;
 mod embedded;
 mod explain;
 mod facts;
+mod history;
 mod inputs;
 mod meddling;
 mod model;

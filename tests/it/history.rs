@@ -1,0 +1,14 @@
+//! History, held against its definition.
+//!
+//! [`fold`] is the definition, as simple as it can be said. [`examples`] are the worked examples of
+//! the rule book, each told twice: to the definition, and to the program on a real Postgres.
+//! [`laws`] are random deliveries, undone and redone at random, after each of which the program
+//! and the definition must agree on every version; and laws that ask no definition: another order,
+//! other cuts, another spelling.
+
+mod deliveries;
+mod engine;
+mod examples;
+
+mod fold;
+mod laws;
