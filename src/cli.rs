@@ -35,7 +35,7 @@ Examples:
 
 Exit codes:
   0  everything was loaded
-  1  it was loaded, and some rows are in the rejects
+  1  it was loaded, and some rows are in the rejects; or a check found damage
   2  refused: a file, a setting or a command has to be mended first
   3  Hayloft or the database failed; nothing was lost, and it can be tried again
 
@@ -133,6 +133,9 @@ pub enum Command {
     /// Say where the database is, what the tables hold, and how the last loads went.
     #[command(after_help = STATUS_HELP)]
     Status(StatusArgs),
+    /// Check every rule of the history and of the ledger, and name what is damaged.
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArgs),
     /// Look at the rows that could not be used, correct them, and load them again.
     #[command(subcommand, arg_required_else_help = true)]
     Rejects(RejectsCommand),
@@ -174,6 +177,17 @@ const STATUS_HELP: &str = "\
 Examples:
   hayloft status
   hayloft status --format json";
+
+const CHECK_HELP: &str = "\
+Examples:
+  hayloft check
+  hayloft check users --format json
+
+It reads every row, and writes nothing. Keys are told as UUIDs.
+
+Exit codes:
+  0  all is sound
+  1  something is damaged";
 
 const GENERATE_HELP: &str = "\
 Examples:
@@ -237,6 +251,14 @@ pub struct StatusArgs {
     /// The folder that is watched [default: imports]
     #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
     pub imports: Option<PathBuf>,
+}
+
+/// `hayloft check`
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The tables; all of hayloft.toml if none is named
+    #[arg(value_name = "TABLE")]
+    pub tables: Vec<String>,
 }
 
 /// `hayloft rejects`

@@ -4,10 +4,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 
-use super::office;
+use super::office::{self, Way};
 use super::{ExitStatus, Refusal};
 use crate::cli::{MigrateArgs, OutputFormat};
-use crate::db::migrations;
 use crate::printer::Printer;
 use crate::settings::Settings;
 
@@ -29,14 +28,15 @@ pub(super) fn run(
         return Err(Refusal(sentence).into());
     }
     let mut conn = crate::db::pool::connect_once(&url)?;
-    let applied = if args.reset {
-        if !args.yes && !confirmed(&url.place(), printer)? {
-            return Ok(ExitStatus::Refused);
-        }
-        migrations::reset(&mut conn, Some(&folder))?
+    if args.reset && !args.yes && !confirmed(&url.place(), printer)? {
+        return Ok(ExitStatus::Refused);
+    }
+    let way = if args.reset {
+        Way::FromNothing
     } else {
-        migrations::migrate(&mut conn, Some(&folder))?
+        Way::Onward
     };
+    let applied = office::migrate(&mut conn, &folder, way, settings, printer)?;
     match printer.format() {
         OutputFormat::Json => printer.json(&serde_json::json!({ "applied": applied })),
         OutputFormat::Text if applied.is_empty() => printer.say("the database is up to date"),

@@ -1,6 +1,7 @@
 //! What the program can do: one verb a file, each a function from what was typed to an
 //! [`ExitStatus`].
 
+mod check;
 mod demo;
 mod generate;
 mod load;
@@ -19,6 +20,7 @@ use crate::cli::{Cli, Command};
 use crate::contract::ContractFault;
 use crate::db::url::BadUrl;
 use crate::db::{ConnectFault, FaultKind};
+use crate::history::views::ViewsError;
 use crate::logging;
 use crate::printer::Printer;
 use crate::settings::{Settings, SettingsFault};
@@ -35,6 +37,11 @@ pub enum ExitStatus {
     Refused = 2,
     /// Hayloft or the database failed; nothing was lost.
     Fault = 3,
+}
+
+impl ExitStatus {
+    /// It was looked at, and something is wrong.
+    pub const DAMAGED: Self = Self::Rejects;
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -72,6 +79,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Watch(args) => watch::run(args, &settings, &printer),
         Command::Load(args) => load::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
+        Command::Check(args) => check::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),
@@ -103,7 +111,9 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
     if matches!(contract, Some(ContractFault::Catalog { .. })) {
         return ExitStatus::Fault;
     }
+    let views = error.downcast_ref::<ViewsError>();
     let mendable = contract.is_some()
+        || matches!(views, Some(ViewsError::NameTooLong { .. }))
         || error.is::<Refusal>()
         || error.is::<SettingsFault>()
         || error.is::<FolderError>()

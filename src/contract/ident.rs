@@ -48,6 +48,22 @@ pub struct QualifiedName {
     pub table: Ident,
 }
 
+impl QualifiedName {
+    /// The longest name that Postgres does not cut off, in bytes.
+    pub const LONGEST: usize = 63;
+
+    /// The name of something that stands beside the table and is called after it; `None` where
+    /// Postgres would cut the name off.
+    #[must_use]
+    pub fn beside(&self, ending: &'static str) -> Option<Self> {
+        let name = format!("{}{ending}", self.table.name());
+        (name.len() <= Self::LONGEST).then(|| Self {
+            schema: self.schema.clone(),
+            table: Ident::vouched(name),
+        })
+    }
+}
+
 impl fmt::Display for QualifiedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.schema, self.table)

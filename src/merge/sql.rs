@@ -461,7 +461,7 @@ fn differs(column: &Column, other: &str) -> String {
 
 /// NULL-safe, by value: NULL differs from every value and not from NULL. Types that may have no
 /// equality are compared by what equality there is.
-fn distinct(column_type: &ColumnType, left: &str, right: &str) -> String {
+pub(crate) fn distinct(column_type: &ColumnType, left: &str, right: &str) -> String {
     match column_type {
         ColumnType::Json(JsonKind::Text) => {
             format!("{left}::jsonb is distinct from {right}::jsonb")

@@ -115,7 +115,7 @@ fn problems_of_several_tables_with_the_database_are_told_at_once() {
 fn a_table_without_its_safeguards_is_refused_with_the_statement_that_adds_them() {
     let table = [
         (
-            "drop index datawarehouse.users_current",
+            "drop index datawarehouse.users_open",
             "create unique index on datawarehouse.users (user_id) where effective_end_date is null;",
         ),
         (

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod check;
 mod commands;
 mod contract;
 mod demo;
@@ -22,4 +23,5 @@ mod reference_faults;
 mod rejects;
 mod status;
 mod support;
+mod views;
 mod watch;
