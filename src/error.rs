@@ -91,7 +91,10 @@ impl LoadError {
             },
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),
-                MergeError::Guard { .. } => Verdict::Refuse,
+                MergeError::Guard { .. }
+                | MergeError::Closes(_)
+                | MergeError::NotTurned(_)
+                | MergeError::Referenced { .. } => Verdict::Refuse,
                 MergeError::TableBusy { .. } | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }

@@ -46,6 +46,10 @@ alter table hayloft.load
 
 update hayloft.load set earliest_at = effective_at;
 
+-- The instant of the next load lies after all of these, also those that do not count.
+create index load_instant_kept on hayloft.load (table_name, effective_at desc)
+    where status in ('loaded', 'undone');
+
 create index load_target on hayloft.load (target_load_id) where target_load_id is not null;
 
 -- ---- of whom a load spoke --------------------------------------------------------------------

@@ -4,6 +4,7 @@
 //! default is in place, and each value knows its line. Whether the tables and columns that it
 //! names exist is not known here; `resolve` asks the catalog.
 
+mod history;
 mod table;
 
 use std::fs;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+pub use history::{EffectiveEntry, HistoryEntry, ModeEntry};
 pub use table::{ColumnEntry, KindEntry, ReferenceEntry, TableEntry};
 
 use super::fault::{ContractFault, Problem};

@@ -20,11 +20,39 @@ impl Ident {
         Self(name.into())
     }
 
+    /// The name of a column that a table is to get, from a file's header: in lower case, since
+    /// headers are compared without regard to case. A header may hold anything, so this takes only
+    /// what nobody would have to quote: a letter or `_`, then letters, digits and `_`.
+    pub fn of_new_column(header: &str) -> Result<Self, NameFault> {
+        let name = header.to_lowercase();
+        let begins = |c: char| c.is_alphabetic() || c == '_';
+        let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+        if !name.starts_with(begins) || !name.chars().all(goes_on) {
+            return Err(NameFault::NotAName);
+        }
+        if name.len() > Self::LONGEST {
+            return Err(NameFault::TooLong);
+        }
+        Ok(Self(name))
+    }
+
+    /// The most bytes of a name; Postgres cuts off the rest.
+    const LONGEST: usize = 63;
+
     /// The bare name, for messages and for comparison with a header.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0
     }
+}
+
+/// Why a header cannot be the name of a new column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameFault {
+    /// It has a character that would have to be quoted.
+    NotAName,
+    /// Postgres would cut it off.
+    TooLong,
 }
 
 impl fmt::Display for Ident {
@@ -104,11 +132,47 @@ impl fmt::Debug for TableName {
 
 #[cfg(test)]
 mod tests {
-    use super::Ident;
+    use super::{Ident, NameFault};
 
     #[test]
     fn a_quote_in_a_name_cannot_end_the_name() {
         let name = Ident::vouched(r#"users"; drop table x;--"#);
         assert_eq!(name.to_string(), r#""users""; drop table x;--""#);
+    }
+
+    #[test]
+    fn a_header_makes_a_name_only_if_nobody_would_have_to_quote_it() {
+        for (header, expected) in [
+            ("phone", Ok("phone")),
+            ("Phone", Ok("phone")),
+            ("_x1", Ok("_x1")),
+            ("straße", Ok("straße")),
+            ("größe_2", Ok("größe_2")),
+            ("", Err(NameFault::NotAName)),
+            ("1st", Err(NameFault::NotAName)),
+            ("phone number", Err(NameFault::NotAName)),
+            ("phone-number", Err(NameFault::NotAName)),
+            ("a\"; drop table x;--", Err(NameFault::NotAName)),
+            ("ann@x.org", Err(NameFault::NotAName)),
+            ("caf\u{65}\u{301}", Err(NameFault::NotAName)),
+            ("a\u{200b}b", Err(NameFault::NotAName)),
+            ("a\0", Err(NameFault::NotAName)),
+        ] {
+            let name = Ident::of_new_column(header);
+            assert_eq!(
+                name.as_ref().map(Ident::name).map_err(|e| *e),
+                expected,
+                "{header:?}"
+            );
+        }
+        assert!(Ident::of_new_column(&"a".repeat(63)).is_ok());
+        assert_eq!(
+            Ident::of_new_column(&"a".repeat(64)),
+            Err(NameFault::TooLong)
+        );
+        assert_eq!(
+            Ident::of_new_column(&"ä".repeat(32)),
+            Err(NameFault::TooLong)
+        );
     }
 }

@@ -12,6 +12,7 @@ pub mod file;
 mod history;
 mod ident;
 pub mod managed;
+mod new_column;
 mod resolve;
 mod section;
 
@@ -22,6 +23,7 @@ pub use fault::{ContractFault, Problem, Problems};
 pub use file::ContractFile;
 pub use history::{Deletes, Effective, History, Late, Mode, Role, SequenceField};
 pub use ident::{Ident, QualifiedName, TableName};
+pub use new_column::{NewColumnFault, NewColumns};
 pub use resolve::{Contracts, WAREHOUSE};
 
 /// What one table promises: everything that stage and merge may know of it.
@@ -41,12 +43,24 @@ pub struct Contract {
     pub duplicates: Duplicates,
     /// What becomes of a column that the table does not have.
     pub unknown_columns: UnknownColumns,
+    /// What a new column would be like, where the table may get one.
+    pub new_columns: NewColumns,
     /// When too many rejects refuse the whole file.
     pub guards: Guards,
     /// Whether bytes that were loaded before are loaded again.
     pub redelivery: Redelivery,
     /// What becomes of a file once it is loaded.
     pub on_done: OnDone,
+}
+
+impl Contract {
+    /// The contract as it is once the table has these columns too.
+    #[must_use]
+    pub fn with_added(&self, added: &[Column]) -> Self {
+        let mut contract = self.clone();
+        contract.columns.extend_from_slice(added);
+        contract
+    }
 }
 
 /// The two kinds of table.

@@ -8,6 +8,7 @@ mod check;
 mod columns;
 mod dimension;
 mod fact;
+mod history;
 mod pattern;
 
 use std::collections::BTreeMap;
@@ -164,8 +165,13 @@ fn dimensions_of(contract: &Contract) -> Option<Vec<TableName>> {
 fn join_all(file: &ContractFile, catalog: &Catalog, problems: &mut Vec<Problem>) -> Vec<Contract> {
     let mut contracts = Vec::new();
     for entry in &file.tables {
-        if let KindEntry::Dimension { durable_key } = &entry.kind {
-            contracts.extend(dimension::join(entry, durable_key, catalog, problems));
+        if let KindEntry::Dimension {
+            durable_key,
+            history,
+        } = &entry.kind
+        {
+            let dimension = dimension::join(entry, durable_key, history, catalog, problems);
+            contracts.extend(dimension);
         }
     }
     for entry in &file.tables {

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -47,6 +48,8 @@ pub(super) struct Section<'t> {
     path: String,
     line: usize,
     known: Vec<&'static str>,
+    /// Promised, and refused until they are kept; nobody is told to use them.
+    not_yet: Vec<&'static str>,
 }
 
 impl<'t> Source<'t> {
@@ -87,6 +90,7 @@ impl<'t> Section<'t> {
             path: String::new(),
             line: 1,
             known: Vec::new(),
+            not_yet: Vec::new(),
         }
     }
 
@@ -104,6 +108,11 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// The full name of the section.
+    pub(super) fn own_path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn refuse(&self, line: usize, sentence: impl Into<String>) {
         self.source.refuse(line, sentence);
     }
@@ -113,12 +122,34 @@ impl<'t> Section<'t> {
         self.entries.contains_key(key)
     }
 
+    /// Whether the key is there as a table.
+    pub(super) fn has_table(&self, key: &str) -> bool {
+        self.entries
+            .get(key)
+            .is_some_and(|value| value.get_ref().is_table())
+    }
+
+    /// The line of a key's value, if the key is there.
+    pub(super) fn line_at(&self, key: &str) -> Option<usize> {
+        self.entries.get(key).map(|value| self.line_of(value))
+    }
+
+    /// Refuses a setting that is promised and not kept yet.
+    pub(super) fn refuse_not_yet(&mut self, key: &'static str) {
+        self.not_yet.push(key);
+        if let Some(line) = self.line_at(key) {
+            let path = self.path_of(key);
+            self.refuse(line, format!("{path} is not available yet. Remove it."));
+        }
+    }
+
     /// Refuses every key that was not asked for.
     pub(super) fn finish(self) {
+        let is_known = |key: &str| self.known.contains(&key) || self.not_yet.contains(&key);
         for key in self
             .entries
             .keys()
-            .filter(|key| !self.known.contains(&key.get_ref().as_ref()))
+            .filter(|key| !is_known(key.get_ref().as_ref()))
         {
             let suggestion = suggestion(key.get_ref(), self.known.iter().copied());
             let path = self.path_of(key.get_ref());
@@ -160,7 +191,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// One of a few words. A setting written as a table, `{ column = "c" }`, is known by its key.
+    /// One of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,
         key: &'static str,
@@ -177,7 +208,7 @@ impl<'t> Section<'t> {
     ) -> Option<At<T>> {
         let value = self.value(key)?;
         let line = self.line_of(value);
-        let Some(word) = word_of(value.get_ref()) else {
+        let Some(word) = value.get_ref().as_str() else {
             return self.wrong_kind(key, value, "a text in quotation marks");
         };
         let path = self.path_of(key);
@@ -255,6 +286,28 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A length of time that may go over days.
+    pub(super) fn period(&mut self, key: &'static str) -> Option<At<TimeDelta>> {
+        const LONGEST: TimeDelta = TimeDelta::days(365_000);
+        let value = self.value(key)?;
+        let period = value
+            .get_ref()
+            .as_str()
+            .and_then(duration)
+            .and_then(|duration| TimeDelta::from_std(duration).ok());
+        match period.filter(|period| *period <= LONGEST) {
+            Some(period) => Some(At {
+                value: period,
+                line: self.line_of(value),
+            }),
+            None => self.wrong_kind(
+                key,
+                value,
+                "a length of time such as \"30m\", \"12h\" or \"90d\", and of at most 365000d",
+            ),
+        }
+    }
+
     /// A time zone of the IANA database.
     pub(super) fn zone(&mut self, key: &'static str) -> Option<At<Tz>> {
         let name = self.text(key)?;
@@ -326,6 +379,7 @@ impl<'t> Section<'t> {
             path: self.path_of(key),
             line,
             known: Vec::new(),
+            not_yet: Vec::new(),
         })
     }
 
@@ -350,13 +404,6 @@ impl<'t> Section<'t> {
     }
 }
 
-fn word_of<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
-    match value {
-        DeValue::Table(table) => table.keys().next().map(|key| key.get_ref().as_ref()),
-        other => other.as_str(),
-    }
-}
-
 fn available<T>(words: &[(&'static str, Word<T>)]) -> String {
     let names: Vec<String> = words
         .iter()
@@ -374,12 +421,15 @@ fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
-    match unit.trim_start() {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => None,
-    }
+    let seconds = match unit.trim_start() {
+        "ms" => return Some(Duration::from_millis(number)),
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -399,7 +449,9 @@ mod tests {
             ("s", None),
             ("-2s", None),
             ("1.5s", None),
-            ("2h", None),
+            ("2h", Some(Duration::from_secs(7200))),
+            ("90d", Some(Duration::from_secs(7_776_000))),
+            ("2w", None),
             ("18446744073709551615m", None),
             ("", None),
         ] {

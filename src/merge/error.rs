@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::guard::GuardBreach;
+use super::guard::{CloseBreach, GuardBreach};
 use crate::contract::TableName;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
@@ -28,6 +28,25 @@ pub enum MergeError {
         breach: GuardBreach,
         /// The rejects among them that staging does not know of.
         findings: Vec<Finding>,
+    },
+    /// A snapshot would close more keys than the contract allows.
+    #[error("{0}")]
+    Closes(Box<CloseBreach>),
+    /// A load cannot be undone, or redone.
+    #[error("{0}")]
+    NotTurned(String),
+    /// Facts refer to members that an undo would take away.
+    #[error(
+        "{facts} rows of `{table}` refer to {members} members that would be gone. Undo the loads of \
+         these facts first."
+    )]
+    Referenced {
+        /// The fact table.
+        table: TableName,
+        /// How many facts.
+        facts: u64,
+        /// How many members.
+        members: u64,
     },
     /// The table's keys were made in another way; loading would give every member a second key.
     #[error(

@@ -14,7 +14,7 @@ use crate::db::pool::Database;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::Entry;
-use crate::merge::{self, Instant, MergeError, Receipt, Terms};
+use crate::merge::{self, Closes, Instant, MergeError, Receipt, Terms};
 use crate::retire::{self, Disposal, Shelves};
 use crate::stage::key::KeyScheme;
 use crate::stage::{self, Delivery, Limits, Progress, Source, Staged, Tally};
@@ -318,6 +318,7 @@ impl<'a> Way<'a> {
         let terms = Terms {
             redelivery: self.wish.redelivery.unwrap_or(self.contract.redelivery),
             instant: self.wish.instant,
+            closes: Closes::Guarded,
             began: self.began,
         };
         let Desk {

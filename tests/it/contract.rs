@@ -49,8 +49,8 @@ fn a_contract_that_cannot_hold_is_refused_with_what_would_mend_it() {
         ),
         (
             "a setting that is not kept yet",
-            ("kind        = \"dimension\"", "mode = \"snapshot\""),
-            "snapshot",
+            ("kind        = \"dimension\"", "effective = \"mtime\""),
+            "tables.users.effective = \"mtime\" is not available yet",
         ),
         (
             "a reference to nothing",

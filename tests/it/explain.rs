@@ -138,7 +138,7 @@ fn the_server_plans_every_statement_of_a_dimension() {
                     &format!("hayloft_reads(landing.{}::text", column.name),
                 ));
             }
-            let changes = sql::find_changes(shape, key);
+            let changes = sql::find_changes(shape, key, sql::Refolded::None);
             planner.session.batch_execute(&changes).unwrap();
             let statements = [
                 sql::close_changed(&contract, key),

@@ -3,9 +3,10 @@
 use chrono_tz::Tz;
 
 use super::At;
+use super::history::{self, HistoryEntry};
 use crate::contract::section::{Section, Word};
 use crate::contract::{
-    Canonical, Duplicates, EmptyAs, Guards, OnDone, Redelivery, TableName, UnknownColumns,
+    Canonical, Duplicates, EmptyAs, Guards, OnDone, Redelivery, Role, TableName, UnknownColumns,
     Unresolved,
 };
 
@@ -47,6 +48,8 @@ pub enum KindEntry {
     Dimension {
         /// The name of the column that is made from the natural key.
         durable_key: At<String>,
+        /// How its history is made.
+        history: HistoryEntry,
     },
     /// Facts.
     Fact {
@@ -94,6 +97,8 @@ pub struct ColumnEntry {
     pub null_tokens: Option<Vec<String>>,
     /// What an empty field means.
     pub empty_as: Option<At<EmptyAs>>,
+    /// What a change of it means.
+    pub role: Option<At<Role>>,
 }
 
 impl TableEntry {
@@ -101,22 +106,18 @@ impl TableEntry {
     /// empty name stands in its place, so that the rest is checked too; a file with a problem is
     /// never given out.
     pub(super) fn read(name: &str, mut section: Section<'_>) -> Self {
-        refuse_what_is_not_kept_yet(&mut section);
+        let word = read_kind_word(&mut section);
+        let kind = read_kind(&mut section, word);
         let entry = Self {
             name: TableName::new(name),
             line: section.line(),
             pattern: section.name("match").map(|at| at.value),
-            kind: read_kind(&mut section),
             key: read_key(&mut section),
-            duplicates: section
-                .word("duplicates", DUPLICATES)
-                .unwrap_or(Duplicates::Last),
-            unknown_columns: section
-                .word("on_new_column", ON_NEW_COLUMN)
-                .unwrap_or(UnknownColumns::Refuse),
+            duplicates: read_duplicates(&mut section, &kind),
+            unknown_columns: read_unknown_columns(&mut section, word),
             guards: section
                 .section("guards")
-                .map_or(DEFAULT_GUARDS, read_guards),
+                .map_or(DEFAULT_GUARDS, |guards| read_guards(guards, word)),
             redelivery: section
                 .word("redelivery", REDELIVERY)
                 .unwrap_or(Redelivery::Auto),
@@ -125,13 +126,20 @@ impl TableEntry {
             null_tokens: values(section.texts("null_tokens")).unwrap_or_default(),
             columns: section
                 .section("columns")
-                .map(read_columns)
+                .map(|columns| read_columns(columns, word))
                 .unwrap_or_default(),
+            kind,
         };
+        for key in NOT_YET {
+            section.refuse_not_yet(key);
+        }
         section.finish();
         entry
     }
 }
+
+/// Settings that are promised and not kept yet.
+const NOT_YET: &[&str] = &["scope", "null_means", "previous_key"];
 
 const DEFAULT_GUARDS: Guards = Guards {
     max_reject_rows: None,
@@ -146,20 +154,6 @@ const NO_KIND: KindEntry = KindEntry::Fact {
     unresolved: Unresolved::Hold,
 };
 
-const MODES: &[(&str, Word<()>)] = &[
-    ("incremental", Word::Means(())),
-    ("snapshot", Word::NotYet),
-    ("feed", Word::NotYet),
-];
-
-const EFFECTIVE: &[(&str, Word<()>)] = &[
-    ("load_time", Word::Means(())),
-    ("file_name", Word::NotYet),
-    ("mtime", Word::NotYet),
-    ("sidecar", Word::NotYet),
-    ("column", Word::NotYet),
-];
-
 const DUPLICATES: &[(&str, Word<Duplicates>)] = &[
     ("last", Word::Means(Duplicates::Last)),
     ("first", Word::Means(Duplicates::First)),
@@ -170,8 +164,8 @@ const DUPLICATES: &[(&str, Word<Duplicates>)] = &[
 const ON_NEW_COLUMN: &[(&str, Word<UnknownColumns>)] = &[
     ("fail", Word::Means(UnknownColumns::Refuse)),
     ("ignore", Word::Means(UnknownColumns::Ignore)),
-    ("fill_current", Word::NotYet),
-    ("version", Word::NotYet),
+    ("fill_current", Word::Means(UnknownColumns::FillCurrent)),
+    ("version", Word::Means(UnknownColumns::Version)),
 ];
 
 const REDELIVERY: &[(&str, Word<Redelivery>)] = &[
@@ -197,10 +191,19 @@ const EMPTY_AS: &[(&str, Word<EmptyAs>)] = &[
     ("empty", Word::Means(EmptyAs::Empty)),
 ];
 
-#[derive(Clone, Copy)]
+const ROLES: &[(&str, Word<Role>)] = &[
+    ("type2", Word::Means(Role::Type2)),
+    ("type1", Word::Means(Role::Type1)),
+    ("type0", Word::Means(Role::Type0)),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum KindWord {
     Dimension,
     Fact,
+    /// It is said, but not in a word that is known. Which settings the table may have is not
+    /// known either, so nothing is said of them.
+    Unclear,
 }
 
 const KINDS: &[(&str, Word<KindWord>)] = &[
@@ -208,56 +211,64 @@ const KINDS: &[(&str, Word<KindWord>)] = &[
     ("fact", Word::Means(KindWord::Fact)),
 ];
 
-/// `mode` and `effective` may be written, so that a contract can say what it relies on; each has
-/// one value so far.
-fn refuse_what_is_not_kept_yet(section: &mut Section<'_>) {
-    section.word("mode", MODES);
-    section.word("effective", EFFECTIVE);
+fn read_kind_word(section: &mut Section<'_>) -> KindWord {
+    let without = if section.has("kind") {
+        KindWord::Unclear
+    } else {
+        KindWord::Dimension
+    };
+    section.word("kind", KINDS).unwrap_or(without)
 }
 
-fn read_kind(section: &mut Section<'_>) -> KindEntry {
-    let kind = section.word("kind", KINDS);
+fn read_kind(section: &mut Section<'_>, word: KindWord) -> KindEntry {
     let durable_key = section.name("durable_key");
+    let history = history::read(section);
     let references = section.section("references");
-    let unresolved = section.word_at("unresolved", UNRESOLVED);
-    match kind {
-        // Which settings it may have is not known, so nothing is said of them.
-        None if section.has("kind") => NO_KIND,
-        None | Some(KindWord::Dimension) => {
-            let of_facts = [
-                ("references", references.map(|at| at.line())),
-                ("unresolved", unresolved.map(|at| at.line)),
-            ];
-            refuse_foreign(section, "fact", of_facts);
+    let unresolved = section.word("unresolved", UNRESOLVED);
+    match word {
+        KindWord::Unclear => NO_KIND,
+        KindWord::Dimension => {
+            refuse_foreign(section, "fact", &["references", "unresolved"]);
             KindEntry::Dimension {
                 durable_key: durable_key.unwrap_or_else(|| missing_durable_key(section)),
+                history: history.check(section),
             }
         }
-        Some(KindWord::Fact) => {
-            refuse_foreign(
-                section,
-                "dimension",
-                [("durable_key", durable_key.map(|at| at.line))],
-            );
+        KindWord::Fact => {
+            refuse_foreign(section, "dimension", &["durable_key"]);
+            refuse_foreign(section, "dimension", history::SETTINGS);
             KindEntry::Fact {
                 references: references.map(read_references).unwrap_or_default(),
-                unresolved: unresolved.map_or(Unresolved::Hold, |at| at.value),
+                unresolved: unresolved.unwrap_or(Unresolved::Hold),
             }
         }
     }
 }
 
-fn refuse_foreign<const N: usize>(
-    section: &Section<'_>,
-    kind: &str,
-    settings: [(&str, Option<usize>); N],
-) {
-    for (key, line) in settings {
-        if let Some(line) = line {
+/// Refuses settings that only tables of the given kind have.
+fn refuse_foreign(section: &Section<'_>, kind: &str, settings: &[&str]) {
+    for key in settings {
+        if let Some(line) = section.line_at(key) {
             let (path, own) = (section.path_of(key), section.path_of("kind"));
             section.refuse(
                 line,
                 format!("{path} is a setting of a {kind}. Remove it, or write {own} = {kind:?}."),
+            );
+        }
+    }
+}
+
+/// The same in a section below the table's, where the kind is not said.
+fn refuse_in_fact(section: &Section<'_>, word: KindWord, settings: &[&str]) {
+    if word != KindWord::Fact {
+        return;
+    }
+    for key in settings {
+        if let Some(line) = section.line_at(key) {
+            let path = section.path_of(key);
+            section.refuse(
+                line,
+                format!("{path} is a setting of a dimension. Remove it."),
             );
         }
     }
@@ -324,27 +335,75 @@ fn read_references(section: Section<'_>) -> Vec<ReferenceEntry> {
         .collect()
 }
 
-fn read_guards(mut section: Section<'_>) -> Guards {
+/// In a feed the order of the lines says which row is the last, so there is nothing to choose.
+fn read_duplicates(section: &mut Section<'_>, kind: &KindEntry) -> Duplicates {
+    let duplicates = section.word_at("duplicates", DUPLICATES);
+    let is_feed = matches!(
+        kind,
+        KindEntry::Dimension { history, .. } if history.is_feed()
+    );
+    if let Some(at) = duplicates
+        .as_ref()
+        .filter(|at| is_feed && at.value != Duplicates::Last)
+    {
+        let path = section.path_of("duplicates");
+        section.refuse(
+            at.line,
+            format!(
+                "{path} can only be \"last\" in a feed: what was done last stands on the last \
+                 line. Remove it."
+            ),
+        );
+    }
+    duplicates.map_or(Duplicates::Last, |at| at.value)
+}
+
+fn read_unknown_columns(section: &mut Section<'_>, word: KindWord) -> UnknownColumns {
+    let unknown = section.word_at("on_new_column", ON_NEW_COLUMN);
+    if let Some(at) = unknown
+        .as_ref()
+        .filter(|at| at.value == UnknownColumns::Version && word == KindWord::Fact)
+    {
+        let path = section.path_of("on_new_column");
+        section.refuse(
+            at.line,
+            format!(
+                "{path} = \"version\" is for a dimension, and a fact has no versions. Write \
+                 \"fill_current\"."
+            ),
+        );
+    }
+    unknown.map_or(UnknownColumns::Refuse, |at| at.value)
+}
+
+fn read_guards(mut section: Section<'_>, word: KindWord) -> Guards {
+    let default = DEFAULT_GUARDS;
     let guards = Guards {
         max_reject_rows: section.count("max_reject_rows", 0),
         max_reject_fraction: section
             .fraction("max_reject_fraction")
-            .unwrap_or(DEFAULT_GUARDS.max_reject_fraction),
-        ..DEFAULT_GUARDS
+            .unwrap_or(default.max_reject_fraction),
+        min_rows: section.count("min_rows", 1).unwrap_or(default.min_rows),
+        max_close_rows: section.count("max_close_rows", 0),
+        max_close_fraction: section
+            .fraction("max_close_fraction")
+            .unwrap_or(default.max_close_fraction),
     };
+    let of_dimensions = ["min_rows", "max_close_rows", "max_close_fraction"];
+    refuse_in_fact(&section, word, &of_dimensions);
     section.finish();
     guards
 }
 
-fn read_columns(section: Section<'_>) -> Vec<ColumnEntry> {
+fn read_columns(section: Section<'_>, word: KindWord) -> Vec<ColumnEntry> {
     section
         .named_sections()
         .into_iter()
-        .map(|(name, column)| read_column(name, column))
+        .map(|(name, column)| read_column(name, column, word))
         .collect()
 }
 
-fn read_column(name: String, mut section: Section<'_>) -> ColumnEntry {
+fn read_column(name: String, mut section: Section<'_>, word: KindWord) -> ColumnEntry {
     let entry = ColumnEntry {
         name,
         line: section.line(),
@@ -353,7 +412,9 @@ fn read_column(name: String, mut section: Section<'_>) -> ColumnEntry {
         canonical: section.word_at("canonical", CANONICAL),
         null_tokens: values(section.texts("null_tokens")),
         empty_as: section.word_at("empty_as", EMPTY_AS),
+        role: section.word_at("role", ROLES),
     };
+    refuse_in_fact(&section, word, &["role"]);
     section.finish();
     entry
 }

@@ -1,5 +1,7 @@
 //! What a person wrote, and the sentence that comes back.
 
+mod history;
+
 use std::fmt::Write as _;
 use std::num::NonZero;
 use std::path::Path;
@@ -36,7 +38,7 @@ fn the_file_that_hayloft_comes_with_is_understood() {
     };
     assert_eq!(users.name.as_str(), "users");
     assert!(
-        matches!(&users.kind, KindEntry::Dimension { durable_key } if durable_key.value == "user_id")
+        matches!(&users.kind, KindEntry::Dimension { durable_key, .. } if durable_key.value == "user_id")
     );
     assert_eq!(users.columns.len(), 2);
     let KindEntry::Fact {
@@ -214,7 +216,7 @@ fn a_setting_that_is_not_known_is_refused_with_the_nearest_that_is() {
         hayloft.toml, line 4: tables.users.kee is not a setting. Did you mean "key"?
 
         colour = 1
-        hayloft.toml, line 4: tables.users.colour is not a setting. There is: mode, effective, match, kind, durable_key, references, unresolved, key, duplicates, on_new_column, guards, redelivery, on_done, zone, null_tokens, columns.
+        hayloft.toml, line 4: tables.users.colour is not a setting. There is: kind, durable_key, mode, op, effective, sequence, deletes, late, horizon, max_future, references, unresolved, match, key, duplicates, on_new_column, guards, redelivery, on_done, zone, null_tokens, columns.
 
         email = { cannonical = "email" }
         hayloft.toml, line 5: tables.users.columns.email.cannonical is not a setting. Did you mean "canonical"?
@@ -289,34 +291,6 @@ fn each_kind_of_table_has_settings_of_its_own() {
 
         unresolved = "hodl"
         hayloft.toml, line 4: tables.sales.unresolved is "hodl"; it can be "hold" or "reject". Did you mean "hold"?
-    "#]].assert_eq(&told(&texts));
-}
-
-#[test]
-fn what_is_not_available_yet_is_refused_as_that() {
-    let texts = [
-        users("mode = \"snapshot\""),
-        users("mode = \"full\""),
-        users("effective = { column = \"changed_at\" }"),
-        users("effective = \"sidecar\""),
-        users("on_new_column = \"version\""),
-    ];
-    expect![[r#"
-
-        mode = "snapshot"
-        hayloft.toml, line 4: tables.users.mode = "snapshot" is not available yet; it can be "incremental".
-
-        mode = "full"
-        hayloft.toml, line 4: tables.users.mode is "full"; it can be "incremental".
-
-        effective = { column = "changed_at" }
-        hayloft.toml, line 4: tables.users.effective = "column" is not available yet; it can be "load_time".
-
-        effective = "sidecar"
-        hayloft.toml, line 4: tables.users.effective = "sidecar" is not available yet; it can be "load_time".
-
-        on_new_column = "version"
-        hayloft.toml, line 4: tables.users.on_new_column = "version" is not available yet; it can be "fail" or "ignore".
     "#]].assert_eq(&told(&texts));
 }
 

@@ -2,7 +2,9 @@
 
 use super::super::catalog::CatalogColumn;
 use super::super::file::{At, ColumnEntry};
-use super::super::{Canonical, Column, ColumnType, EmptyAs, Ident, Role, Spelling};
+use super::super::{
+    Canonical, Column, ColumnType, EmptyAs, Ident, NewColumns, Reference, Spelling,
+};
 use super::check::{Check, Filler, told_name};
 use super::pattern::{self, Says};
 
@@ -135,6 +137,21 @@ fn check_entry(check: &mut Check<'_>, entry: &ColumnEntry) {
         check_zone(check, entry, column);
         check_canonical(check, entry, column);
         check_empty(check, entry, column);
+        check_role(check, entry);
+    }
+}
+
+/// The key is what history is told of; it has none itself.
+fn check_role(check: &mut Check<'_>, entry: &ColumnEntry) {
+    if let Some(role) = entry.role.as_ref().filter(|_| check.is_key(&entry.name)) {
+        let setting = check.setting(&format!("columns.{}.role", entry.name));
+        check.refuse(
+            role.line,
+            format!(
+                "{setting}: the column is part of the key, and another key is another member. \
+                 Remove the setting."
+            ),
+        );
     }
 }
 
@@ -260,7 +277,31 @@ fn fill(check: &Check<'_>, column: &CatalogColumn) -> Column {
         column_type: column.column_type.clone(),
         nullability: column.nullability,
         spelling: spelling(check, column, entry),
-        role: Role::default(),
+        role: entry
+            .and_then(|entry| entry.role.as_ref())
+            .map(|role| role.value)
+            .unwrap_or_default(),
+    }
+}
+
+/// What the table would take as a new column. A fact's file may name members by the natural keys
+/// of their dimensions, so a column of such a name would mean two things.
+pub(super) fn new(check: &Check<'_>, references: &[Reference]) -> NewColumns {
+    let own = check.columns.iter().map(|column| column.name.clone());
+    let natural_keys = references
+        .iter()
+        .flat_map(|reference| &reference.natural_key)
+        .map(|part| part.name.name().to_owned());
+    NewColumns {
+        taken: own.chain(natural_keys).collect(),
+        spelling: Spelling {
+            format: None,
+            zone: check.entry.zone,
+            canonical: Canonical::Verbatim,
+            null_tokens: check.entry.null_tokens.clone(),
+            // As the catalog's column will be read by the next start: it is a text.
+            empty_as: EmptyAs::Empty,
+        },
     }
 }
 

@@ -1,23 +1,22 @@
 //! The contract of a dimension.
 
-use chrono::TimeDelta;
-
 use super::super::catalog::Catalog;
 use super::super::fault::Problem;
-use super::super::file::{At, TableEntry};
+use super::super::file::{At, HistoryEntry, TableEntry};
 use super::super::managed::{
     self, EFFECTIVE_END_DATE, EFFECTIVE_START_DATE, IS_CURRENT, LOAD_ID, SOURCE_LINE,
     VERSION_NUMBER,
 };
-use super::super::{ColumnType, Contract, Deletes, Effective, History, Ident, Kind, Late, Mode};
+use super::super::{ColumnType, Contract, Ident, Kind};
 use super::check::{Check, Filler};
-use super::columns;
+use super::{columns, history};
 
 /// The contract, or `None` and problems. A contract may come with problems too: the tables that
 /// refer to it are then still checked.
 pub(super) fn join(
     entry: &TableEntry,
     durable_key: &At<String>,
+    history: &HistoryEntry,
     catalog: &Catalog,
     problems: &mut Vec<Problem>,
 ) -> Option<Contract> {
@@ -34,28 +33,23 @@ pub(super) fn join(
     check_is_current(&mut check);
     let columns = columns::fillable(&mut check);
     let key = columns::key(&mut check, &columns);
+    let history = history::join(&mut check, history);
     if check_durable_key(&mut check, durable_key).is_some() {
         check_unique_keys(&mut check, &durable_key.value);
     }
+    let new_columns = columns::new(&check, &[]);
     Some(Contract {
         name: entry.name.clone(),
         table: check.table,
         kind: Kind::Dimension {
             durable_key: Ident::vouched(&durable_key.value),
-            history: History {
-                mode: Mode::Incremental,
-                effective: Effective::LoadTime,
-                sequence: Vec::new(),
-                deletes: Deletes::Ignore,
-                late: Late::Fix,
-                horizon: None,
-                max_future: TimeDelta::days(1),
-            },
+            history,
         },
         columns,
         key,
         duplicates: entry.duplicates,
         unknown_columns: entry.unknown_columns,
+        new_columns,
         guards: entry.guards,
         redelivery: entry.redelivery,
         on_done: entry.on_done,

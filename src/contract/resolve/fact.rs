@@ -37,6 +37,7 @@ pub(super) fn join(
         .filter_map(|reference| refer(&mut check, reference, unresolved, others, &columns))
         .collect();
     check_natural_keys(&mut check, &references, &columns);
+    let new_columns = columns::new(&check, &references);
     Some(Contract {
         name: entry.name.clone(),
         table: check.table,
@@ -51,6 +52,7 @@ pub(super) fn join(
         key,
         duplicates: entry.duplicates,
         unknown_columns: entry.unknown_columns,
+        new_columns,
         guards: entry.guards,
         redelivery: entry.redelivery,
         on_done: entry.on_done,

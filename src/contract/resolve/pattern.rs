@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::format::{Item, StrftimeItems};
+use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// What values a column takes.
@@ -17,6 +17,9 @@ pub(super) fn fault(pattern: &str, says: Says) -> Option<&'static str> {
     if StrftimeItems::new(pattern).any(|item| item == Item::Error) {
         return Some("has a % that strftime does not know");
     }
+    if let Some(fault) = StrftimeItems::new(pattern).find_map(|item| leaves_open(&item)) {
+        return Some(fault);
+    }
     match (says, has_time_fields(pattern)) {
         (Says::Date, true) => Some("has a time of day, and the column takes only a date"),
         (Says::Date | Says::Instant, false) => {
@@ -30,7 +33,23 @@ pub(super) fn fault(pattern: &str, says: Says) -> Option<&'static str> {
     }
 }
 
-/// Two days, so that no pattern is right by chance; in reach of a year of two digits.
+/// What strftime knows, and no value can be read by.
+fn leaves_open(item: &Item<'_>) -> Option<&'static str> {
+    match item {
+        Item::Numeric(Numeric::YearMod100 | Numeric::IsoYearMod100, _) => {
+            Some("has a year of two digits, so the century would be a guess")
+        }
+        Item::Numeric(Numeric::Timestamp, _) => {
+            Some("counts seconds, and only a date and a time of day can be read")
+        }
+        Item::Fixed(Fixed::TimezoneName) => {
+            Some("has the name of a time zone, which does not say which offset it means")
+        }
+        _ => None,
+    }
+}
+
+/// Two days, so that no pattern is right by chance.
 const SAMPLE_DAYS: [(i32, u32, u32); 2] = [(1987, 6, 25), (2031, 12, 9)];
 
 fn has_time_fields(pattern: &str) -> bool {
@@ -73,13 +92,20 @@ mod tests {
     #[test]
     fn a_pattern_must_say_what_the_column_takes() {
         const UNKNOWN: Option<&str> = Some("has a % that strftime does not know");
+        const CENTURY: Option<&str> =
+            Some("has a year of two digits, so the century would be a guess");
+        const SECONDS: Option<&str> =
+            Some("counts seconds, and only a date and a time of day can be read");
+        const ZONE: Option<&str> =
+            Some("has the name of a time zone, which does not say which offset it means");
         const TIME: Option<&str> = Some("has a time of day, and the column takes only a date");
         const PARTIAL_DATE: Option<&str> = Some("does not say a whole date: year, month and day");
         const PARTIAL: Option<&str> = Some("does not say a whole date and time of day");
         for (pattern, date, instant) in [
             ("%d/%m/%Y", None, None),
             ("%Y%m%d", None, None),
-            ("%d.%m.%y", None, None),
+            ("%d.%m.%y", CENTURY, CENTURY),
+            ("%G-%V-%u %Z", ZONE, ZONE),
             ("%d %B %Y", None, None),
             ("%Y-%j", None, None),
             ("%G-W%V-%u", None, None),
@@ -95,7 +121,7 @@ mod tests {
             ("%d/%m/%Y %I:%M", TIME, PARTIAL),
             ("%Y-%m-%d %H", TIME, PARTIAL),
             ("%H:%M:%S", TIME, PARTIAL),
-            ("%s", TIME, None),
+            ("%s", SECONDS, SECONDS),
             ("%+", TIME, None),
         ] {
             assert_eq!(fault(pattern, Says::Date), date, "{pattern} for a date");

@@ -1,6 +1,8 @@
 //! The file that Hayloft comes with, the tables of its migrations, and what is wrong when one of
 //! the two is changed.
 
+mod history;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;

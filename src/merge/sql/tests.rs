@@ -7,7 +7,7 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Shape, close_changed, count_broken, create_landing, find_changes, hold_unresolved,
+    Refolded, Shape, close_changed, count_broken, create_landing, find_changes, hold_unresolved,
     insert_facts, is_empty, landing_columns, note_awaited, open_new, release_held,
     remove_unreadable, remove_unresolved, update_facts,
 };
@@ -245,7 +245,7 @@ fn unreadable_values_of_stations_are_taken_out() {
 #[test]
 fn changes_of_users() {
     let table = Table::named("users");
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
@@ -269,7 +269,7 @@ fn changes_of_users() {
 #[test]
 fn changes_of_stations_compare_unknown_types_as_text() {
     let table = Table::named("stations");
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
@@ -294,7 +294,7 @@ fn changes_of_stations_compare_unknown_types_as_text() {
 #[test]
 fn what_a_file_of_stations_does_not_name_carries_over() {
     let table = Table::named("stations").filled_by(&["country", "number", "address"]);
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
@@ -318,7 +318,7 @@ fn what_a_file_of_stations_does_not_name_carries_over() {
 #[test]
 fn a_file_of_keys_alone_finds_new_stations_alone() {
     let table = Table::named("stations").filled_by(&["country", "number"]);
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
