@@ -132,7 +132,7 @@ fn safeguards(entry: &TableEntry) -> Vec<UniqueKey> {
         predicate,
     };
     match &entry.kind {
-        KindEntry::Dimension { durable_key } => {
+        KindEntry::Dimension { durable_key, .. } => {
             let key = durable_key.value.as_str();
             let open = format!("({EFFECTIVE_END_DATE} is null)");
             vec![
