@@ -120,7 +120,7 @@ impl Changes {
             + self.moved
             + self.late_unchanged
             + self.closed
-                + self.absent_already
+            + self.absent_already
     }
 
     /// Each count with its name, in the order of the ledger.

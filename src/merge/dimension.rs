@@ -109,7 +109,10 @@ impl Landed<'_> {
         kind: RejectKind,
         message: &str,
     ) -> Result<Vec<Finding>, MergeError> {
-        #[expect(clippy::cast_precision_loss, reason = "a limit of days, in milliseconds")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a limit of days, in milliseconds"
+        )]
         let seconds = limit.num_milliseconds() as f64 / 1000.0;
         let lines = sql_query(statement)
             .bind::<Double, _>(seconds)
@@ -237,7 +240,10 @@ impl Landed<'_> {
         let told: Vec<Told> = sql_query(sql::SAMPLE_CHANGES)
             .bind::<BigInt, _>(limit(self.samples))
             .load(conn)?;
-        Ok(told.into_iter().map(|told| (told.key, told.action)).collect())
+        Ok(told
+            .into_iter()
+            .map(|told| (told.key, told.action))
+            .collect())
     }
 
     // ---- all else ----------------------------------------------------------------------------
@@ -326,10 +332,9 @@ impl Landed<'_> {
         if !self.closes_absent() || *self.closes != Closes::Guarded {
             return Ok(());
         }
-        let absent: Absent =
-            sql_query(sql::count_absent(self.shape.contract, self.durable_key))
-                .bind::<Timestamptz, _>(self.at)
-                .get_result(conn)?;
+        let absent: Absent = sql_query(sql::count_absent(self.shape.contract, self.durable_key))
+            .bind::<Timestamptz, _>(self.at)
+            .get_result(conn)?;
         let crowd = Crowd {
             rows: counts::landed(conn)?,
             open: unsigned(absent.open),
@@ -362,7 +367,9 @@ impl Landed<'_> {
                 .bind::<BigInt, _>(limit(samples))
                 .load(conn)?;
         let told = absent.into_iter();
-        Ok(told.map(|absent| (absent.key, "closed_by_absence".to_owned())).collect())
+        Ok(told
+            .map(|absent| (absent.key, "closed_by_absence".to_owned()))
+            .collect())
     }
 }
 

@@ -8,9 +8,9 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
-use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::dimension::{self, Landed, Way};
 use super::ledger::Meaning;
+use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::sql::{self, Shape};
 use super::{Closes, Instant, MergeError, Terms, fact, guard, landing, locks, manifest, rejects};
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
@@ -127,7 +127,11 @@ impl Load<'_> {
             instants: if own { "own" } else { "shared" },
             earliest,
             columns: shape.names(),
-            added: staged.added.iter().map(|column| column.name.name()).collect(),
+            added: staged
+                .added
+                .iter()
+                .map(|column| column.name.name())
+                .collect(),
             accepted_by: match &self.terms.closes {
                 Closes::Accepted { by } => Some(by),
                 Closes::Guarded => None,
@@ -208,9 +212,9 @@ impl Load<'_> {
     /// Rows that only the database could refuse count like the others, unless they come late:
     /// that is no sign of a broken file.
     fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), MergeError> {
-        let refused = findings
-            .iter()
-            .filter(|finding| !matches!(finding.reject.kind, RejectKind::Late | RejectKind::TooLate));
+        let refused = findings.iter().filter(|finding| {
+            !matches!(finding.reject.kind, RejectKind::Late | RejectKind::TooLate)
+        });
         let rejected = staged.tally.rejected + refused.count() as u64;
         guard(&self.contract.guards, staged.tally.read, rejected).map_err(|breach| {
             MergeError::Guard {

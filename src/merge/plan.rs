@@ -210,18 +210,19 @@ struct VersionRow {
 }
 
 /// The versions of one key of a dimension.
-fn versions(
-    conn: &mut PgConnection,
-    contract: &Contract,
-    key: Uuid,
-) -> QueryResult<Vec<Version>> {
+fn versions(conn: &mut PgConnection, contract: &Contract, key: Uuid) -> QueryResult<Vec<Version>> {
     let Kind::Dimension { durable_key, .. } = &contract.kind else {
         return Ok(Vec::new());
     };
     let rows: Vec<VersionRow> = sql_query(sql::read_key(contract, durable_key))
         .bind::<diesel::sql_types::Uuid, _>(key)
         .load(conn)?;
-    let names = || contract.columns.iter().map(|column| column.name.name().to_owned());
+    let names = || {
+        contract
+            .columns
+            .iter()
+            .map(|column| column.name.name().to_owned())
+    };
     let shown = rows.into_iter().map(|row| Version {
         starts: row.starts,
         ends: row.ends,

@@ -204,8 +204,15 @@ fn the_server_plans_the_release_of_held_facts() {
             filled: &filled,
         };
         planner.begin(shape);
-        let changes = sql::find_changes(shape, durable_key(&dimension).unwrap());
+        let changes =
+            sql::find_changes(shape, durable_key(&dimension).unwrap(), sql::Refolded::None);
         planner.session.batch_execute(&changes).unwrap();
+        let members = sql::list_members(
+            &dimension,
+            durable_key(&dimension).unwrap(),
+            &[sql::Spoken::Change],
+        );
+        planner.session.batch_execute(&members).unwrap();
         diesel::sql_query(sql::MEET_MEMBERS)
             .bind::<Text, _>(fact)
             .bind::<Text, _>(dimension.name.as_str())
@@ -248,7 +255,7 @@ fn the_comparison_with_a_large_dimension_is_a_hash_join() {
              analyze datawarehouse.users; analyze pg_temp.hayloft_landing;",
         )
         .unwrap();
-    let changes = sql::find_changes(shape, durable_key(&contract).unwrap());
+    let changes = sql::find_changes(shape, durable_key(&contract).unwrap(), sql::Refolded::None);
     let (_, query) = changes.split_once(" as\n").unwrap();
     let plan = planner.plan(query);
     assert!(plan.contains("Hash"), "{plan}");

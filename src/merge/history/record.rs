@@ -185,7 +185,10 @@ pub(super) fn apply(conn: &mut PgConnection, table: &Table<'_>) -> Result<(), Me
         sql_query(statement).execute(conn)?;
     }
     sql_query(include_str!("remember.sql")).execute(conn)?;
-    for statement in ["drop table pg_temp.hayloft_refold", "drop table pg_temp.hayloft_said"] {
+    for statement in [
+        "drop table pg_temp.hayloft_refold",
+        "drop table pg_temp.hayloft_said",
+    ] {
         sql_query(statement).execute(conn)?;
     }
     Ok(())

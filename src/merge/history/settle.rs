@@ -250,18 +250,19 @@ impl Story<'_> {
 
     fn took_the_place_of_a_later_start(&self, observation: &Observation) -> bool {
         let starts: HashSet<i64> = self.versions.iter().map(|version| version.starts).collect();
-        let old = self
-            .past
-            .versions
-            .iter()
-            .map(|shown| shown.version.starts);
+        let old = self.past.versions.iter().map(|shown| shown.version.starts);
         let mut later = old.filter(|starts| *starts > observation.at);
         later.next().is_some_and(|next| !starts.contains(&next))
     }
 
     /// What a load that goes takes with it: one count for each key.
     fn of_history(&self) -> Changes {
-        let old: Vec<&Version> = self.past.versions.iter().map(|shown| &shown.version).collect();
+        let old: Vec<&Version> = self
+            .past
+            .versions
+            .iter()
+            .map(|shown| &shown.version)
+            .collect();
         let mut changes = Changes::default();
         let count = match (old.as_slice(), self.versions) {
             ([], []) => &mut changes.unchanged,

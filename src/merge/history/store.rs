@@ -249,11 +249,10 @@ fn read_versions(
     to: Uuid,
     pasts: &mut BTreeMap<Uuid, Past>,
 ) -> QueryResult<()> {
-    let rows: Vec<VersionRow> =
-        sql_query(sql::read_versions(table.contract, table.durable_key))
-            .bind::<diesel::sql_types::Uuid, _>(from)
-            .bind::<diesel::sql_types::Uuid, _>(to)
-            .load(conn)?;
+    let rows: Vec<VersionRow> = sql_query(sql::read_versions(table.contract, table.durable_key))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .load(conn)?;
     for row in rows {
         if let Some(past) = pasts.get_mut(&row.key) {
             past.versions.push(row.shown());
@@ -278,10 +277,7 @@ impl VersionRow {
 }
 
 pub(in crate::merge) fn cells(texts: Vec<Option<String>>) -> Vec<Cell> {
-    texts
-        .into_iter()
-        .map(|text| text.map(Arc::from))
-        .collect()
+    texts.into_iter().map(|text| text.map(Arc::from)).collect()
 }
 
 #[derive(QueryableByName)]
@@ -481,7 +477,10 @@ fn mentioned(part: &PartRow, keys: &[Uuid], mut tell: impl FnMut(Uuid, Mention))
         return;
     };
     let begin = keys.partition_point(|key| prefix(*key) < *first);
-    for key in keys[begin..].iter().take_while(|key| prefix(**key) <= *last) {
+    for key in keys[begin..]
+        .iter()
+        .take_while(|key| prefix(**key) <= *last)
+    {
         let Ok(place) = prefixes.binary_search(&prefix(*key)) else {
             continue;
         };

@@ -75,7 +75,9 @@ impl Target {
     fn obstacle(&self, table: &TableName, load_id: i64, turn: Turn) -> Option<String> {
         if self.table_name != table.as_str() {
             let own = &self.table_name;
-            return Some(format!("Load {load_id} is one of `{own}`, not of `{table}`."));
+            return Some(format!(
+                "Load {load_id} is one of `{own}`, not of `{table}`."
+            ));
         }
         if self.action != "load" {
             return Some(format!(
@@ -148,7 +150,9 @@ pub(in crate::merge) fn turn_facts(
     _turn: Turn,
     _samples: usize,
 ) -> Result<Turned, MergeError> {
-    Err(MergeError::NotTurned("Loads of facts cannot be undone yet.".into()))
+    Err(MergeError::NotTurned(
+        "Loads of facts cannot be undone yet.".into(),
+    ))
 }
 
 /// Touches the keys of which the load spoke, and those that it called absent.

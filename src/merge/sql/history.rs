@@ -106,7 +106,12 @@ pub fn touch_doubtful(shape: Shape<'_>, durable_key: &Ident, unsure: &[&str]) ->
         table = shape.contract.table,
         differ = doubtful.join("\n    or ")
     );
-    if shape.contract.columns.iter().any(|it| keeps_no_history(&it)) {
+    if shape
+        .contract
+        .columns
+        .iter()
+        .any(|it| keeps_no_history(&it))
+    {
         let _ = write!(
             sql,
             "\n   or current.{durable_key} is null and exists (\n       \
@@ -131,7 +136,12 @@ pub fn read_versions(contract: &Contract, durable_key: &Ident) -> String {
          join {table} as version on version.{durable_key} = touched.key\n\
          where touched.key between $1 and $2\n\
          order by version.{durable_key}, version.effective_start_date",
-        cells = texts(contract.columns.iter().map(|it| format!("version.{}", it.name))),
+        cells = texts(
+            contract
+                .columns
+                .iter()
+                .map(|it| format!("version.{}", it.name))
+        ),
         table = contract.table
     )
 }
@@ -147,9 +157,21 @@ pub fn read_landed(shape: Shape<'_>) -> String {
          from {TOUCHED} as touched\n\
          join {LANDING} as landing on landing.hayloft_key = touched.key\n\
          where touched.key between $1 and $2",
-        at = if own { "landing.hayloft_at" } else { "null::timestamptz" },
-        present = if own { "landing.hayloft_present" } else { "true" },
-        sequence = if own { "landing.hayloft_sequence" } else { "null::bytea" },
+        at = if own {
+            "landing.hayloft_at"
+        } else {
+            "null::timestamptz"
+        },
+        present = if own {
+            "landing.hayloft_present"
+        } else {
+            "true"
+        },
+        sequence = if own {
+            "landing.hayloft_sequence"
+        } else {
+            "null::bytea"
+        },
         cells = texts(shape.filled().map(landed)),
     )
 }
@@ -270,7 +292,9 @@ fn same_version(durable_key: &Ident) -> String {
 
 fn typed(column: &Column) -> String {
     match &column.column_type {
-        ColumnType::Text { max_chars: None, .. } => format!("refold.{}", column.name),
+        ColumnType::Text {
+            max_chars: None, ..
+        } => format!("refold.{}", column.name),
         known => format!("refold.{}::{}", column.name, known.sql()),
     }
 }
@@ -397,7 +421,12 @@ pub fn read_key(contract: &Contract, durable_key: &Ident) -> String {
          from {table} as version\n\
          where version.{durable_key} = $1\n\
          order by version.effective_start_date",
-        cells = texts(contract.columns.iter().map(|it| format!("version.{}", it.name))),
+        cells = texts(
+            contract
+                .columns
+                .iter()
+                .map(|it| format!("version.{}", it.name))
+        ),
         table = contract.table
     )
 }
