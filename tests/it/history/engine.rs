@@ -11,6 +11,7 @@ use hayloft::contract::{ContractFile, Contracts, Redelivery, TableName};
 use hayloft::db::pool::Database;
 use hayloft::error::LoadError;
 use hayloft::merge::ledger::Entry;
+use hayloft::merge::{self, Turn};
 use hayloft::pipeline::{self, Attendant, Desk, Outcome, Patience, Wish};
 use hayloft::retire::{Disposal, Shelves};
 use hayloft::stage::key::KeyScheme;
@@ -103,13 +104,6 @@ struct Says {
     says: String,
 }
 
-/// The other way of a load that was undone, or was not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Turn {
-    Undo,
-    Redo,
-}
-
 impl Engine {
     pub(super) fn new(rules: &Rules) -> Self {
         let warehouse = Warehouse::new();
@@ -157,17 +151,18 @@ impl Engine {
 
     /// Undoes or redoes a load, under the contract of the latest one.
     pub(super) fn turn(&mut self, load_id: i64, turn: Turn) -> Result<(), String> {
-        // The program's own commands, until the library can be asked.
-        let verb = match turn {
-            Turn::Undo => "undo",
-            Turn::Redo => "redo",
-        };
-        let run = self.warehouse.run(&[verb, &load_id.to_string(), "--yes"]);
-        if run.status == 0 {
-            Ok(())
-        } else {
-            Err(format!("{verb} of load {load_id} fails: {}", run.stderr))
-        }
+        let way = self.way.unwrap();
+        let Desk {
+            database,
+            contracts,
+            keys,
+            ..
+        } = self.desk(way);
+        let contract = contracts.get(&TableName::new("members")).unwrap();
+        let mut conn = database.get().unwrap();
+        merge::turn(&mut conn, contracts, contract, keys, load_id, turn)
+            .map(drop)
+            .map_err(|error| format!("{turn:?} of load {load_id} fails: {error}"))
     }
 
     fn desk(&mut self, way: Way) -> &Desk {

@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use hayloft::merge::Turn;
 use hayloft::summary::Summary;
 use serde_json::Value;
 
 use super::deliveries::{self, Way, date};
-use super::engine::{Engine, Turn};
+use super::engine::Engine;
 use super::fold::{self, Absence, History, Instant, NewColumn, Observation, Role, Rules, Said};
 use crate::support::Warehouse;
 

@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant as Clock};
 
+use hayloft::merge::Turn;
 use hayloft::stage::key::KeyScheme;
 use hayloft::summary::{Status, Summary};
 
 use super::deliveries::{self, Delivery, Way};
-use super::engine::{Engine, Turn};
+use super::engine::Engine;
 use super::fold::{self, History, NewColumn, Rules, Version};
 use crate::dice::Dice;
 
