@@ -69,7 +69,7 @@ impl Load<'_> {
         self.vouch_for_keys(conn)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
-            Instant::OfParent { at, .. } | Instant::OfFile(at) => at,
+            Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
         self.add_columns(conn, staged)?;
         let applied = self.apply(conn, load_id, at, staged)?;

@@ -96,7 +96,7 @@ pub enum Instant {
         at: DateTime<Utc>,
     },
     /// The instant that was delivered with the file: in its name, or beside it.
-    OfFile(DateTime<Utc>),
+    Delivered(DateTime<Utc>),
 }
 
 /// Loads a staged file, or finds that it was loaded before.
@@ -210,7 +210,7 @@ pub fn note_refusal(
 impl Terms {
     fn parent(&self) -> Option<i64> {
         match self.instant {
-            Instant::LoadTime | Instant::OfFile(_) => None,
+            Instant::LoadTime | Instant::Delivered(_) => None,
             Instant::OfParent { load_id, .. } => Some(load_id),
         }
     }

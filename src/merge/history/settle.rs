@@ -75,9 +75,9 @@ pub(in crate::merge) fn settle(
     };
     changes.overwritten = story.overwritten(rules);
     Settled {
+        versions,
         payloads,
         changes,
-        versions,
     }
 }
 

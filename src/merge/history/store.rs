@@ -54,7 +54,7 @@ pub(in crate::merge) struct Shown {
 /// A load of the table, as far as history is concerned.
 #[derive(Clone, Debug)]
 pub(in crate::merge) struct Load {
-    pub(in crate::merge) load_id: i64,
+    pub(in crate::merge) number: i64,
     pub(in crate::merge) counts: bool,
     /// The instant of all its rows, if they share one.
     pub(in crate::merge) shared: Option<Micros>,
@@ -74,7 +74,7 @@ pub(in crate::merge) fn loads(
         .load(conn)?;
     let loads = rows.into_iter().map(|row| {
         let load = row.known(table);
-        (load.load_id, load)
+        (load.number, load)
     });
     Ok(loads.collect())
 }
@@ -339,7 +339,7 @@ impl LoadRow {
         };
         let columns = table.contract.columns.iter();
         Load {
-            load_id: self.load_id,
+            number: self.load_id,
             counts: self.counts,
             shared: self.shared_at.map(|at| at.timestamp_micros()),
             closes_absent: self.closes_absent,
@@ -451,7 +451,7 @@ fn read_shared(
     for load in loads.values() {
         let Some(at) = load.shared else { continue };
         for key in keys {
-            let (said, line) = match mentions.get(&(load.load_id, *key)) {
+            let (said, line) = match mentions.get(&(load.number, *key)) {
                 Some(Mention::Read(line)) => (load.present(), *line),
                 None if load.closes_absent => (Said::Absent, 0),
                 Some(Mention::Unread) | None => continue,
@@ -459,7 +459,7 @@ fn read_shared(
             let observation = Observation {
                 at,
                 sequence: Vec::new(),
-                load: load.load_id,
+                load: load.number,
                 line,
                 said,
             };
