@@ -141,12 +141,12 @@ const COLUMNS: [(&str, [&str; 3]); 4] = [
 
 /// Other spellings of the grades.
 const GRADES: [[&str; 3]; 3] = [
-    ["1.0", "1", "01.00"],
-    ["2.0", "2", "+2"],
-    ["-0.5", "-.5", "-0.50"],
+    ["1.0", "1", "1.00"],
+    ["2.0", "2", "02.0"],
+    ["-0.5", "-0.5", "-0.50"],
 ];
 const MEMBER_COUNT: usize = 5;
-const LAST_INSTANT: usize = 9;
+pub(super) const LAST_INSTANT: Instant = 9;
 const SEQUENCES: [i64; 5] = [-1, 0, 9, 10, 10];
 
 /// A file as it is meant.
@@ -204,8 +204,8 @@ impl Delivery {
         }
         let rows = used
             .into_iter()
-            .filter_map(|(line, row)| self.observation(number, line, row))
-            .collect();
+            .filter_map(|(line, row)| self.observation(number, line, row));
+        let rows = without_repetitions(rows);
         let says_who_is_absent =
             self.way == Way::Snapshot && self.rows.iter().all(|row| row.member.is_some());
         let absence = says_who_is_absent.then(|| Absence {
@@ -304,6 +304,22 @@ impl Delivery {
             .filter_map(|row| Some((row.member?, self.instant(row)?, self.sequence(row))))
             .collect()
     }
+}
+
+/// A row that says what the latest one in its place does is the same observation, and is known by
+/// the line of the first (semantics §6).
+fn without_repetitions(rows: impl Iterator<Item = Observation>) -> Vec<Observation> {
+    let mut observations: Vec<Observation> = Vec::new();
+    for row in rows {
+        let in_its_place = |other: &&Observation| {
+            (&other.key, other.at, &other.sequence) == (&row.key, row.at, &row.sequence)
+        };
+        let latest = observations.iter().rfind(in_its_place);
+        if latest.is_none_or(|latest| latest.said != row.said) {
+            observations.push(row);
+        }
+    }
+    observations
 }
 
 // ---- how a file is written ---------------------------------------------------------------------
@@ -466,6 +482,6 @@ impl Dice {
     }
 
     fn instant(&mut self) -> Instant {
-        Instant::try_from(1 + self.below(LAST_INSTANT)).unwrap()
+        1 + Instant::try_from(self.below(LAST_INSTANT.try_into().unwrap())).unwrap()
     }
 }

@@ -10,6 +10,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use hayloft::contract::{ContractFile, Contracts, Redelivery, TableName};
 use hayloft::db::pool::Database;
 use hayloft::error::LoadError;
+use hayloft::history::{check, views};
 use hayloft::merge::ledger::Entry;
 use hayloft::merge::{self, Turn};
 use hayloft::pipeline::{self, Attendant, Desk, Outcome, Patience, Wish};
@@ -98,6 +99,28 @@ struct Surrogate {
     starts: i64,
 }
 
+const CURRENT: &str = "
+    select email, version_number from datawarehouse.members_current
+    order by email collate \"C\"";
+
+const AS_OF: &str = "
+    select email, version_number
+    from datawarehouse.members_asof(timestamptz '2020-01-01Z' + $1 * interval '1 day')
+    order by email collate \"C\"";
+
+#[derive(QueryableByName)]
+struct Shown {
+    #[diesel(sql_type = Text)]
+    email: String,
+    #[diesel(sql_type = Integer)]
+    version_number: i32,
+}
+
+fn shown(rows: Vec<Shown>) -> Vec<(String, usize)> {
+    let shown = |row: Shown| (row.email, usize::try_from(row.version_number).unwrap());
+    rows.into_iter().map(shown).collect()
+}
+
 #[derive(QueryableByName)]
 struct Says {
     #[diesel(sql_type = Text)]
@@ -116,10 +139,6 @@ impl Engine {
             way: None,
             conn,
         }
-    }
-
-    pub(super) fn warehouse(&self) -> &Warehouse {
-        &self.warehouse
     }
 
     /// Forgets every load.
@@ -192,6 +211,47 @@ impl Engine {
             history.entry(row.email).or_default().push(version);
         }
         history
+    }
+
+    /// What `hayloft check` finds to be wrong.
+    pub(super) fn faults(&mut self) -> Vec<String> {
+        let Some(way) = self.way else {
+            return Vec::new();
+        };
+        let Desk {
+            database,
+            contracts,
+            ..
+        } = self.desk(way);
+        let mut conn = database.get().unwrap();
+        let tables = check::examine(&mut conn, contracts.iter()).unwrap();
+        let faults = tables.into_iter().flat_map(|table| table.faults);
+        faults
+            .map(|found| format!("{} {:?}", found.sentence, found.examples))
+            .collect()
+    }
+
+    /// Makes the views through which the table is read.
+    pub(super) fn make_views(&mut self) {
+        let Desk {
+            database,
+            contracts,
+            ..
+        } = self.desk(Way::Incremental);
+        let contract = contracts.get(&TableName::new("members")).unwrap();
+        views::keep(&mut database.get().unwrap(), contract).unwrap();
+    }
+
+    /// The versions that the view of the current ones shows, by key and number.
+    pub(super) fn current(&mut self) -> Vec<(String, usize)> {
+        let query = diesel::sql_query(CURRENT);
+        shown(query.load(&mut self.conn).unwrap())
+    }
+
+    /// The versions that held at an instant, by key and number.
+    pub(super) fn as_of(&mut self, at: Instant) -> Vec<(String, usize)> {
+        let query = diesel::sql_query(AS_OF).bind::<BigInt, _>(at);
+        shown(query.load(&mut self.conn).unwrap())
     }
 
     /// The surrogate of each version, by key and start.
