@@ -217,6 +217,10 @@ fn use_of_contract(command: &Command) -> Use {
     match command {
         Command::Watch(_)
         | Command::Load(_)
+        | Command::Plan(_)
+        | Command::Undo(_)
+        | Command::Redo(_)
+        | Command::AcceptCloses(_)
         | Command::Check(_)
         | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
         Command::Status(_) | Command::Migrate(_) => Use::Shows,

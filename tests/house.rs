@@ -94,7 +94,7 @@ fn merge_never_sees_a_path_or_a_format() {
     let words = [
         "Path",
         "std::fs",
-        "File",
+        "File::",
         "csv",
         "crate::watch",
         "crate::retire",
@@ -174,6 +174,28 @@ fn statements_are_put_together_in_one_file_and_from_quoted_names() {
     check("merge/sql.rs", &words, &[("merge/sql.rs", ".name()", 2)]);
     let history = "merge/sql/history.rs";
     check(history, &words, &[(history, ".name()", 1)]);
+    // A bare name becomes a quoted literal, once, as the key of a JSON object.
+    let allowed = [("merge/sql.rs", ".name()", 1)];
+    check(
+        "merge/sql.rs",
+        &["TableName", ".as_str()", ".name()"],
+        &allowed,
+    );
+    // The same here; and a column is looked for by its name.
+    let allowed = [
+        ("history/sql.rs", ".name()", 1),
+        ("history/sql/views.rs", ".name()", 1),
+    ];
+    for room in ["history/sql.rs", "history/sql"] {
+        let here = allowed
+            .into_iter()
+            .filter(|(place, ..)| place.starts_with(&format!("{room}/")) || *place == room);
+        check(
+            room,
+            &["TableName", ".as_str()", ".name()"],
+            &here.collect::<Vec<_>>(),
+        );
+    }
     for Source { place, code } in sources("") {
         for call in ["sql_query(", "batch_execute("] {
             for after in code.split(call).skip(1) {
@@ -194,7 +216,14 @@ fn statements_are_put_together_in_one_file_and_from_quoted_names() {
 #[test]
 fn the_rooms_that_see_rows_log_nothing() {
     let words = ["tracing", "print!", "println!", "stderr", "stdout"];
-    for room in ["stage", "merge", "contract", "retire.rs", "wire.rs"] {
+    for room in [
+        "stage",
+        "merge",
+        "contract",
+        "history",
+        "retire.rs",
+        "wire.rs",
+    ] {
         check(room, &words, &[]);
     }
 }

@@ -110,7 +110,8 @@ alter table hayloft.contract
     add column mode text,
     add column effective text,
     add column sequence text[],
-    -- From the column's name to its role, where it is another than type2.
+    -- From the column's name to its role, for all that are no part of the key: one that is not here
+    -- was not there.
     add column roles jsonb;
 
 -- Each change of a contract that was taken under rows that were there.

@@ -1,15 +1,20 @@
 //! What the program can do: one verb a file, each a function from what was typed to an
 //! [`ExitStatus`].
 
+mod accept_closes;
 mod check;
+mod confirm;
 mod demo;
 mod generate;
 mod load;
 mod migrate;
 mod office;
+mod plan;
+mod preview;
 mod rejects;
 mod server;
 mod status;
+mod undo;
 mod watch;
 
 use std::process::ExitCode;
@@ -22,6 +27,7 @@ use crate::db::url::BadUrl;
 use crate::db::{ConnectFault, FaultKind};
 use crate::history::views::ViewsError;
 use crate::logging;
+use crate::merge::Turn;
 use crate::printer::Printer;
 use crate::settings::{Settings, SettingsFault};
 use crate::watch::FolderError;
@@ -78,6 +84,10 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
     match &cli.command {
         Command::Watch(args) => watch::run(args, &settings, &printer),
         Command::Load(args) => load::run(args, &settings, &printer),
+        Command::Plan(args) => plan::run(args, &settings, &printer),
+        Command::Undo(args) => undo::run(args, Turn::Undo, &settings, &printer),
+        Command::Redo(args) => undo::run(args, Turn::Redo, &settings, &printer),
+        Command::AcceptCloses(args) => accept_closes::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Check(args) => check::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),

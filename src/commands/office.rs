@@ -10,7 +10,7 @@ use crate::db::embedded::State;
 use crate::db::pool::Database;
 use crate::db::{DatabaseUrl, Embedded, migrations};
 use crate::history::views::{self, Grants};
-use crate::pipeline::Desk;
+use crate::pipeline::{Desk, Register};
 use crate::printer::Printer;
 use crate::retire::Shelves;
 use crate::settings::{self, Settings};
@@ -47,7 +47,7 @@ pub(super) fn desk(settings: &Settings, printer: &Printer, migrating: Migrating)
     let contracts = Contracts::load(&mut *database.get()?, &settings.contract_file)?;
     Ok(Desk {
         database,
-        contracts,
+        register: Register::new(settings.contract_file.clone(), contracts),
         keys: keys(settings),
         limits: limits(settings),
         shelves: Shelves::of(&settings.watching.imports),

@@ -13,6 +13,7 @@ mod history;
 mod ident;
 pub mod managed;
 mod new_column;
+pub mod record;
 mod resolve;
 mod section;
 

@@ -59,11 +59,14 @@ pub fn examine<'c>(
         .read_only()
         .run(|conn| {
             conn.batch_execute(include_str!("check/transaction.sql"))?;
-            contracts.map(|contract| table(conn, contract)).collect()
+            contracts
+                .map(|contract| examine_table(conn, contract))
+                .collect()
         })
 }
 
-fn table(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Examined> {
+/// Examines one table, as of the caller's transaction.
+pub fn examine_table(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Examined> {
     let mut check = Check {
         conn,
         contract,

@@ -31,7 +31,7 @@ pub enum ViewsError {
     #[error(
         "The name `{table}` is too long: its views would be called `{table}_current` and so on, \
          and Postgres takes no more than {} bytes. Give the table a shorter name.",
-        QualifiedName::LONGEST
+        Ident::LONGEST
     )]
     NameTooLong {
         /// The table.

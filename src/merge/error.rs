@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use super::guard::{CloseBreach, GuardBreach};
+use super::ledger::contract::Changed;
 use crate::contract::TableName;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
@@ -66,6 +67,9 @@ pub enum MergeError {
         /// The table.
         table: TableName,
     },
+    /// The contract gives what is loaded another meaning than the table was loaded with.
+    #[error("{0}")]
+    OtherContract(Changed),
     /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
     #[error(
         "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \

@@ -15,6 +15,7 @@ use super::sql::{self, Shape};
 use super::{Closes, Instant, MergeError, Terms, fact, guard, landing, locks, manifest, rejects};
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
 use crate::failpoint;
+use crate::history::views;
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::RejectKind;
 use crate::stage::{Finding, Staged};
@@ -66,7 +67,7 @@ impl Load<'_> {
         if let Some(reason) = self.seen_before(conn, staged)? {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
         }
-        self.vouch_for_keys(conn)?;
+        self.vouch_for_contract(conn)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
             Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
@@ -92,6 +93,11 @@ impl Load<'_> {
     fn add_columns(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<()> {
         for column in &staged.added {
             sql_query(sql::add_column(self.contract, column)).execute(conn)?;
+        }
+        if !staged.added.is_empty() {
+            // A view that cannot follow now follows at the next `hayloft migrate`: that is no
+            // reason not to load. What fails is rolled back to where it began.
+            let _ = views::keep(conn, self.contract);
         }
         Ok(())
     }
@@ -282,7 +288,7 @@ impl Load<'_> {
         Ok(entry)
     }
 
-    fn vouch_for_keys(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
+    fn vouch_for_contract(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
         let own = std::iter::once(self.contract);
         for contract in own.chain(self.contracts.referred_by(self.contract)) {
             let table = contract.name.clone();
@@ -292,7 +298,10 @@ impl Load<'_> {
                 Keys::OtherColumns => return Err(MergeError::OtherKeyColumns { table }),
             }
         }
-        Ok(())
+        match ledger::contract::vouch(conn, self.contract)? {
+            None => Ok(()),
+            Some(changed) => Err(MergeError::OtherContract(changed)),
+        }
     }
 
     fn entry(&self, load_id: i64, staged: &Staged, applied: &Applied) -> Entry {

@@ -33,6 +33,10 @@ impl Turning<'_> {
         let began = Clock::now();
         let (number, target) =
             history::open(conn, self.contracts, self.contract, self.load_id, self.turn)?;
+        // The touched keys are folded by the contract of now.
+        if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
+            return Err(MergeError::OtherContract(changed));
+        }
         let turned = match &self.contract.kind {
             Kind::Dimension { durable_key, .. } => history::turn_dimension(
                 conn,

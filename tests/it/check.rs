@@ -1,6 +1,9 @@
 //! `hayloft check`: a warehouse that is damaged in each way, and what is said of it.
 
+use diesel::connection::SimpleConnection as _;
 use expect_test::expect;
+use hayloft::contract::{ContractFile, Contracts, TableName};
+use hayloft::history::check::{self, Fault};
 
 use crate::support::{HAYLOFT_TOML, Warehouse};
 
@@ -21,11 +24,12 @@ id,email,amount,transaction_date
 /// Three people, one of them in two versions; two facts, and a third that is held.
 fn loaded() -> Warehouse {
     let warehouse = Warehouse::new();
-    warehouse.load("users.csv", USERS).exits(0);
+    warehouse.write("users.csv", USERS);
+    warehouse.write("users-2.csv", USERS.replace("Ann,", "Anna,"));
+    warehouse.write("transactions.csv", TRANSACTIONS);
     warehouse
-        .load("users-2.csv", USERS.replace("Ann,", "Anna,"))
+        .run(&["load", "users.csv", "users-2.csv", "transactions.csv"])
         .exits(0);
-    warehouse.load("transactions.csv", TRANSACTIONS).exits(0);
     warehouse
 }
 
@@ -177,8 +181,8 @@ const DAMAGES: [Damage; 22] = [
     ),
     (
         "insert into hayloft.load
-             (claim_id, table_name, file_name, file_bytes, file_sha256, status)
-         values (gen_random_uuid(), 'users', 'users.csv', 0, '', 'loading')",
+             (claim_id, table_name, file_name, file_bytes, file_sha256, status, started_at)
+         values (gen_random_uuid(), 'users', 'users.csv', 0, '', 'loading', '2020-01-01')",
         "users",
         "load_without_end",
     ),
@@ -186,31 +190,52 @@ const DAMAGES: [Damage; 22] = [
 
 #[test]
 fn damage_of_every_kind_is_named_with_examples_and_what_to_do() {
+    let warehouse = loaded();
+    warehouse.execute(DROPPED);
+    let file = ContractFile::read(&warehouse.path("hayloft.toml")).unwrap();
+    let mut conn = warehouse.connection();
+    let contracts = Contracts::load_to_look(&mut conn, &file).unwrap();
     for (damage, table, fault) in DAMAGES {
-        let warehouse = loaded();
-        warehouse.execute(DROPPED);
-        warehouse.execute(damage);
-        let run = warehouse
-            .run(&["check", table, "--format", "json"])
-            .exits(1);
-        let report = run.only();
-        assert_eq!(report["table"], table, "{report:#}");
-        assert_eq!(report["sound"], false, "{report:#}");
-        let faults = report["faults"].as_array().unwrap();
-        let found = faults
+        let contract = contracts.get(&TableName::new(table)).unwrap();
+        conn.batch_execute("begin").unwrap();
+        conn.batch_execute(damage).unwrap();
+        let examined = check::examine_table(&mut conn, contract).unwrap();
+        conn.batch_execute("rollback").unwrap();
+        assert!(!examined.sound, "{fault}: {examined:#?}");
+        let found = examined
+            .faults
             .iter()
-            .find(|found| found["fault"] == fault)
-            .unwrap_or_else(|| panic!("{fault} is not in {report:#}"));
-        assert!(found["count"].as_i64().unwrap() > 0, "{report:#}");
-        assert!(
-            !found["examples"][0].as_str().unwrap().is_empty(),
-            "{report:#}"
-        );
-        assert!(!found["mend"].as_str().unwrap().is_empty(), "{report:#}");
+            .find(|found| found.fault.code() == fault)
+            .unwrap_or_else(|| panic!("{fault} is not in {examined:#?}"));
+        assert!(found.count > 0, "{found:#?}");
+        assert!(!found.examples.is_empty(), "{found:#?}");
+        let told = serde_json::to_string(&examined).unwrap();
         for value in ["x.org", "Ann", "Bob"] {
-            assert!(!run.stdout.contains(value), "{run:#?}");
+            assert!(!told.contains(value), "{told}");
         }
     }
+}
+
+#[test]
+fn every_fault_is_found_by_some_damage() {
+    let found_otherwise = [Fault::SharedValueDiffers];
+    for fault in Fault::ALL {
+        let damaged = DAMAGES.iter().any(|(_, _, code)| *code == fault.code());
+        assert!(damaged || found_otherwise.contains(&fault), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_table_without_its_unique_indexes_can_be_checked() {
+    let warehouse = loaded();
+    warehouse.execute(DROPPED);
+    warehouse.execute("update datawarehouse.users set effective_end_date = null");
+    warehouse.load("users-3.csv", USERS).exits(2);
+    let run = warehouse.run(&["check", "users"]).exits(1);
+    assert!(
+        run.stdout.contains("1 key(s) have several open versions."),
+        "{run:#?}"
+    );
 }
 
 #[test]

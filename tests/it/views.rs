@@ -298,3 +298,36 @@ fn two_who_migrate_at_once_make_the_views_once() {
     }
     warehouse.query("select * from datawarehouse.users_changes");
 }
+
+#[test]
+fn a_column_that_a_load_adds_is_in_the_views_at_once() {
+    let toml = HAYLOFT_TOML.replace(
+        "[tables.users]",
+        "[tables.users]\non_new_column = \"fill_current\"",
+    );
+    let warehouse = Warehouse::with_contract(&toml);
+    warehouse
+        .load(
+            "users.csv",
+            "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n",
+        )
+        .exits(0);
+    warehouse
+        .load(
+            "users-2.csv",
+            "email,name,date_of_birth,phone\nann@x.org,Anna,01/02/1990,7\n",
+        )
+        .exits(0);
+    expect![[r#"
+        {name,phone} | {"name": "Ann", "phone": null} | {"name": "Anna", "phone": "7"}
+    "#]]
+    .assert_eq(&warehouse.query(
+        "select changed_columns, before, after from datawarehouse.users_changes
+         where change = 'updated'",
+    ));
+    assert_eq!(
+        warehouse.query("select phone from datawarehouse.users_current"),
+        "7\n"
+    );
+    warehouse.run(&["check"]).exits(0);
+}

@@ -6,6 +6,8 @@
 //! A crash between the commit and the removal of the file is healed by the same question: the
 //! file is claimed under the same id, the ledger knows it, and only the removal is left to do.
 
+pub mod contract;
+
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -219,11 +221,7 @@ pub(super) fn vouch_for_keys(
         #[diesel(sql_type = Bool)]
         same_columns: bool,
     }
-    let natural_key: Vec<&str> = contract
-        .key
-        .iter()
-        .map(|column| contract.columns[*column].name.name())
-        .collect();
+    let natural_key = contract::natural_key(contract);
     let statement = |sql| {
         sql_query(sql)
             .into_boxed::<Pg>()
@@ -245,7 +243,7 @@ pub(super) fn vouch_for_keys(
         } => Keys::OtherScheme,
         _ => return Ok(Keys::Same),
     };
-    if !is_empty(conn, contract)? || !is_held_nowhere(conn, &contract.name)? {
+    if !contract::takes_any(conn, contract)? {
         return Ok(keys);
     }
     statement(include_str!("renew_keys.sql")).execute(conn)?;

@@ -29,6 +29,7 @@ mod date;
 mod email;
 mod fixed;
 mod float;
+pub mod instant;
 mod integer;
 mod json;
 mod label;

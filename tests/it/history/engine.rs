@@ -11,12 +11,13 @@ use hayloft::contract::{ContractFile, Contracts, Redelivery, TableName};
 use hayloft::db::pool::Database;
 use hayloft::error::LoadError;
 use hayloft::history::{check, views};
+use hayloft::merge::Turn;
 use hayloft::merge::ledger::Entry;
-use hayloft::merge::{self, Turn};
-use hayloft::pipeline::{self, Attendant, Desk, Outcome, Patience, Wish};
+use hayloft::pipeline::{self, Attendant, Desk, Forecast, Outcome, Patience, Register, Wish};
 use hayloft::retire::{Disposal, Shelves};
 use hayloft::stage::key::KeyScheme;
 use hayloft::stage::{Limits, Progress, csv};
+use hayloft::summary::Summary;
 use hayloft::watch::Arrival;
 
 use super::deliveries::{self, Way};
@@ -154,34 +155,46 @@ impl Engine {
 
     /// Loads a file; the ledger's entry, whether it was loaded or refused.
     pub(super) fn load(&mut self, way: Way, file: &str, text: &str) -> Result<Entry, String> {
-        let path = self.warehouse.write(file, text);
-        let arrival = Arrival::in_place(&path, TableName::new("members")).unwrap();
-        let wish = Wish {
-            disposal: Some(Disposal::Leave),
-            redelivery: Some(Redelivery::Always),
-            ..Wish::CONTRACT
-        };
-        let outcome = pipeline::load(self.desk(way), &arrival, &wish, &Impatient)
+        let arrival = self.arrival(file, text);
+        let outcome = pipeline::load(self.desk(way), &arrival, &WISH, &Impatient)
             .map_err(|error| format!("`{file}` cannot be loaded: {error}"))?;
         match outcome {
             Outcome::Done(entry) | Outcome::Refused { entry, .. } => Ok(entry),
         }
     }
 
+    /// What a load of the file would count; `None` if it would be refused.
+    pub(super) fn plan(
+        &mut self,
+        way: Way,
+        file: &str,
+        text: &str,
+    ) -> Result<Option<Summary>, String> {
+        let arrival = self.arrival(file, text);
+        let planned = pipeline::plan(self.desk(way), &arrival, &WISH, 2, &Impatient)
+            .map_err(|error| format!("`{file}` cannot be planned: {error}"))?;
+        Ok(match planned.forecast {
+            Forecast::Merge(plan) => Some(plan.entry.summary),
+            Forecast::Refuse { .. } => None,
+        })
+    }
+
+    fn arrival(&self, file: &str, text: &str) -> Arrival {
+        let path = self.warehouse.write(file, text);
+        Arrival::in_place(&path, TableName::new("members")).unwrap()
+    }
+
     /// Undoes or redoes a load, under the contract of the latest one.
     pub(super) fn turn(&mut self, load_id: i64, turn: Turn) -> Result<(), String> {
-        let way = self.way.unwrap();
-        let Desk {
-            database,
-            contracts,
-            keys,
-            ..
-        } = self.desk(way);
-        let contract = contracts.get(&TableName::new("members")).unwrap();
-        let mut conn = database.get().unwrap();
-        merge::turn(&mut conn, contracts, contract, keys, load_id, turn)
-            .map(drop)
-            .map_err(|error| format!("{turn:?} of load {load_id} fails: {error}"))
+        let desk = self.desk(self.way.unwrap());
+        pipeline::turn(
+            desk,
+            (&TableName::new("members"), load_id),
+            turn,
+            &Impatient,
+        )
+        .map(drop)
+        .map_err(|error| format!("{turn:?} of load {load_id} fails: {error}"))
     }
 
     fn desk(&mut self, way: Way) -> &Desk {
@@ -218,12 +231,9 @@ impl Engine {
         let Some(way) = self.way else {
             return Vec::new();
         };
-        let Desk {
-            database,
-            contracts,
-            ..
-        } = self.desk(way);
-        let mut conn = database.get().unwrap();
+        let desk = self.desk(way);
+        let contracts = desk.register.last();
+        let mut conn = desk.database.get().unwrap();
         let tables = check::examine(&mut conn, contracts.iter()).unwrap();
         let faults = tables.into_iter().flat_map(|table| table.faults);
         faults
@@ -233,13 +243,10 @@ impl Engine {
 
     /// Makes the views through which the table is read.
     pub(super) fn make_views(&mut self) {
-        let Desk {
-            database,
-            contracts,
-            ..
-        } = self.desk(Way::Incremental);
+        let desk = self.desk(Way::Incremental);
+        let contracts = desk.register.last();
         let contract = contracts.get(&TableName::new("members")).unwrap();
-        views::keep(&mut database.get().unwrap(), contract).unwrap();
+        views::keep(&mut desk.database.get().unwrap(), contract).unwrap();
     }
 
     /// The versions that the view of the current ones shows, by key and number.
@@ -288,12 +295,19 @@ fn desk(warehouse: &Warehouse, toml: &str) -> Desk {
     };
     Desk {
         database,
-        contracts,
+        register: Register::new(file, contracts),
         keys: KeyScheme::plain(),
         limits,
         shelves: Shelves::of(warehouse.path("imports")),
     }
 }
+
+/// Whatever was loaded before, and the file stays.
+const WISH: Wish = Wish {
+    disposal: Some(Disposal::Leave),
+    redelivery: Some(Redelivery::Always),
+    ..Wish::CONTRACT
+};
 
 /// Waits for nothing: nothing here can heal.
 struct Impatient;

@@ -117,8 +117,18 @@ impl<'a> Told<'a> {
     fn load(&mut self, delivery: &Delivery) -> Result<Summary, String> {
         let says = delivery.says(self.book.loads.len());
         let (file, text) = (delivery.file_name(), delivery.text());
+        let planned = self.engine.plan(delivery.way, &file, &text)?;
         let entry = self.engine.load(delivery.way, &file, &text)?;
         let summary = entry.summary;
+        if says.is_some() {
+            let counted = |summary: &Summary| (summary.status, summary.rows, summary.changes);
+            let (planned, done) = (planned.as_ref().map(counted), counted(&summary));
+            same(
+                "The plan",
+                &format!("{:?}", Some(done)),
+                &format!("{planned:?}"),
+            )?;
+        }
         let expected = if says.is_some() {
             Status::Loaded
         } else {
