@@ -35,7 +35,7 @@ Examples:
 
 Exit codes:
   0  everything was loaded
-  1  it was loaded, and some rows are in the rejects
+  1  it was loaded, and some rows are in the rejects; or a check found damage
   2  refused: a file, a setting or a command has to be mended first
   3  Hayloft or the database failed; nothing was lost, and it can be tried again
 
@@ -127,12 +127,27 @@ pub enum Command {
     /// Load the named files, and exit.
     #[command(after_help = LOAD_HELP)]
     Load(LoadArgs),
+    /// Say what files would do to the tables, and do nothing.
+    #[command(after_help = PLAN_HELP)]
+    Plan(PlanArgs),
+    /// Take a load back: the table is as if it had never been.
+    #[command(after_help = UNDO_HELP)]
+    Undo(TurnArgs),
+    /// Put a load that was taken back in again, at its old place.
+    #[command(after_help = REDO_HELP)]
+    Redo(TurnArgs),
+    /// Load a snapshot once that closes more keys than its table allows.
+    #[command(after_help = ACCEPT_CLOSES_HELP)]
+    AcceptCloses(AcceptClosesArgs),
     /// Bring the database to the newest migration.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(MigrateArgs),
     /// Say where the database is, what the tables hold, and how the last loads went.
     #[command(after_help = STATUS_HELP)]
     Status(StatusArgs),
+    /// Check every rule of the history and of the ledger, and name what is damaged.
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArgs),
     /// Look at the rows that could not be used, correct them, and load them again.
     #[command(subcommand, arg_required_else_help = true)]
     Rejects(RejectsCommand),
@@ -163,17 +178,66 @@ Examples:
 
 The files stay where they are, unless --retire is given.";
 
+const PLAN_HELP: &str = "\
+Examples:
+  hayloft plan users.csv
+  hayloft plan users.csv --rows 20
+  hayloft plan users.csv transactions.csv --format json
+
+Nothing is written, and the files stay where they are. Of several files each is planned on the
+tables as they are now, not on what the file before it would make of them. The exit code is the one
+that the load would have.";
+
+const UNDO_HELP: &str = "\
+Examples:
+  hayloft undo 17
+  hayloft undo 17 --yes    Without asking
+
+It shows first what would change. Any load can be taken back, in any order; loads after it stay. It
+is a load in the ledger itself, and `hayloft redo 17` puts load 17 in again.";
+
+const REDO_HELP: &str = "\
+Examples:
+  hayloft redo 17
+  hayloft redo 17 --yes    Without asking";
+
+const ACCEPT_CLOSES_HELP: &str = "\
+Examples:
+  hayloft accept-closes imports/held/users.csv
+  hayloft accept-closes export-17.csv --table users
+
+A snapshot that would close more keys than the table's guards allow is held: more often than not it
+is half a file. If it is right, this loads it, this once, and the ledger notes who said so. A file
+in imports/held is then dealt with like any loaded one, and its report is removed; a file elsewhere
+stays where it is.";
+
 const MIGRATE_HELP: &str = "\
 Examples:
   hayloft migrate
-  hayloft migrate --reset --yes    Drop everything and begin anew, without asking
+  hayloft migrate --from-now users    Load users by its new contract from now on
+  hayloft migrate --reset --yes       Drop everything and begin anew, without asking
 
-The migrations are Diesel's; `diesel migration run` does the same.";
+The migrations are Diesel's; `diesel migration run` applies the same. Besides, this makes the views
+of each dimension (users_current, users_history, users_changes, users_asof) and keeps them.
+
+A table that has rows is not loaded by a contract with another mode, effective, sequence or role of
+a column until --from-now says that it is meant. What was loaded before stays as it is.";
 
 const STATUS_HELP: &str = "\
 Examples:
   hayloft status
   hayloft status --format json";
+
+const CHECK_HELP: &str = "\
+Examples:
+  hayloft check
+  hayloft check users --format json
+
+It reads every row, and writes nothing. Keys are told as UUIDs.
+
+Exit codes:
+  0  all is sound
+  1  something is damaged";
 
 const GENERATE_HELP: &str = "\
 Examples:
@@ -217,6 +281,46 @@ pub struct LoadArgs {
     pub no_migrate: bool,
 }
 
+/// `hayloft plan`
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The table, where the files are not named for it
+    #[arg(long)]
+    pub table: Option<String>,
+    /// How many keys to show of each kind of change, before and after
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub rows: usize,
+    /// Plan for `hayloft load --again`: the same bytes as before count as new
+    #[arg(long)]
+    pub again: bool,
+}
+
+/// `hayloft undo` and `hayloft redo`
+#[derive(Args, Clone, Debug)]
+pub struct TurnArgs {
+    /// The load's number
+    pub load: i64,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// How many keys to show of each kind of change, before and after
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub rows: usize,
+}
+
+/// `hayloft accept-closes`
+#[derive(Args, Clone, Debug)]
+pub struct AcceptClosesArgs {
+    /// The file
+    pub file: PathBuf,
+    /// The table, where the file is not named for it
+    #[arg(long)]
+    pub table: Option<String>,
+}
+
 /// `hayloft migrate`
 #[derive(Args, Clone, Debug)]
 pub struct MigrateArgs {
@@ -226,6 +330,10 @@ pub struct MigrateArgs {
     /// Do not ask before dropping
     #[arg(long, requires = "reset")]
     pub yes: bool,
+    /// Take the contract of this table as hayloft.toml has it now, for what is loaded from now on;
+    /// may be given several times
+    #[arg(long, value_name = "TABLE", conflicts_with = "reset")]
+    pub from_now: Vec<String>,
     /// Run the migrations of this folder instead of those that Hayloft was built with
     #[arg(long, value_name = "DIR")]
     pub migrations: Option<PathBuf>,
@@ -237,6 +345,14 @@ pub struct StatusArgs {
     /// The folder that is watched [default: imports]
     #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
     pub imports: Option<PathBuf>,
+}
+
+/// `hayloft check`
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The tables; all of hayloft.toml if none is named
+    #[arg(value_name = "TABLE")]
+    pub tables: Vec<String>,
 }
 
 /// `hayloft rejects`
@@ -339,6 +455,12 @@ mod tests {
             "hayloft",
             "hayloft load",
             "hayloft migrate --yes",
+            "hayloft plan",
+            "hayloft undo",
+            "hayloft undo seventeen",
+            "hayloft accept-closes",
+            "hayloft migrate --from-now",
+            "hayloft migrate --reset --from-now users",
             "hayloft --quiet --verbose status",
             "hayloft rejects",
             "hayloft rejects export",

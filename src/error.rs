@@ -6,10 +6,13 @@ use std::io;
 
 use diesel::result::{DatabaseErrorKind as Kind, Error as DbError};
 use thiserror::Error;
+use uuid::Uuid;
 
+use crate::contract::ContractFault;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
 use crate::db::without_value;
 use crate::merge::MergeError;
+use crate::pipeline::InstantFault;
 use crate::retire::RetireError;
 use crate::stage::{Finding, StageFault};
 
@@ -28,6 +31,12 @@ pub enum LoadError {
     /// A unique index refuses it, and went on refusing: no other writer was in the way.
     #[error("{}", describe(.0))]
     Rule(MergeError),
+    /// It is not known from when on it holds.
+    #[error(transparent)]
+    Instant(#[from] InstantFault),
+    /// The tables changed, and no longer fit `hayloft.toml`, or could not be looked at.
+    #[error("The tables cannot be looked at again. {0}")]
+    Contracts(#[source] ContractFault),
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectFault),
@@ -50,6 +59,9 @@ pub enum Verdict {
     GiveBack,
     /// The file is at fault: it is set aside, with a report.
     Refuse,
+    /// The file may be right, and what it would do is so much that a person has to say so: it is
+    /// set aside, with a report.
+    Hold,
     /// The database or the settings are at fault, not the file: it stays claimed, the table
     /// stops, and a person has to act.
     Stop,
@@ -65,12 +77,25 @@ impl LoadError {
         }
     }
 
+    /// Some of the keys that the error is about, where it is about keys.
+    #[must_use]
+    pub fn keys(&self) -> &[Uuid] {
+        match self {
+            Self::Merge(MergeError::Closes(breach)) => &breach.sample,
+            _ => &[],
+        }
+    }
+
     /// Whether a person has to change a setting before anything can be loaded.
     #[must_use]
     pub fn is_of_the_settings(&self) -> bool {
         matches!(
             self,
-            Self::Merge(MergeError::OtherKeyScheme { .. } | MergeError::OtherKeyColumns { .. })
+            Self::Merge(
+                MergeError::OtherKeyScheme { .. }
+                    | MergeError::OtherKeyColumns { .. }
+                    | MergeError::OtherContract(_)
+            )
         )
     }
 
@@ -91,18 +116,28 @@ impl LoadError {
             },
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),
-                MergeError::Guard { .. } => Verdict::Refuse,
+                MergeError::Guard { .. }
+                | MergeError::Referenced { .. }
+                | MergeError::NotTurned(_) => Verdict::Refuse,
+                MergeError::Closes(_) => Verdict::Hold,
                 MergeError::TableBusy { .. } | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
+                | MergeError::OtherContract(_)
                 | MergeError::BrokenHistory { .. } => Verdict::Stop,
             },
             Self::Rule(_) => Verdict::Refuse,
+            Self::Instant(fault) => match fault {
+                InstantFault::Unreadable { .. } => Verdict::Retry,
+                InstantFault::Contract(_) => Verdict::Stop,
+                _ => Verdict::Refuse,
+            },
+            Self::Contracts(ContractFault::Catalog { source }) => judge(source),
             Self::Connect(fault) => match fault.kind {
                 FaultKind::Retry => Verdict::Retry,
                 FaultKind::Refuse => Verdict::Stop,
             },
-            Self::Retire(_) | Self::Defect => Verdict::Stop,
+            Self::Contracts(_) | Self::Retire(_) | Self::Defect => Verdict::Stop,
         }
     }
 }

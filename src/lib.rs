@@ -65,6 +65,9 @@ pub mod cli;
 pub mod secret;
 pub mod settings;
 
+// What can be asked and changed afterwards: views of the history, and whether it is sound.
+pub mod history;
+
 // What can be asked of the ledger and the folder afterwards.
 pub mod ledger;
 pub mod status;

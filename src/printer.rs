@@ -3,6 +3,8 @@
 
 pub mod ago;
 pub mod columns;
+pub mod counts;
+pub mod plan;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -238,7 +240,7 @@ fn load_line(entry: &Entry, paint: Paint) -> String {
             "rows"
         }
     );
-    let parts = counts(summary);
+    let parts = in_words(summary);
     if !parts.is_empty() {
         let _ = write!(line, ": {}", parts.join(" · "));
     }
@@ -261,20 +263,14 @@ fn what(summary: &Summary) -> String {
 }
 
 /// The counts that are not zero, in words.
-fn counts(summary: &Summary) -> Vec<String> {
-    let (rows, changes) = (&summary.rows, &summary.changes);
-    [
-        (changes.inserted, "new"),
-        (changes.updated, "changed"),
-        (changes.unchanged, "unchanged"),
-        (rows.held, "held"),
-        (rows.duplicates, "duplicate"),
-        (rows.rejected, "rejected"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, word)| format!("{} {word}", grouped(*count)))
-    .collect()
+fn in_words(summary: &Summary) -> Vec<String> {
+    let rows = counts::rows(&summary.rows);
+    counts::changes(&summary.changes)
+        .iter()
+        .chain(&rows)
+        .filter(|counted| counted.count > 0)
+        .map(|counted| format!("{} {}", grouped(counted.count), counted.word))
+        .collect()
 }
 
 /// A number with its thousands apart: 1,234,567.

@@ -1,7 +1,7 @@
 //! Receipt → the file gone.
 //!
 //! In: an arrival, and the receipt that says what the ledger has of it. Out: the file deleted,
-//! archived, kept, or set aside with a report. This is the only code that removes a person's
+//! archived, kept, or set aside with a report; and its sidecar, if it has one, where it goes. This is the only code that removes a person's
 //! file, and without a receipt it cannot be called.
 
 use std::ffi::{OsStr, OsString};
@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::contract::OnDone;
 use crate::failpoint;
 use crate::merge::Receipt;
-use crate::watch::{ARCHIVE, Arrival, FAILED, KEPT, Origin};
+use crate::watch::{ARCHIVE, Arrival, FAILED, HELD, KEPT, Origin, SIDECAR};
 
 /// The folders that files go to, below `imports/`.
 #[derive(Clone, Debug)]
@@ -53,69 +53,167 @@ impl Shelves {
         }
     }
 
+    /// Whether a file lies with those that a person has to let in.
+    #[must_use]
+    pub fn has_held(&self, file: &Path) -> bool {
+        let lies_in = file.parent().and_then(|folder| {
+            // The current directory, where no other is named.
+            let named = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            };
+            named.canonicalize().ok()
+        });
+        let held = self.folder(HELD).canonicalize().ok();
+        held.is_some() && held == lies_in
+    }
+
     fn folder(&self, name: &str) -> PathBuf {
         self.imports.join(name)
     }
 }
 
+/// A file with all that goes where it goes, and the proof that it may go.
+#[derive(Debug)]
+pub struct Lot<'a> {
+    /// The file.
+    pub arrival: &'a Arrival,
+    /// The file beside it that says from when on it holds, if its table has such files.
+    pub sidecar: Option<PathBuf>,
+    /// What the ledger has of it.
+    pub receipt: &'a Receipt,
+}
+
+/// Where a file is set aside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shelf {
+    /// With those that have to be mended.
+    Failed,
+    /// With those that a person has to let in.
+    Held,
+}
+
+impl Shelf {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Failed => FAILED,
+            Self::Held => HELD,
+        }
+    }
+}
+
 /// Removes the file of a load that the ledger has as loaded or skipped.
-pub fn retire(
-    arrival: &Arrival,
-    receipt: &Receipt,
-    disposal: Disposal,
-    shelves: &Shelves,
-) -> Result<(), RetireError> {
-    debug_assert_eq!(
-        arrival.claim().uuid(),
-        receipt.claim(),
-        "a receipt for another file"
-    );
+pub fn retire(lot: &Lot<'_>, disposal: Disposal, shelves: &Shelves) -> Result<(), RetireError> {
+    lot.check();
     failpoint!("retire::begin");
+    let arrival = lot.arrival;
     let done = match disposal {
         Disposal::Leave => Ok(()),
-        Disposal::OnDone(OnDone::Delete) => remove(arrival.path()),
+        Disposal::OnDone(OnDone::Delete) => lot.remove(),
         Disposal::OnDone(OnDone::Archive) => {
-            let name = prefixed(arrival);
-            shelve(arrival.path(), &shelves.folder(ARCHIVE), &name, arrival).map(drop)
+            let folder = shelves.folder(ARCHIVE);
+            lot.shelve(&folder, &prefixed(arrival), |_| Ok(()))
+                .map(drop)
         }
-        Disposal::OnDone(OnDone::Keep) => shelve(
-            arrival.path(),
-            &shelves.folder(KEPT),
-            arrival.file_name(),
-            arrival,
-        )
-        .map(drop),
+        Disposal::OnDone(OnDone::Keep) => {
+            let folder = shelves.folder(KEPT);
+            lot.shelve(&folder, arrival.delivered_name(), |_| Ok(()))
+                .map(drop)
+        }
     };
     failpoint!("retire::synced");
+    let done = match disposal {
+        Disposal::OnDone(_) if shelves.has_held(arrival.path()) => {
+            done.and_then(|()| remove(&report_of(arrival.path())))
+        }
+        _ => done,
+    };
     done.map_err(|source| stuck(arrival, source))
 }
 
 /// Sets aside the file of a load that the ledger has as failed, with a report beside it, and says
-/// where. A file that was loaded where it lies stays there.
+/// where. The report is told the place. A file that was loaded where it lies stays there.
 pub fn set_aside(
-    arrival: &Arrival,
-    receipt: &Receipt,
-    report: &str,
+    lot: &Lot<'_>,
+    shelf: Shelf,
+    report: &dyn Fn(&Path) -> String,
     shelves: &Shelves,
 ) -> Result<Option<PathBuf>, RetireError> {
-    debug_assert_eq!(
-        arrival.claim().uuid(),
-        receipt.claim(),
-        "a receipt for another file"
-    );
+    lot.check();
+    let arrival = lot.arrival;
     if arrival.origin() == Origin::InPlace {
         return Ok(None);
     }
-    let folder = shelves.folder(FAILED);
-    shelve_with(
-        arrival.path(),
-        &folder,
-        arrival.file_name(),
-        arrival,
-        |place| fs::write(with_suffix(place, ".report.txt"), report),
-    )
-    .map(Some)
-    .map_err(|source| stuck(arrival, source))
+    let folder = shelves.folder(shelf.name());
+    let write = |place: &Path| fs::write(report_of(place), report(place));
+    lot.shelve(&folder, arrival.delivered_name(), write)
+        .map(Some)
+        .map_err(|source| stuck(arrival, source))
+}
+
+impl Lot<'_> {
+    fn check(&self) {
+        debug_assert_eq!(
+            self.arrival.claim().uuid(),
+            self.receipt.claim(),
+            "a receipt for another file"
+        );
+    }
+
+    /// The sidecar goes first: alone it would be taken for that of the next file of its name. A
+    /// file that lost its sidecar in a crash is known to the ledger, and needs it no more.
+    fn remove(&self) -> io::Result<()> {
+        if let Some(sidecar) = &self.sidecar {
+            remove(sidecar)?;
+        }
+        remove(self.arrival.path())
+    }
+
+    /// Moves the file to a shelf under this name, or, where the name is taken, under one that the
+    /// claim makes unique. Never replaces a file. What is to be prepared beside the place is
+    /// prepared before the move, as after a crash nobody would know any more that it is missing.
+    fn shelve(
+        &self,
+        folder: &Path,
+        name: &OsStr,
+        prepare: impl Fn(&Path) -> io::Result<()>,
+    ) -> io::Result<PathBuf> {
+        if !folder.exists() {
+            fs::create_dir_all(folder)?;
+            // The shelf itself has to survive a power cut, and all that is put on it.
+            sync_parent(folder)?;
+        }
+        let path = self.arrival.path();
+        let wanted = folder.join(name);
+        let sidecar = self.sidecar.as_deref().filter(|sidecar| is_there(sidecar));
+        // Asked first, so that a report of the file that has the name is not written over. Only
+        // Hayloft puts files here, one at a time for a table.
+        let is_taken =
+            is_there(&wanted) || sidecar.is_some() && is_there(&with_suffix(&wanted, SIDECAR));
+        let place = if is_taken {
+            folder.join(prefixed(self.arrival))
+        } else {
+            wanted
+        };
+        prepare(&place)?;
+        if let Some(sidecar) = sidecar {
+            rename_new(sidecar, &with_suffix(&place, SIDECAR))?;
+        }
+        rename_new(path, &place)?;
+        failpoint!("retire::moved");
+        sync_parent(path)?;
+        sync_parent(&place)?;
+        Ok(place)
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn report_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".report.txt")
 }
 
 fn stuck(arrival: &Arrival, source: io::Error) -> RetireError {
@@ -135,42 +233,6 @@ fn remove(path: &Path) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Moves a file to a shelf under this name, or, where the name is taken, under one that the
-/// claim makes unique. Never replaces a file.
-fn shelve(path: &Path, folder: &Path, name: &OsStr, arrival: &Arrival) -> io::Result<PathBuf> {
-    shelve_with(path, folder, name, arrival, |_| Ok(()))
-}
-
-/// The same, with something to prepare beside the place: before the move, as after a crash nobody
-/// would know any more that it is missing.
-fn shelve_with(
-    path: &Path,
-    folder: &Path,
-    name: &OsStr,
-    arrival: &Arrival,
-    prepare: impl Fn(&Path) -> io::Result<()>,
-) -> io::Result<PathBuf> {
-    if !folder.exists() {
-        fs::create_dir_all(folder)?;
-        // The shelf itself has to survive a power cut, and all that is put on it.
-        sync_parent(folder)?;
-    }
-    let wanted = folder.join(name);
-    // Asked first, so that a report of the file that has the name is not written over. Only
-    // Hayloft puts files here, one at a time for a table.
-    let place = if fs::symlink_metadata(&wanted).is_ok() {
-        folder.join(prefixed(arrival))
-    } else {
-        wanted
-    };
-    prepare(&place)?;
-    rename_new(path, &place)?;
-    failpoint!("retire::moved");
-    sync_parent(path)?;
-    sync_parent(&place)?;
-    Ok(place)
-}
-
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // A file system that cannot promise: look first. Only Hayloft writes to these folders.
@@ -182,7 +244,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 fn prefixed(arrival: &Arrival) -> OsString {
     let mut name = OsString::from(arrival.claim().uuid().to_string());
     name.push("~");
-    name.push(arrival.file_name());
+    name.push(arrival.delivered_name());
     name
 }
 

@@ -215,15 +215,18 @@ enum Use {
 
 fn use_of_contract(command: &Command) -> Use {
     match command {
-        Command::Watch(_) | Command::Load(_) | Command::Rejects(RejectsCommand::Replay { .. }) => {
-            Use::Needs
+        Command::Watch(_)
+        | Command::Load(_)
+        | Command::Plan(_)
+        | Command::Undo(_)
+        | Command::Redo(_)
+        | Command::AcceptCloses(_)
+        | Command::Check(_)
+        | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
+        Command::Status(_) | Command::Migrate(_) => Use::Shows,
+        Command::Rejects(_) | Command::Generate(_) | Command::Demo | Command::Server(_) => {
+            Use::None
         }
-        Command::Status(_) => Use::Shows,
-        Command::Rejects(_)
-        | Command::Migrate(_)
-        | Command::Generate(_)
-        | Command::Demo
-        | Command::Server(_) => Use::None,
     }
 }
 
@@ -441,15 +444,17 @@ mod tests {
             );
             Settings::read(&cli(&typed))
         };
-        for command in ["migrate", "server stop", "generate", "rejects list"] {
+        for command in ["server stop", "generate", "rejects list"] {
             assert!(read(command).unwrap().contract_fault.is_none(), "{command}");
         }
-        let shown = read("status").unwrap();
-        assert!(matches!(
-            shown.contract_fault,
-            Some(ContractFault::Missing { .. })
-        ));
-        assert_eq!(shown.watching.imports, folder.path().join("imports"));
+        for command in ["migrate", "status"] {
+            let shown = read(command).unwrap();
+            assert!(
+                matches!(shown.contract_fault, Some(ContractFault::Missing { .. })),
+                "{command}"
+            );
+            assert_eq!(shown.watching.imports, folder.path().join("imports"));
+        }
         for command in ["watch", "load users.csv", "rejects replay 1 f.csv"] {
             let fault = read(command).unwrap_err();
             assert!(

@@ -122,6 +122,27 @@ impl Changes {
             + self.closed
             + self.absent_already
     }
+
+    /// Each count with its name, in the order of the ledger.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 14] {
+        [
+            ("inserted", self.inserted),
+            ("updated", self.updated),
+            ("deactivated", self.deactivated),
+            ("unchanged", self.unchanged),
+            ("reopened", self.reopened),
+            ("corrected", self.corrected),
+            ("split", self.split),
+            ("moved", self.moved),
+            ("late_unchanged", self.late_unchanged),
+            ("closed", self.closed),
+            ("absent_already", self.absent_already),
+            ("closed_by_absence", self.closed_by_absence),
+            ("overwritten", self.overwritten),
+            ("filled", self.filled),
+        ]
+    }
 }
 
 /// How long a load took, in seconds.
@@ -133,4 +154,23 @@ pub struct Seconds {
     pub stage: f64,
     /// Inside the database.
     pub merge: f64,
+}
+
+impl std::ops::AddAssign for Changes {
+    fn add_assign(&mut self, more: Self) {
+        self.inserted += more.inserted;
+        self.updated += more.updated;
+        self.deactivated += more.deactivated;
+        self.unchanged += more.unchanged;
+        self.reopened += more.reopened;
+        self.corrected += more.corrected;
+        self.split += more.split;
+        self.moved += more.moved;
+        self.late_unchanged += more.late_unchanged;
+        self.closed += more.closed;
+        self.absent_already += more.absent_already;
+        self.closed_by_absence += more.closed_by_absence;
+        self.overwritten += more.overwritten;
+        self.filled += more.filled;
+    }
 }

@@ -107,6 +107,11 @@ pub fn put_timestamp(out: &mut Vec<u8>, value: NaiveDateTime) {
     );
 }
 
+/// A `timestamptz`, given in microseconds since 1970 in UTC.
+pub fn put_micros(out: &mut Vec<u8>, micros: i64) {
+    put_int8(out, micros - EPOCH_SECONDS * 1_000_000);
+}
+
 /// A `jsonb`, from the text of the document.
 pub fn put_jsonb(out: &mut Vec<u8>, text: &[u8]) {
     const VERSION: u8 = 1;

@@ -21,6 +21,7 @@ update hayloft.load set status = 'failed', reason = 'It was undone.', effective_
 where status = 'undone';
 
 drop index hayloft.load_target;
+drop index hayloft.load_instant_kept;
 alter table hayloft.load
     drop constraint load_status_check,
     drop column action,

@@ -46,6 +46,10 @@ alter table hayloft.load
 
 update hayloft.load set earliest_at = effective_at;
 
+-- The instant of the next load lies after all of these, also those that do not count.
+create index load_instant_kept on hayloft.load (table_name, effective_at desc)
+    where status in ('loaded', 'undone');
+
 create index load_target on hayloft.load (target_load_id) where target_load_id is not null;
 
 -- ---- of whom a load spoke --------------------------------------------------------------------
@@ -106,7 +110,8 @@ alter table hayloft.contract
     add column mode text,
     add column effective text,
     add column sequence text[],
-    -- From the column's name to its role, where it is another than type2.
+    -- From the column's name to its role, for all that are no part of the key: one that is not here
+    -- was not there.
     add column roles jsonb;
 
 -- Each change of a contract that was taken under rows that were there.

@@ -1,7 +1,7 @@
 //! `hayloft load FILE…`: the same way as a dropped file's, for files anywhere.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::Result;
@@ -17,7 +17,7 @@ use crate::retire::Disposal;
 use crate::settings::Settings;
 use crate::stage::Progress;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
-use crate::watch::{Arrival, Recognised, Routes, Unknown, display_name};
+use crate::watch::{Arrival, Recognised, Unknown, delivered_name, display_name};
 
 /// A load by hand gives up after about half a minute: somebody is waiting at the terminal.
 const MOST_ATTEMPTS: u32 = 8;
@@ -29,10 +29,26 @@ pub(super) fn run(args: &LoadArgs, settings: &Settings, printer: &Printer) -> Re
         redelivery: args.again.then_some(Redelivery::Always),
         ..Wish::CONTRACT
     };
+    let (arrivals, mut worst) = arrivals(&args.files, args.table.as_deref(), &desk, printer);
+    for arrival in arrivals {
+        worst = worst.max(one(&desk, &arrival, &wish, printer));
+    }
+    Ok(worst)
+}
+
+/// The files that are for a table, dimensions before the facts that refer to them, whatever order
+/// was typed. What is for none is told at once.
+pub(super) fn arrivals(
+    files: &[PathBuf],
+    table: Option<&str>,
+    desk: &Desk,
+    printer: &Printer,
+) -> (Vec<Arrival>, ExitStatus) {
+    let contracts = desk.contracts();
     let mut worst = ExitStatus::Done;
     let mut arrivals = Vec::new();
-    for path in &args.files {
-        match arrival(path, args.table.as_deref(), &desk.contracts) {
+    for path in files {
+        match arrival(path, table, &contracts) {
             Ok(arrival) => arrivals.push(arrival),
             Err(sentence) => {
                 printer.error(&sentence);
@@ -40,21 +56,14 @@ pub(super) fn run(args: &LoadArgs, settings: &Settings, printer: &Printer) -> Re
             }
         }
     }
-    arrivals.sort_by_key(|arrival| rank(&desk.contracts, arrival.table()));
-    for arrival in arrivals {
-        worst = worst.max(one(&desk, &arrival, &wish, printer));
-    }
-    Ok(worst)
+    arrivals.sort_by_key(|arrival| rank(&contracts, arrival.table()));
+    (arrivals, worst)
 }
 
 /// Loads one file and tells how it went.
 pub(super) fn one(desk: &Desk, arrival: &Arrival, wish: &Wish, printer: &Printer) -> ExitStatus {
     let bytes = std::fs::metadata(arrival.path()).map_or(0, |metadata| metadata.len());
-    let attendant = AtTerminal {
-        printer,
-        bar: printer.bar(arrival.name(), bytes),
-        file: arrival.name(),
-    };
+    let attendant = AtTerminal::new(printer, arrival.name(), bytes);
     let loaded = pipeline::load(desk, arrival, wish, &attendant);
     drop(attendant);
     match loaded {
@@ -112,7 +121,7 @@ fn append_findings(text: &mut String, report: &Report) {
 }
 
 /// Tells of a load that did not come to an end.
-fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> ExitStatus {
+pub(super) fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> ExitStatus {
     let loaded = matches!(error, LoadError::Retire(_));
     if !loaded {
         printer.load_failed(&Summary {
@@ -133,7 +142,7 @@ fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> Exit
     printer.error(&format!("`{}` {what}. {error}", arrival.name()));
     match error.verdict() {
         _ if error.is_of_the_settings() => ExitStatus::Refused,
-        Verdict::GiveBack | Verdict::Refuse => ExitStatus::Refused,
+        Verdict::GiveBack | Verdict::Refuse | Verdict::Hold => ExitStatus::Refused,
         Verdict::Retry | Verdict::Stop => ExitStatus::Fault,
     }
 }
@@ -159,12 +168,16 @@ fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Ar
 }
 
 fn named_for(path: &Path, contracts: &Contracts) -> Result<TableName, String> {
-    let name = path.file_name().unwrap_or_default();
-    let shown = display_name(name);
-    match Routes::new(contracts.routes().iter().cloned()).recognise(name) {
+    let name = delivered_name(path);
+    let shown = display_name(&name);
+    match pipeline::routes(contracts).recognise(&name) {
         Recognised::Delivery { table, .. } => Ok(table),
         Recognised::Unknown(Unknown::Format) => Err(format!(
             "`{shown}` was not loaded. Only .csv files are read: unpack it, or save it as CSV."
+        )),
+        Recognised::Sidecar { .. } => Err(format!(
+            "`{shown}` was not loaded. It says from when on the file beside it holds: name that \
+             one."
         )),
         Recognised::Unknown(_) | Recognised::Temporary => Err(format!(
             "`{shown}` was not loaded. Its name does not say which table it is for: name it with \
@@ -182,7 +195,6 @@ fn known(contracts: &Contracts) -> String {
     format!("The tables are {}.", names.join(", "))
 }
 
-/// Dimensions before the facts that refer to them, whatever order was typed.
 fn rank(contracts: &Contracts, table: &TableName) -> Option<usize> {
     contracts
         .iter()
@@ -190,7 +202,7 @@ fn rank(contracts: &Contracts, table: &TableName) -> Option<usize> {
 }
 
 /// A person who sees a bar, and who does not wait for ever, unless it is for another load.
-struct AtTerminal<'a> {
+pub(super) struct AtTerminal<'a> {
     printer: &'a Printer,
     bar: Bar,
     file: &'a str,
@@ -202,7 +214,15 @@ impl Progress for AtTerminal<'_> {
     }
 }
 
-impl AtTerminal<'_> {
+impl<'a> AtTerminal<'a> {
+    pub(super) fn new(printer: &'a Printer, file: &'a str, bytes: u64) -> Self {
+        Self {
+            printer,
+            bar: printer.bar(file, bytes),
+            file,
+        }
+    }
+
     fn tell(&self, error: &LoadError, attempt: u32) {
         if attempt == 2 {
             self.printer

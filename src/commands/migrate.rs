@@ -1,13 +1,14 @@
 //! `hayloft migrate`: brings the database to the newest migration; with `--reset`, makes it anew.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use anyhow::Result;
+use diesel::PgConnection;
 
-use anyhow::{Context, Result};
-
-use super::office;
-use super::{ExitStatus, Refusal};
+use super::office::{self, Way};
+use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{MigrateArgs, OutputFormat};
-use crate::db::migrations;
+use crate::contract::{Contract, Contracts, TableName};
+use crate::merge::MergeError;
+use crate::merge::ledger::{self, contract::Changed};
 use crate::printer::Printer;
 use crate::settings::Settings;
 
@@ -29,48 +30,114 @@ pub(super) fn run(
         return Err(Refusal(sentence).into());
     }
     let mut conn = crate::db::pool::connect_once(&url)?;
-    let applied = if args.reset {
-        if !args.yes && !confirmed(&url.place(), printer)? {
-            return Ok(ExitStatus::Refused);
-        }
-        migrations::reset(&mut conn, Some(&folder))?
+    if args.reset && !args.yes && !confirmed(&url.place(), printer)? {
+        return Ok(ExitStatus::Refused);
+    }
+    let way = if args.reset {
+        Way::FromNothing
     } else {
-        migrations::migrate(&mut conn, Some(&folder))?
+        Way::Onward
     };
+    let applied = office::migrate(&mut conn, &folder, way, settings, printer)?;
+    let taken = take_from_now(&args.from_now, &mut conn, settings)?;
     match printer.format() {
-        OutputFormat::Json => printer.json(&serde_json::json!({ "applied": applied })),
-        OutputFormat::Text if applied.is_empty() => printer.say("the database is up to date"),
+        OutputFormat::Json => printer.json(&serde_json::json!({
+            "applied": applied,
+            "from_now": taken.iter().map(Taken::json).collect::<Vec<_>>(),
+        })),
+        OutputFormat::Text if applied.is_empty() && taken.is_empty() => {
+            printer.say("the database is up to date");
+        }
         OutputFormat::Text => {
             for name in applied {
                 printer.out(&format!("applied {name}"));
+            }
+            for one in taken {
+                printer.out(&one.told());
             }
         }
     }
     Ok(ExitStatus::Done)
 }
 
+/// What was taken of a table's contract.
+struct Taken {
+    table: String,
+    differences: Vec<String>,
+}
+
+impl Taken {
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "table": self.table, "changes": self.differences })
+    }
+
+    fn told(&self) -> String {
+        match self.differences.as_slice() {
+            [] => format!(
+                "{}: the contract is the one it was loaded under",
+                self.table
+            ),
+            differences => format!("{}: from now on, {}", self.table, differences.join("; ")),
+        }
+    }
+}
+
+fn take_from_now(
+    tables: &[String],
+    conn: &mut PgConnection,
+    settings: &Settings,
+) -> Result<Vec<Taken>> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(fault) = &settings.contract_fault {
+        return Err(Refusal(fault.to_string()).into());
+    }
+    let contracts = Contracts::load(conn, &settings.contract_file)?;
+    tables
+        .iter()
+        .map(|table| {
+            let contract = contracts
+                .get(&TableName::new(table.as_str()))
+                .ok_or_else(|| Refusal(format!("`{table}` is not in hayloft.toml.")))?;
+            let changed = take_one(conn, &contracts, contract)?;
+            let differences = changed.iter().flat_map(Changed::differences);
+            Ok(Taken {
+                table: table.clone(),
+                differences: differences.map(ToString::to_string).collect(),
+            })
+        })
+        .collect()
+}
+
+fn take_one(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+) -> Result<Option<Changed>> {
+    match ledger::contract::take_from_now(conn, contracts, contract) {
+        Err(
+            error @ (MergeError::OtherContract(_)
+            | MergeError::OtherKeyColumns { .. }
+            | MergeError::TableBusy { .. }),
+        ) => Err(Refusal(error.to_string()).into()),
+        other => Ok(other?),
+    }
+}
+
 /// Asks at a terminal, and nowhere else: a script that means it says so with `--yes`.
 fn confirmed(place: &str, printer: &Printer) -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        printer.error(
-            "Nothing was dropped: --reset drops every table with all that is in it, and there is \
-             nobody at the terminal to ask. Say --yes as well if that is meant.",
-        );
-        return Ok(false);
-    }
-    let _ = write!(
-        io::stderr(),
+    let question = format!(
         "This drops every table of Hayloft at {place}, with the whole history and the ledger.\n\
          There is no way back. Type `{CONFIRMATION}` to go on: "
     );
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .context("The answer cannot be read.")?;
-    if answer.trim() == CONFIRMATION {
-        return Ok(true);
+    match confirm::ask(&question)? {
+        Some(answer) if answer == CONFIRMATION => return Ok(true),
+        Some(_) => printer.say("nothing was dropped"),
+        None => printer.error(
+            "Nothing was dropped: --reset drops every table with all that is in it, and there is \
+             nobody at the terminal to ask. Say --yes as well if that is meant.",
+        ),
     }
-    printer.say("nothing was dropped");
     Ok(false)
 }

@@ -1,14 +1,20 @@
 //! What the program can do: one verb a file, each a function from what was typed to an
 //! [`ExitStatus`].
 
+mod accept_closes;
+mod check;
+mod confirm;
 mod demo;
 mod generate;
 mod load;
 mod migrate;
 mod office;
+mod plan;
+mod preview;
 mod rejects;
 mod server;
 mod status;
+mod undo;
 mod watch;
 
 use std::process::ExitCode;
@@ -19,7 +25,9 @@ use crate::cli::{Cli, Command};
 use crate::contract::ContractFault;
 use crate::db::url::BadUrl;
 use crate::db::{ConnectFault, FaultKind};
+use crate::history::views::ViewsError;
 use crate::logging;
+use crate::merge::Turn;
 use crate::printer::Printer;
 use crate::settings::{Settings, SettingsFault};
 use crate::watch::FolderError;
@@ -35,6 +43,11 @@ pub enum ExitStatus {
     Refused = 2,
     /// Hayloft or the database failed; nothing was lost.
     Fault = 3,
+}
+
+impl ExitStatus {
+    /// It was looked at, and something is wrong.
+    pub const DAMAGED: Self = Self::Rejects;
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -71,7 +84,12 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
     match &cli.command {
         Command::Watch(args) => watch::run(args, &settings, &printer),
         Command::Load(args) => load::run(args, &settings, &printer),
+        Command::Plan(args) => plan::run(args, &settings, &printer),
+        Command::Undo(args) => undo::run(args, Turn::Undo, &settings, &printer),
+        Command::Redo(args) => undo::run(args, Turn::Redo, &settings, &printer),
+        Command::AcceptCloses(args) => accept_closes::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
+        Command::Check(args) => check::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),
@@ -103,7 +121,9 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
     if matches!(contract, Some(ContractFault::Catalog { .. })) {
         return ExitStatus::Fault;
     }
+    let views = error.downcast_ref::<ViewsError>();
     let mendable = contract.is_some()
+        || matches!(views, Some(ViewsError::NameTooLong { .. }))
         || error.is::<Refusal>()
         || error.is::<SettingsFault>()
         || error.is::<FolderError>()

@@ -7,6 +7,7 @@ use super::{ExitStatus, Refusal, office, told};
 use crate::cli::OutputFormat;
 use crate::contract::{ContractFault, Contracts};
 use crate::db::{DatabaseUrl, pool};
+use crate::merge::ledger;
 use crate::printer::{Printer, width};
 use crate::settings::{Database, Settings};
 use crate::status::{self, Question, Report, ServerKind, text};
@@ -62,11 +63,27 @@ fn judge(
         return Ok(ExitStatus::Refused);
     }
     match Contracts::load(conn, &settings.contract_file) {
-        Ok(_) => Ok(ExitStatus::Done),
+        Ok(contracts) => judge_contracts(conn, &contracts, printer),
         Err(fault @ ContractFault::Catalog { .. }) => Err(fault.into()),
         Err(fault) => {
             printer.error(&told(&fault.into()));
             Ok(ExitStatus::Refused)
         }
     }
+}
+
+/// Whether a table waits for a person's word about its contract.
+fn judge_contracts(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    printer: &Printer,
+) -> Result<ExitStatus> {
+    let mut status = ExitStatus::Done;
+    for contract in contracts.iter() {
+        if let Some(changed) = ledger::contract::waiting(conn, contract)? {
+            printer.error(&changed.to_string());
+            status = ExitStatus::Refused;
+        }
+    }
+    Ok(status)
 }

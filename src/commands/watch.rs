@@ -19,7 +19,7 @@ use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
 use crate::printer::Printer;
 use crate::settings::Settings;
 use crate::stage::Progress;
-use crate::watch::{Folder, Mode, Options, Routes, Watcher};
+use crate::watch::{Folder, Mode, Options, Watcher};
 
 /// What the shell is told when a second signal ends the program at once.
 const IMPATIENT: i32 = 130;
@@ -44,8 +44,9 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
         ..Options::default()
     };
     let place = folder.path().display().to_string();
-    let dimensions_first = desk.contracts.iter().map(|contract| contract.name.clone());
-    let routes = Routes::new(desk.contracts.routes().iter().cloned()).in_order(dimensions_first);
+    let contracts = desk.contracts();
+    let dimensions_first = contracts.iter().map(|contract| contract.name.clone());
+    let routes = pipeline::routes(&contracts).in_order(dimensions_first);
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
     Dispatcher::new(desk, settings.workers, stop.clone(), &show)

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Integer, Nullable, Text};
 
-use super::{ColumnType, JsonKind, Nullability, NumericLimit};
+use super::{ColumnType, Ident, JsonKind, Nullability, NumericLimit};
 
 /// The tables of one schema, as far as they were asked for and are there.
 #[derive(Clone, Debug)]
@@ -109,6 +109,15 @@ struct UniqueKeyRow {
     column_names: Vec<String>,
     #[diesel(sql_type = Nullable<Text>)]
     predicate: Option<String>,
+}
+
+impl CatalogTable {
+    /// The names of all columns, in the table's own order.
+    #[must_use]
+    pub fn names(&self) -> Vec<Ident> {
+        let names = self.columns.iter().map(|column| &column.name);
+        names.map(Ident::vouched).collect()
+    }
 }
 
 impl Catalog {

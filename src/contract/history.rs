@@ -36,6 +36,18 @@ pub enum Mode {
     },
 }
 
+impl Mode {
+    /// The word in `hayloft.toml` and in the ledger.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Incremental => "incremental",
+            Self::Snapshot => "snapshot",
+            Self::Feed { .. } => "feed",
+        }
+    }
+}
+
 /// From when on what a file says holds.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effective {

@@ -38,7 +38,7 @@ impl Ident {
     }
 
     /// The most bytes of a name; Postgres cuts off the rest.
-    const LONGEST: usize = 63;
+    pub const LONGEST: usize = 63;
 
     /// The bare name, for messages and for comparison with a header.
     #[must_use]
@@ -75,6 +75,19 @@ pub struct QualifiedName {
     pub schema: Ident,
     /// The table.
     pub table: Ident,
+}
+
+impl QualifiedName {
+    /// The name of something that stands beside the table and is called after it; `None` where
+    /// Postgres would cut the name off.
+    #[must_use]
+    pub fn beside(&self, ending: &'static str) -> Option<Self> {
+        let name = format!("{}{ending}", self.table.name());
+        (name.len() <= Ident::LONGEST).then(|| Self {
+            schema: self.schema.clone(),
+            table: Ident::vouched(name),
+        })
+    }
 }
 
 impl fmt::Display for QualifiedName {

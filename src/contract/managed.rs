@@ -17,7 +17,7 @@ pub const CREATED_AT: &str = "created_at";
 /// When a value of a fact last changed.
 pub const UPDATED_AT: &str = "updated_at";
 /// Whether a version is the current one. The database keeps it, as a generated column.
-pub(super) const IS_CURRENT: &str = "is_current";
+pub const IS_CURRENT: &str = "is_current";
 
 /// A column that Hayloft fills.
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,7 @@ mod history;
 mod ident;
 pub mod managed;
 mod new_column;
+pub mod record;
 mod resolve;
 mod section;
 
@@ -51,6 +52,16 @@ pub struct Contract {
     pub redelivery: Redelivery,
     /// What becomes of a file once it is loaded.
     pub on_done: OnDone,
+}
+
+impl Contract {
+    /// The contract as it is once the table has these columns too.
+    #[must_use]
+    pub fn with_added(&self, added: &[Column]) -> Self {
+        let mut contract = self.clone();
+        contract.columns.extend_from_slice(added);
+        contract
+    }
 }
 
 /// The two kinds of table.

@@ -13,11 +13,12 @@ mod pattern;
 
 use std::collections::BTreeMap;
 
-use diesel::PgConnection;
+use diesel::{PgConnection, QueryResult};
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, UniqueKey};
 use super::fault::{ContractFault, Problem};
 use super::file::{ContractFile, KindEntry, TableEntry};
+use super::managed::{EFFECTIVE_END_DATE, EFFECTIVE_START_DATE};
 use super::{Contract, Kind, TableName};
 
 /// The schema of all dimensions and facts.
@@ -33,12 +34,21 @@ pub struct Contracts {
 impl Contracts {
     /// Asks the database for the tables of the file, and joins the two.
     pub fn load(conn: &mut PgConnection, file: &ContractFile) -> Result<Self, ContractFault> {
-        let tables: Vec<&str> = file
-            .tables
-            .iter()
-            .map(|entry| entry.name.as_str())
-            .collect();
-        let catalog = Catalog::read(conn, WAREHOUSE, &tables)?;
+        Self::join(file, &read(conn, file)?)
+    }
+
+    /// The same for whoever only looks: a table may lack the unique keys that keep it sound, since
+    /// then it is worth a look. Nothing may be loaded by these contracts.
+    pub fn load_to_look(
+        conn: &mut PgConnection,
+        file: &ContractFile,
+    ) -> Result<Self, ContractFault> {
+        let mut catalog = read(conn, file)?;
+        for entry in &file.tables {
+            if let Some(table) = catalog.tables.get_mut(entry.name.as_str()) {
+                table.unique_keys.extend(safeguards(entry));
+            }
+        }
         Self::join(file, &catalog)
     }
 
@@ -103,6 +113,37 @@ impl Contracts {
         self.contracts.iter().filter(move |contract| {
             dimensions_of(contract).is_some_and(|all| all.contains(dimension))
         })
+    }
+}
+
+fn read(conn: &mut PgConnection, file: &ContractFile) -> QueryResult<Catalog> {
+    let tables: Vec<&str> = file
+        .tables
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .collect();
+    Catalog::read(conn, WAREHOUSE, &tables)
+}
+
+/// The unique keys that a table must have.
+fn safeguards(entry: &TableEntry) -> Vec<UniqueKey> {
+    let unique = |columns: &[&str], predicate: Option<String>| UniqueKey {
+        columns: columns.iter().copied().map(String::from).collect(),
+        predicate,
+    };
+    match &entry.kind {
+        KindEntry::Dimension { durable_key, .. } => {
+            let key = durable_key.value.as_str();
+            let open = format!("({EFFECTIVE_END_DATE} is null)");
+            vec![
+                unique(&[key], Some(open)),
+                unique(&[key, EFFECTIVE_START_DATE], None),
+            ]
+        }
+        KindEntry::Fact { .. } => {
+            let key: Vec<&str> = entry.key.iter().map(|part| part.value.as_str()).collect();
+            vec![unique(&key, None)]
+        }
     }
 }
 

@@ -29,8 +29,23 @@ type Step = Box<dyn Migration<Pg>>;
 /// Applies what is pending, oldest first, and returns the names of what it applied. Whoever
 /// comes second waits, and then finds nothing to do.
 pub fn migrate(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<String>> {
+    migrate_after(conn, extra, |_| Ok(()))
+}
+
+/// The same, and `first` is done before, if anything is pending: what stands in the way of a change
+/// to a table is put aside.
+pub fn migrate_after(
+    conn: &mut PgConnection,
+    extra: Option<&Path>,
+    first: impl FnOnce(&mut PgConnection) -> Result<()>,
+) -> Result<Vec<String>> {
     let steps = united(extra)?;
-    alone(conn, |conn| apply(conn, &steps))
+    alone(conn, |conn| {
+        if !unapplied(conn, &steps)?.is_empty() {
+            first(conn)?;
+        }
+        apply(conn, &steps)
+    })
 }
 
 /// The names of what [`migrate`] would apply.
@@ -47,8 +62,18 @@ pub fn pending(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<Stri
 
 /// Reverts all that was applied, newest first, and applies all again: an empty warehouse.
 pub fn reset(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<String>> {
+    reset_after(conn, extra, |_| Ok(()))
+}
+
+/// The same, and `first` is done before.
+pub fn reset_after(
+    conn: &mut PgConnection,
+    extra: Option<&Path>,
+    first: impl FnOnce(&mut PgConnection) -> Result<()>,
+) -> Result<Vec<String>> {
     let steps = united(extra)?;
     alone(conn, |conn| {
+        first(conn)?;
         revert(conn, &steps)?;
         apply(conn, &steps)
     })

@@ -1,3 +1,4 @@
-select load_id, table_name as "table", file_name as file, status, header, effective_at
+select load_id, table_name as "table", file_name as file, status, header,
+    rows_read as read, effective_at
 from hayloft.load
 where load_id = $1

@@ -72,6 +72,9 @@ pub struct Known {
     /// The header as the file spells it.
     #[diesel(sql_type = Nullable<Text>)]
     pub header: Option<String>,
+    /// Data rows in the file.
+    #[diesel(sql_type = BigInt)]
+    pub read: i64,
     /// The instant at which what the file says holds; only a loaded file has one.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub effective_at: Option<DateTime<Utc>>,

@@ -4,7 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
-use super::guard::GuardBreach;
+use super::guard::{CloseBreach, GuardBreach};
+use super::ledger::contract::Changed;
 use crate::contract::TableName;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
@@ -29,6 +30,25 @@ pub enum MergeError {
         /// The rejects among them that staging does not know of.
         findings: Vec<Finding>,
     },
+    /// A snapshot would close more keys than the contract allows.
+    #[error("{0}")]
+    Closes(Box<CloseBreach>),
+    /// A load cannot be undone, or redone.
+    #[error("{0}")]
+    NotTurned(String),
+    /// Facts refer to members that an undo would take away.
+    #[error(
+        "{facts} rows of `{table}` refer to {members} members that would be gone. Undo the loads of \
+         these facts first."
+    )]
+    Referenced {
+        /// The fact table.
+        table: TableName,
+        /// How many facts.
+        facts: u64,
+        /// How many members.
+        members: u64,
+    },
     /// The table's keys were made in another way; loading would give every member a second key.
     #[error(
         "The keys in `{table}` were made with another HAYLOFT_KEY_SECRET, or without one. Set the \
@@ -47,6 +67,9 @@ pub enum MergeError {
         /// The table.
         table: TableName,
     },
+    /// The contract gives what is loaded another meaning than the table was loaded with.
+    #[error("{0}")]
+    OtherContract(Changed),
     /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
     #[error(
         "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \

@@ -8,11 +8,11 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 
 use super::counts::unsigned;
 use super::{MergeError, sql};
-use crate::contract::{Contract, Reference};
+use crate::contract::{Contract, Ident, Reference};
 
 /// What became of the held facts that were let in.
 #[derive(QueryableByName, Clone, Copy, Default, Debug)]
@@ -90,13 +90,20 @@ pub(super) fn hold(
     Ok(Held { waiting, released })
 }
 
-/// Loads the facts that waited for members which this load brought; returns how many.
+/// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` are
+/// the temporary tables that hold the keys of these members.
 pub(super) fn release(
     conn: &mut PgConnection,
     dimension: &Contract,
+    durable_key: &Ident,
     dependants: &[&Contract],
+    spoken: &[sql::Spoken],
     instant: DateTime<Utc>,
 ) -> Result<u64, MergeError> {
+    if !is_awaited(conn, dimension)? {
+        return Ok(0);
+    }
+    sql_query(sql::list_members(dimension, durable_key, spoken)).execute(conn)?;
     let mut released = 0;
     for fact in dependants {
         let members = |statement| {
@@ -111,6 +118,19 @@ pub(super) fn release(
         sql_query(sql::DROP_MET).execute(conn)?;
     }
     Ok(released)
+}
+
+/// Whether any fact waits for a member of the dimension.
+fn is_awaited(conn: &mut PgConnection, dimension: &Contract) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Answer {
+        #[diesel(sql_type = Bool)]
+        answer: bool,
+    }
+    sql_query(include_str!("held/is_awaited.sql"))
+        .bind::<Text, _>(dimension.name.as_str())
+        .get_result(conn)
+        .map(|row: Answer| row.answer)
 }
 
 fn let_in(

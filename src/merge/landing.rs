@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::io::Write;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 
 use super::MergeError;
 use super::counts::signed;
@@ -13,7 +14,7 @@ use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
 use crate::db::copy::{Target, copy_binary};
 use crate::stage::reject::{Place, Reject, RejectKind};
-use crate::stage::{Finding, Staged};
+use crate::stage::{Finding, Presence, Staged};
 use crate::wire;
 
 /// Copies the rows of a file into the landing table. Returns what the server cannot read.
@@ -28,15 +29,42 @@ pub(super) fn land(
         table: Ident::vouched("hayloft_landing"),
         columns: sql::landing_columns(shape),
     };
+    let own = shape.own_instants();
     copy_binary(conn, &target, |sink| {
-        send(staged, target.columns.len(), sink)
+        send(staged, target.columns.len(), own, sink)
     })?;
     let unreadable = refuse_unreadable(conn, shape, staged)?;
     sql_query(format!("analyze {}", sql::LANDING)).execute(conn)?;
     Ok(unreadable)
 }
 
-fn send(staged: &Staged, fields: usize, sink: &mut dyn Write) -> std::io::Result<()> {
+/// The first and the last instant of the landed rows, of a load whose rows have their own.
+pub(super) fn instants(
+    conn: &mut PgConnection,
+    shared: DateTime<Utc>,
+) -> QueryResult<(DateTime<Utc>, DateTime<Utc>)> {
+    #[derive(QueryableByName)]
+    struct Span {
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        earliest: Option<DateTime<Utc>>,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        latest: Option<DateTime<Utc>>,
+    }
+    let span: Span = sql_query(sql::LANDED_INSTANTS)
+        .bind::<Timestamptz, _>(shared)
+        .get_result(conn)?;
+    Ok((
+        span.earliest.unwrap_or(shared),
+        span.latest.unwrap_or(shared),
+    ))
+}
+
+fn send(
+    staged: &Staged,
+    fields: usize,
+    own_instants: bool,
+    sink: &mut dyn Write,
+) -> std::io::Result<()> {
     sink.write_all(wire::HEADER)?;
     let mut tuple = Vec::with_capacity(64);
     for row in staged.rows.iter() {
@@ -44,6 +72,14 @@ fn send(staged: &Staged, fields: usize, sink: &mut dyn Write) -> std::io::Result
         wire::put_tuple(&mut tuple, fields)?;
         wire::put_uuid(&mut tuple, row.key);
         wire::put_int8(&mut tuple, signed(row.place.line));
+        if own_instants {
+            match row.at {
+                Some(at) => wire::put_micros(&mut tuple, at),
+                None => wire::put_null(&mut tuple),
+            }
+            wire::put_bool(&mut tuple, row.presence == Presence::Present);
+            wire::put_bytes(&mut tuple, row.sequence);
+        }
         sink.write_all(&tuple)?;
         sink.write_all(row.cells)?;
     }

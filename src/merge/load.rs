@@ -5,14 +5,17 @@ use std::time::Instant as Clock;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::sql_query;
+use uuid::Uuid;
 
+use super::dimension::{self, Landed, Way};
+use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
-use super::sql::Shape;
-use super::{
-    Instant, MergeError, Terms, dimension, fact, guard, landing, locks, manifest, rejects,
-};
-use crate::contract::{Contract, Contracts, Kind, Redelivery};
+use super::sql::{self, Shape};
+use super::{Closes, Instant, MergeError, Terms, fact, guard, landing, locks, manifest, rejects};
+use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
 use crate::failpoint;
+use crate::history::views;
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::RejectKind;
 use crate::stage::{Finding, Staged};
@@ -25,6 +28,25 @@ pub(super) struct Load<'a> {
     pub(super) keys: &'a KeyScheme,
     pub(super) terms: &'a Terms,
     pub(super) merge_began: Clock,
+    /// How many keys of each kind are told of one by one.
+    pub(super) samples: usize,
+}
+
+/// What a load did, for the ledger, and for whoever planned it.
+pub(super) struct Done {
+    pub(super) entry: Entry,
+    pub(super) way: Way,
+    pub(super) told: Vec<(Uuid, String)>,
+}
+
+impl Done {
+    fn of(entry: Entry) -> Self {
+        Self {
+            entry,
+            way: Way::InOrder,
+            told: Vec::new(),
+        }
+    }
 }
 
 impl Load<'_> {
@@ -32,34 +54,104 @@ impl Load<'_> {
         &self,
         conn: &mut PgConnection,
         staged: &mut Staged,
-    ) -> Result<Entry, MergeError> {
+    ) -> Result<Done, MergeError> {
         let table = &self.contract.name;
         let load_id = match ledger::open(conn, table, &staged.delivery, self.terms.parent())? {
             Opened::New(load_id) => load_id,
-            Opened::Before(entry) => return Ok(*entry),
+            Opened::Before(entry) => return Ok(Done::of(*entry)),
         };
         failpoint!("merge::ledger");
         conn.batch_execute(include_str!("transaction.sql"))?;
         locks::take(conn, self.contract, self.contracts)?;
         failpoint!("merge::locked");
         if let Some(reason) = self.seen_before(conn, staged)? {
-            return self.skip(conn, load_id, staged, reason);
+            return self.skip(conn, load_id, staged, reason).map(Done::of);
         }
-        self.vouch_for_keys(conn)?;
+        self.vouch_for_contract(conn)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
-            Instant::OfParent { at, .. } => at,
+            Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
+        self.add_columns(conn, staged)?;
         let applied = self.apply(conn, load_id, at, staged)?;
-        manifest::write(conn, load_id, staged, &applied.findings)?;
+        let latest = self.write_down(conn, load_id, at, staged, &applied)?;
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
         if let Some(parent) = self.terms.parent() {
             ledger::mark_replayed(conn, parent, staged.tally.read)?;
         }
         failpoint!("merge::rejects");
         let entry = self.entry(load_id, staged, &applied);
-        ledger::close(conn, load_id, Some(at), &entry)?;
-        Ok(entry)
+        ledger::close(conn, load_id, Some(latest), &entry)?;
+        Ok(Done {
+            entry,
+            way: applied.way,
+            told: applied.told,
+        })
+    }
+
+    /// Adds the columns that the file has, the contract wants, and the table does not have.
+    fn add_columns(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<()> {
+        for column in &staged.added {
+            sql_query(sql::add_column(self.contract, column)).execute(conn)?;
+        }
+        if !staged.added.is_empty() {
+            // A view that cannot follow now follows at the next `hayloft migrate`: that is no
+            // reason not to load. What fails is rolled back to where it began.
+            let _ = views::keep(conn, self.contract);
+        }
+        Ok(())
+    }
+
+    /// Writes down what the load said of whom, which later loads and an undo build on. Returns the
+    /// latest instant of which it spoke.
+    fn write_down(
+        &self,
+        conn: &mut PgConnection,
+        load_id: i64,
+        at: DateTime<Utc>,
+        staged: &Staged,
+        applied: &Applied,
+    ) -> Result<DateTime<Utc>, MergeError> {
+        let shape = self.shape(staged);
+        let own = shape.own_instants();
+        let (earliest, latest) = if own {
+            landing::instants(conn, at)?
+        } else {
+            manifest::write(conn, load_id, staged, &applied.findings)?;
+            (at, at)
+        };
+        let (mode, absence) = match &self.contract.kind {
+            Kind::Dimension { history, .. } => (
+                history.mode.word(),
+                dimension::closes_absent(history, staged),
+            ),
+            Kind::Fact { .. } => (Mode::Incremental.word(), false),
+        };
+        let meaning = Meaning {
+            mode,
+            absence: if absence { "closes" } else { "ignored" },
+            instants: if own { "own" } else { "shared" },
+            earliest,
+            columns: shape.names(),
+            added: staged
+                .added
+                .iter()
+                .map(|column| column.name.name())
+                .collect(),
+            accepted_by: match &self.terms.closes {
+                Closes::Accepted { by } => Some(by),
+                Closes::Guarded => None,
+            },
+        };
+        ledger::describe(conn, load_id, &meaning)?;
+        Ok(latest)
+    }
+
+    fn shape<'s>(&'s self, staged: &'s Staged) -> Shape<'s> {
+        Shape {
+            contract: self.contract,
+            filled: &staged.columns,
+        }
     }
 
     fn apply(
@@ -69,33 +161,45 @@ impl Load<'_> {
         at: DateTime<Utc>,
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
-        let shape = Shape {
-            contract: self.contract,
-            filled: &staged.columns,
-        };
+        let shape = self.shape(staged);
         let mut findings = landing::land(conn, shape, staged)?;
-        findings.extend(manifest::refuse_late(
-            conn,
-            &self.contract.name,
-            self.terms.instant,
-            staged,
-        )?);
         failpoint!("merge::landed");
         match &self.contract.kind {
-            Kind::Dimension { durable_key, .. } => {
+            Kind::Dimension {
+                durable_key,
+                history,
+            } => {
+                let landed = Landed {
+                    shape,
+                    durable_key,
+                    history,
+                    dependants: self.contracts.referring_to(&self.contract.name).collect(),
+                    at,
+                    load_id,
+                    staged,
+                    closes: &self.terms.closes,
+                    samples: self.samples,
+                };
+                findings.extend(landed.refuse_instants(conn)?);
                 self.guard(staged, &findings)?;
-                let dependants: Vec<&Contract> =
-                    self.contracts.referring_to(&self.contract.name).collect();
-                let done = dimension::apply(conn, shape, durable_key, &dependants, at, load_id)?;
-                let (changes, released) = (done.changes, done.released);
+                let done = landed.apply(conn)?;
+                findings.extend(done.findings);
                 Ok(Applied {
-                    changes,
-                    released,
+                    changes: done.changes,
+                    released: done.released,
                     held: 0,
                     findings,
+                    way: done.way,
+                    told: done.told,
                 })
             }
             Kind::Fact { references, .. } => {
+                findings.extend(manifest::refuse_late(
+                    conn,
+                    &self.contract.name,
+                    self.terms.instant,
+                    staged,
+                )?);
                 findings.extend(fact::refuse(conn, shape, references, staged)?);
                 self.guard(staged, &findings)?;
                 let done = fact::apply(conn, shape, references, at, load_id)?;
@@ -104,6 +208,8 @@ impl Load<'_> {
                     released: 0,
                     held: done.held,
                     findings,
+                    way: Way::InOrder,
+                    told: Vec::new(),
                 })
             }
         }
@@ -112,9 +218,9 @@ impl Load<'_> {
     /// Rows that only the database could refuse count like the others, unless they come late:
     /// that is no sign of a broken file.
     fn guard(&self, staged: &Staged, findings: &[Finding]) -> Result<(), MergeError> {
-        let refused = findings
-            .iter()
-            .filter(|finding| finding.reject.kind != RejectKind::Late);
+        let refused = findings.iter().filter(|finding| {
+            !matches!(finding.reject.kind, RejectKind::Late | RejectKind::TooLate)
+        });
         let rejected = staged.tally.rejected + refused.count() as u64;
         guard(&self.contract.guards, staged.tally.read, rejected).map_err(|breach| {
             MergeError::Guard {
@@ -129,12 +235,16 @@ impl Load<'_> {
         conn: &mut PgConnection,
         staged: &Staged,
     ) -> Result<Option<String>, MergeError> {
-        let replayed = self.terms.parent().is_some();
-        // A fact is keyed by itself: the same bytes again change nothing, or mend something.
-        let keyed = matches!(self.contract.kind, Kind::Fact { .. });
-        if replayed || keyed || self.terms.redelivery == Redelivery::Always {
+        // Where the instant comes with the delivery, the same again changes nothing, or mends
+        // something; and so it is with facts, which are keyed by themselves.
+        let takes_time_from_load = self.terms.instant == Instant::LoadTime
+            && matches!(&self.contract.kind, Kind::Dimension { history, .. }
+                if history.effective == Effective::LoadTime);
+        if !takes_time_from_load || self.terms.redelivery == Redelivery::Always {
             return Ok(None);
         }
+        let is_snapshot = matches!(&self.contract.kind, Kind::Dimension { history, .. }
+            if history.mode == Mode::Snapshot);
         let seen = ledger::seen(conn, &self.contract.name, &staged.delivery)?;
         // Emptied since, or dropped and made anew (`diesel migration redo`): it has none of it.
         let known = seen != Seen::Never && !staged.rows.is_empty();
@@ -144,6 +254,8 @@ impl Load<'_> {
         Ok(match seen {
             Seen::Never => None,
             Seen::Latest(load) => Some(format!("The same bytes were loaded last, as load {load}.")),
+            // Of a snapshot, what was true before is news when something else was true since.
+            Seen::Older(_) if is_snapshot => None,
             Seen::Older(load) => Some(format!(
                 "The same bytes were loaded before, as load {load}, and other files since. Loading \
                  them again would bring back old values; `hayloft load --again` does."
@@ -176,7 +288,7 @@ impl Load<'_> {
         Ok(entry)
     }
 
-    fn vouch_for_keys(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
+    fn vouch_for_contract(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
         let own = std::iter::once(self.contract);
         for contract in own.chain(self.contracts.referred_by(self.contract)) {
             let table = contract.name.clone();
@@ -186,7 +298,10 @@ impl Load<'_> {
                 Keys::OtherColumns => return Err(MergeError::OtherKeyColumns { table }),
             }
         }
-        Ok(())
+        match ledger::contract::vouch(conn, self.contract)? {
+            None => Ok(()),
+            Some(changed) => Err(MergeError::OtherContract(changed)),
+        }
     }
 
     fn entry(&self, load_id: i64, staged: &Staged, applied: &Applied) -> Entry {
@@ -232,4 +347,6 @@ struct Applied {
     released: u64,
     /// Rows that staging accepted and the database did not.
     findings: Vec<Finding>,
+    way: Way,
+    told: Vec<(Uuid, String)>,
 }

@@ -11,13 +11,16 @@ mod error;
 mod fact;
 mod guard;
 mod held;
+mod history;
 mod landing;
 pub mod ledger;
 mod load;
 mod locks;
 mod manifest;
+mod plan;
 mod rejects;
 pub mod sql;
+mod turning;
 
 use std::time::Instant as Clock;
 
@@ -26,7 +29,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 pub use error::MergeError;
-pub use guard::{GuardBreach, guard};
+pub use guard::{CloseBreach, CloseLimit, Closes, GuardBreach, guard};
+pub use history::Turn;
+pub use plan::{Plan, Sample, Version, plan, plan_turn};
 
 use self::ledger::{Entry, Opened};
 use self::load::Load;
@@ -65,12 +70,14 @@ pub fn receipt(conn: &mut PgConnection, claim: Uuid) -> Result<Option<Receipt>, 
 }
 
 /// How this load differs from the usual.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// What to do with bytes that were loaded before.
     pub redelivery: Redelivery,
     /// From when on what the file says holds.
     pub instant: Instant,
+    /// Whether a snapshot may close as many keys as it would.
+    pub closes: Closes,
     /// When the work on the file began.
     pub began: Clock,
 }
@@ -88,6 +95,8 @@ pub enum Instant {
         /// Its instant.
         at: DateTime<Utc>,
     },
+    /// The instant that was delivered with the file: in its name, or beside it.
+    Delivered(DateTime<Utc>),
 }
 
 /// Loads a staged file, or finds that it was loaded before.
@@ -101,6 +110,7 @@ pub fn merge(
 ) -> Result<Receipt, MergeError> {
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
+    let contract = &contract.with_added(&staged.added);
     let entry = conn.transaction(|conn| {
         failpoint!("merge::begun");
         let load = Load {
@@ -109,13 +119,41 @@ pub fn merge(
             keys,
             terms,
             merge_began: Clock::now(),
+            samples: 0,
         };
-        let entry = load.run(conn, staged)?;
+        let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
-        Ok::<_, MergeError>(entry)
+        Ok::<_, MergeError>(done.entry)
     })?;
     failpoint!("merge::committed");
     Ok(Receipt { claim, entry })
+}
+
+/// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn.
+pub fn turn(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    keys: &KeyScheme,
+    load_id: i64,
+    turn: Turn,
+) -> Result<Entry, MergeError> {
+    failpoint!("undo::begin");
+    let entry = conn.transaction(|conn| {
+        let done = turning::Turning {
+            contracts,
+            contract,
+            keys,
+            load_id,
+            turn,
+            samples: 0,
+        }
+        .run(conn)?;
+        failpoint!("undo::commit");
+        Ok::<_, MergeError>(done.entry)
+    })?;
+    failpoint!("undo::committed");
+    Ok(entry)
 }
 
 /// Notes in the ledger that a file was refused, and why; or finds that its claim had its end
@@ -172,7 +210,7 @@ pub fn note_refusal(
 impl Terms {
     fn parent(&self) -> Option<i64> {
         match self.instant {
-            Instant::LoadTime => None,
+            Instant::LoadTime | Instant::Delivered(_) => None,
             Instant::OfParent { load_id, .. } => Some(load_id),
         }
     }

@@ -4,10 +4,15 @@
 //! binds or from the landing table. What each looks like for the tables of the example, and for two
 //! of other shapes, is kept in this file's tests; `tests/it/explain.rs` has a server plan each.
 
+mod history;
+
 use std::fmt::Write as _;
 
+pub use history::*;
+
 use crate::contract::{
-    Column, ColumnType, Contract, Ident, JsonKind, Kind, QualifiedName, Reference, Stamp,
+    Column, ColumnType, Contract, Effective, Ident, JsonKind, Kind, QualifiedName, Reference, Role,
+    Stamp,
 };
 
 /// The temporary table that a file's rows land in.
@@ -33,6 +38,12 @@ impl<'a> Shape<'a> {
             .map(|column| &self.contract.columns[*column])
     }
 
+    /// The names of the columns that the file fills.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'a str> {
+        self.filled().map(|column| column.name.name()).collect()
+    }
+
     /// The columns that the file says nothing about.
     fn silent(&self) -> impl Iterator<Item = &'a Column> {
         let filled = self.filled;
@@ -52,8 +63,25 @@ impl<'a> Shape<'a> {
         columns.map(|column| &contract.columns[*column])
     }
 
+    /// The compared columns in which a difference opens a version.
+    fn versioned(&self) -> impl Iterator<Item = &'a Column> {
+        self.compared().filter(|column| column.role == Role::Type2)
+    }
+
     fn key(&self) -> impl Iterator<Item = &'a Column> {
         key_of(self.contract)
+    }
+
+    /// Whether rows have instants of their own, or ranks among those of one instant.
+    #[must_use]
+    pub fn own_instants(&self) -> bool {
+        match &self.contract.kind {
+            Kind::Dimension { history, .. } => {
+                matches!(history.effective, Effective::Column { .. })
+                    || !history.sequence.is_empty()
+            }
+            Kind::Fact { .. } => false,
+        }
     }
 }
 
@@ -69,6 +97,12 @@ pub fn create_landing(shape: Shape<'_>) -> String {
     let mut sql = "create temporary table hayloft_landing (\n    hayloft_key uuid not null,\n    \
                    hayloft_line bigint not null"
         .to_owned();
+    if shape.own_instants() {
+        sql.push_str(
+            ",\n    hayloft_at timestamptz,\n    hayloft_present boolean not null,\n    \
+             hayloft_sequence bytea",
+        );
+    }
     for column in shape.filled() {
         let _ = write!(
             sql,
@@ -84,9 +118,11 @@ pub fn create_landing(shape: Shape<'_>) -> String {
 /// The columns of the landing table, in the order of a tuple's fields.
 #[must_use]
 pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
-    let own = ["hayloft_key", "hayloft_line"]
-        .into_iter()
-        .map(Ident::vouched);
+    let mut own = vec!["hayloft_key", "hayloft_line"];
+    if shape.own_instants() {
+        own.extend(["hayloft_at", "hayloft_present", "hayloft_sequence"]);
+    }
+    let own = own.into_iter().map(Ident::vouched);
     own.chain(shape.filled().map(|column| column.name.clone()))
         .collect()
 }
@@ -115,9 +151,9 @@ pub fn remove_unreadable(column: &Column) -> String {
 
 /// Finds the keys that are new or differ from their current version, with the values that their
 /// next version will have: what the file says, and for columns that it does not name, what held
-/// before.
+/// before. Keys that are touched by a refold are left to it.
 #[must_use]
-pub fn find_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
+pub fn find_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
     let mut sql = "create temporary table hayloft_change on commit drop as\n\
                    select landing.hayloft_key, landing.hayloft_line"
         .to_owned();
@@ -130,17 +166,40 @@ pub fn find_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
     let _ = write!(
         sql,
         ",\n    current.effective_start_date as hayloft_start,\n    \
-         coalesce(current.version_number, 0) + 1 as hayloft_version\n\
+         coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version\n\
          from {LANDING} as landing\n\
          left join {table} as current\n    \
          on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
-         where current.{durable_key} is null",
+         left join lateral (\n    \
+             select version.version_number\n    \
+             from {table} as version\n    \
+             where current.{durable_key} is null and version.{durable_key} = landing.hayloft_key\n    \
+             order by version.effective_start_date desc\n    \
+             limit 1\n\
+         ) as closed on true\n\
+         where (current.{durable_key} is null",
         table = shape.contract.table
     );
-    for column in shape.compared() {
-        let _ = write!(sql, "\n   or {}", differs(column, "current"));
+    for column in shape.versioned() {
+        let _ = write!(sql, "\n    or {}", differs(column, "current"));
+    }
+    sql.push(')');
+    if refolded == Refolded::Some {
+        let _ = write!(
+            sql,
+            "\n  and not exists (select from {TOUCHED} as touched where touched.key = landing.hayloft_key)"
+        );
     }
     sql
+}
+
+/// Whether some of the file's keys are left to a refold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refolded {
+    /// None.
+    None,
+    /// Those in [`TOUCHED`].
+    Some,
 }
 
 /// Ends the current version of every changed key. Bind: the instant.
@@ -326,18 +385,47 @@ pub fn insert_facts(shape: Shape<'_>) -> String {
 
 // ---- held facts whose member has come ------------------------------------------------------
 
+/// Where the keys of which a load spoke are found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spoken {
+    /// Among the keys that were new or changed.
+    Change,
+    /// Among those that were refolded.
+    Touched,
+}
+
+/// Lists the members of which a load spoke, for the facts that may wait for them.
+#[must_use]
+pub fn list_members(dimension: &Contract, durable_key: &Ident, spoken: &[Spoken]) -> String {
+    let sources: Vec<String> = spoken
+        .iter()
+        .map(|spoken| match spoken {
+            Spoken::Change => format!("select hayloft_key as key from {CHANGE}"),
+            Spoken::Touched => format!("select key from {TOUCHED}"),
+        })
+        .collect();
+    format!(
+        "create temporary table hayloft_member on commit drop as\n\
+         select distinct spoken.key\n\
+         from (\n    {sources}\n) as spoken\n\
+         where exists (select from {table} as version where version.{durable_key} = spoken.key)",
+        sources = sources.join("\n    union all "),
+        table = dimension.table
+    )
+}
+
 /// Takes off the members that this load brought from what held facts wait for. Binds: the fact
 /// table's name, the dimension's name.
 pub const MEET_MEMBERS: &str = "create temporary table hayloft_met on commit drop as
 select distinct waits.fact_key
 from hayloft.held_reference as waits
-join pg_temp.hayloft_change as change on change.hayloft_key = waits.dimension_key
+join pg_temp.hayloft_member as member on member.key = waits.dimension_key
 where waits.table_name = $1 and waits.dimension = $2";
 
 /// See [`MEET_MEMBERS`]; the second half of the same step.
 pub const FORGET_MET: &str = "delete from hayloft.held_reference as waits
-using pg_temp.hayloft_change as change
-where change.hayloft_key = waits.dimension_key
+using pg_temp.hayloft_member as member
+where member.key = waits.dimension_key
   and waits.table_name = $1 and waits.dimension = $2";
 
 /// Takes away the table that [`MEET_MEMBERS`] made: a dimension may have several fact tables.
@@ -461,7 +549,7 @@ fn differs(column: &Column, other: &str) -> String {
 
 /// NULL-safe, by value: NULL differs from every value and not from NULL. Types that may have no
 /// equality are compared by what equality there is.
-fn distinct(column_type: &ColumnType, left: &str, right: &str) -> String {
+pub(crate) fn distinct(column_type: &ColumnType, left: &str, right: &str) -> String {
     match column_type {
         ColumnType::Json(JsonKind::Text) => {
             format!("{left}::jsonb is distinct from {right}::jsonb")

@@ -16,10 +16,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::desk::{self, Attendant, Desk, Outcome, Patience, Stamp, Wish};
+use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
 use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::stop::Stop;
+use super::way::{self, Stamp};
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
@@ -144,7 +145,7 @@ impl<'a> Dispatcher<'a> {
         let (leave, leftovers) = channel();
         let stopper = watcher.stopper();
         thread::scope(|scope| {
-            for _ in self.desk.contracts.iter() {
+            for _ in self.desk.contracts().iter() {
                 let (messages, leave) = (messages.clone(), leave.clone());
                 let jobs = &jobs;
                 scope.spawn(move || self.work(jobs, &messages, &leave));
@@ -250,7 +251,7 @@ impl<'a> Dispatcher<'a> {
                     file: arrival.name().to_owned(),
                     error: error.to_string(),
                 }));
-                let read = desk::stamp(found);
+                let read = way::stamp(found);
                 let _ = leave.send(Leftover { arrival, read });
                 return;
             }
@@ -304,7 +305,7 @@ impl<'a> Dispatcher<'a> {
             file: arrival.name(),
             progress: Box::new(Unseen),
         };
-        match desk::finish(self.desk, arrival, *read, &attendant) {
+        match way::finish(self.desk, arrival, *read, &attendant) {
             Ok(Some(outcome)) => {
                 let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
                 true
@@ -331,7 +332,7 @@ impl<'a> Dispatcher<'a> {
         };
         // A worker that dies would never free its table, and stopping would wait for it.
         catch_unwind(AssertUnwindSafe(|| {
-            desk::load(self.desk, arrival, &Wish::CONTRACT, &attendant)
+            way::load(self.desk, arrival, &Wish::CONTRACT, &attendant)
         }))
         .unwrap_or(Err(LoadError::Defect))
     }
@@ -364,7 +365,7 @@ fn tell_event(event: WatchEvent, tell: &mut dyn FnMut(News)) {
 }
 
 fn references(desk: &Desk) -> Vec<(TableName, BTreeSet<TableName>)> {
-    let all = desk.contracts.dependencies().into_iter();
+    let all = desk.contracts().dependencies().into_iter();
     all.map(|(table, dimensions)| (table, dimensions.into_iter().collect()))
         .collect()
 }

@@ -2,16 +2,27 @@
 //!
 //! [`load`] takes one file all the way. [`Dispatcher`] does that all day, for whatever the watch
 //! brings: the files of one table in the order of their arrival, facts after their dimensions,
-//! and tables that have nothing to do with each other side by side.
+//! and tables that have nothing to do with each other side by side. [`plan`] goes the same way up to
+//! the commit, and [`turn`] takes a load back or puts it in again.
 
 mod desk;
 mod dispatch;
 mod gate;
+mod instant;
+mod plan;
 pub mod queue;
+mod register;
 mod report;
 mod stop;
+mod turn;
+mod way;
 
-pub use desk::{Attendant, Desk, Outcome, Patience, TURN, Wish, load, pause};
+pub use desk::{Attendant, Desk, Outcome, Patience, TURN, Wish, pause};
 pub use dispatch::{Dispatcher, News, ShowProgress};
+pub use instant::{InstantFault, routes};
+pub use plan::{Forecast, Planned, plan};
+pub use register::Register;
 pub use report::Report;
 pub use stop::Stop;
+pub use turn::{plan_turn, turn};
+pub use way::load;

@@ -1,17 +1,21 @@
 //! What is wrong with a file that was refused: said at the terminal, and laid beside the file when
 //! it is set aside. It holds no value of the file.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
+
+use uuid::Uuid;
 
 use crate::merge::ledger::Entry;
 use crate::stage::reject::{Reject, Severity};
 use crate::stage::{Finding, Findings};
+use crate::watch::display_name;
 
 /// The most rejected rows that a report lists.
 const MOST: usize = 1000;
 
-/// Why a file was refused. `Display` is the text that lies beside the file.
+/// Why a file was refused, or held.
 #[derive(Clone, Debug)]
 pub struct Report {
     file: String,
@@ -21,6 +25,7 @@ pub struct Report {
     /// One line for each finding that cost a row.
     pub lines: Vec<String>,
     left_out: u64,
+    keys: Vec<Uuid>,
 }
 
 impl Report {
@@ -40,11 +45,57 @@ impl Report {
             counts,
             lines: Vec::new(),
             left_out: 0,
+            keys: Vec::new(),
         };
         if let Some(findings) = findings {
             report.list(findings);
         }
         report
+    }
+
+    /// The same, with some of the keys that it is about.
+    pub(super) fn with_keys(mut self, keys: &[Uuid]) -> Self {
+        self.keys = keys.to_vec();
+        self
+    }
+
+    /// The text that lies beside a file that has to be mended.
+    pub(super) fn to_mend(&self) -> String {
+        self.text(
+            "Nothing of it is in the table. Mend the file and move it back into the imports \
+             folder.",
+        )
+    }
+
+    /// The text that lies beside a file that a person has to let in; it lies at `place`.
+    pub(super) fn to_release(&self, place: &Path) -> String {
+        let place = quoted(&display_name(place.as_os_str()));
+        self.text(&format!(
+            "Nothing of it is in the table. If the file is right, this loads it, once:\n\n    \
+             hayloft accept-closes {place}\n\nIf it is not, remove it, and have a whole one sent."
+        ))
+    }
+
+    fn text(&self, what_to_do: &str) -> String {
+        let (file, table, reason) = (&self.file, &self.table, &self.reason);
+        let mut text = format!("`{file}` was not loaded into `{table}`.\n\n{reason}\n\n");
+        if let Some(counts) = &self.counts {
+            let _ = writeln!(text, "{counts}");
+        }
+        let _ = writeln!(text, "{what_to_do}");
+        if !self.keys.is_empty() {
+            text.push_str("\nAmong the keys that it would close:\n");
+        }
+        for key in &self.keys {
+            let _ = writeln!(text, "{key}");
+        }
+        if !self.lines.is_empty() {
+            let _ = writeln!(text, "\n{}", self.lines.join("\n"));
+        }
+        if self.left_out > 0 {
+            let _ = writeln!(text, "… and {} more", self.left_out);
+        }
+        text
     }
 
     fn list(&mut self, findings: &mut Findings) {
@@ -65,32 +116,18 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "`{}` was not loaded into `{}`.\n\n{}\n",
-            self.file, self.table, self.reason
-        )?;
-        if let Some(counts) = &self.counts {
-            writeln!(f, "{counts}")?;
-        }
-        f.write_str(
-            "Nothing of it is in the table. Mend the file and move it back into the imports \
-             folder.\n",
-        )?;
-        if !self.lines.is_empty() {
-            writeln!(f, "\n{}", self.lines.join("\n"))?;
-        }
-        if self.left_out > 0 {
-            writeln!(f, "… and {} more", self.left_out)?;
-        }
-        Ok(())
+/// A path as it can be typed into a shell.
+fn quoted(path: &str) -> String {
+    let plain = |character: char| character.is_alphanumeric() || "/._-~".contains(character);
+    if path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
     }
 }
 
 /// Line, column, sentence, and the machine's word for it.
-fn line(reject: &Reject) -> String {
+pub(super) fn line(reject: &Reject) -> String {
     let mut text = format!("line {}", reject.place.line);
     if let Some(column) = &reject.column {
         let _ = write!(text, ", column {}", column.number);

@@ -88,6 +88,12 @@ pub enum RejectKind {
     ContestedKey,
     /// A row older than what the table already knows of its key.
     Late,
+    /// A row that holds from a time too far ahead.
+    FutureInstant,
+    /// A row that holds from a time too long ago.
+    TooLate,
+    /// A row with a lower sequence than one that was loaded.
+    StaleSequence,
     /// Lost against another row of the file with the same key (a warning).
     ConflictingDuplicate,
     /// A local time that the zone has twice; the earlier was taken (a warning).
@@ -125,6 +131,9 @@ impl RejectKind {
             Self::UnresolvedReference => "unresolved_reference",
             Self::ContestedKey => "contested_key",
             Self::Late => "late",
+            Self::FutureInstant => "future_instant",
+            Self::TooLate => "too_late",
+            Self::StaleSequence => "stale_sequence",
             Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::AmbiguousTime => "ambiguous_time",
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::watch::{Claim, FAILED, Recognised, Routes, display_name};
+use crate::watch::{Claim, FAILED, HELD, Recognised, Routes, SIDECAR, display_name};
 
 /// The files of the folder, by how far they have come. Names are safe to show, and sorted.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Listing {
     pub claimed: Vec<String>,
     /// Set aside, because they could not be loaded.
     pub failed: Vec<String>,
+    /// Set aside, until a person says that they are right.
+    pub held: Vec<String>,
 }
 
 impl Listing {
@@ -29,15 +31,18 @@ impl Listing {
         };
         let claimed = names(&imports.join(".claimed"))?.unwrap_or_default();
         let failed = names(&imports.join(FAILED))?.unwrap_or_default();
+        let held = names(&imports.join(HELD))?.unwrap_or_default();
         Ok(Some(Self {
             waiting: shown(waiting.iter().filter(|name| !is_temporary(name))),
             claimed: shown(
                 claimed
                     .iter()
                     .filter_map(|name| Claim::parse(name))
-                    .map(|claim| claim.name),
+                    .map(|claim| claim.name)
+                    .filter(|name| !is_sidecar(name)),
             ),
-            failed: shown(failed.iter().filter(|name| !is_report(name))),
+            failed: shown(failed.iter().filter(|name| !is_beside_another(name))),
+            held: shown(held.iter().filter(|name| !is_beside_another(name))),
         }))
     }
 }
@@ -64,8 +69,12 @@ fn is_temporary(name: &OsStr) -> bool {
     Routes::new([]).recognise(name) == Recognised::Temporary
 }
 
-fn is_report(name: &OsStr) -> bool {
-    name.as_encoded_bytes().ends_with(b".report.txt")
+fn is_beside_another(name: &OsStr) -> bool {
+    is_sidecar(name) || name.as_encoded_bytes().ends_with(b".report.txt")
+}
+
+fn is_sidecar(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(SIDECAR.as_bytes())
 }
 
 fn shown(names: impl Iterator<Item = impl AsRef<OsStr>>) -> Vec<String> {
@@ -86,7 +95,7 @@ mod tests {
             id: ClaimId::fresh(),
             name: "users.csv".into(),
         };
-        for folder in [".claimed", "failed", "kept"] {
+        for folder in [".claimed", "failed", "held", "kept"] {
             fs::create_dir(home.path().join(folder)).unwrap();
         }
         let claimed = Path::new(".claimed").join(claim.claimed_name());
@@ -99,6 +108,9 @@ mod tests {
             Path::new(".claimed/no-claim"),
             Path::new("failed/orders.csv"),
             Path::new("failed/orders.csv.report.txt"),
+            Path::new("held/users.csv"),
+            Path::new("held/users.csv.report.txt"),
+            Path::new("held/users.csv.effective"),
             Path::new("kept/old.csv"),
         ] {
             fs::write(home.path().join(name), "").unwrap();
@@ -107,6 +119,7 @@ mod tests {
             waiting: vec!["a\\u{1b}.csv".into(), "b.csv".into()],
             claimed: vec!["users.csv".into()],
             failed: vec!["orders.csv".into()],
+            held: vec!["users.csv".into()],
         };
         assert_eq!(Listing::of(home.path()).unwrap(), Some(expected));
     }

@@ -92,6 +92,7 @@ fn imports(imports: &Imports) -> Vec<String> {
         ("waiting", &files.waiting),
         ("being loaded", &files.claimed),
         ("set aside in failed", &files.failed),
+        ("in held, for `hayloft accept-closes`", &files.held),
     ];
     let kinds: Vec<_> = kinds
         .iter()

@@ -4,7 +4,7 @@
 //! that is dropped without being retired or released is not lost: its file is still claimed, and
 //! the next sweep makes it an arrival again, under the same claim id.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,10 @@ pub struct Arrival {
     claim: ClaimId,
     table: TableName,
     format: Format,
-    name: String,
+    /// The name, safe to show.
+    shown: String,
+    /// The name, byte for byte.
+    delivered_name: OsString,
     path: PathBuf,
     home: Home,
 }
@@ -86,11 +89,13 @@ impl Arrival {
                 });
             }
         }
+        let delivered_name = delivered_name(path);
         Ok(Self {
             claim: ClaimId::fresh(),
             table,
             format: Format::Csv,
-            name: path.file_name().map_or(shown, display_name),
+            shown: display_name(&delivered_name),
+            delivered_name,
             path: path.to_owned(),
             home: Home::InPlace,
         })
@@ -106,7 +111,8 @@ impl Arrival {
             claim: claim.id,
             table,
             format,
-            name: display_name(&claim.name),
+            shown: display_name(&claim.name),
+            delivered_name: claim.name.clone(),
             path: folder.claimed_path(&claim.claimed_name()),
             home: Home::Claimed {
                 folder: Arc::clone(folder),
@@ -137,7 +143,7 @@ impl Arrival {
     /// The name that it was dropped under, safe to show.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.shown
     }
 
     /// Where its file lies.
@@ -154,12 +160,9 @@ impl Arrival {
         &self.path
     }
 
-    /// The name that it was dropped under, byte for byte, for retire to keep or archive it by.
-    pub(crate) fn file_name(&self) -> &OsStr {
-        match &self.home {
-            Home::Claimed { claim, .. } => &claim.name,
-            Home::InPlace => self.path.file_name().unwrap_or_default(),
-        }
+    /// The name that it was dropped under, byte for byte.
+    pub(crate) fn delivered_name(&self) -> &OsStr {
+        &self.delivered_name
     }
 
     /// Gives the file back, because it changed while it was read.
@@ -188,6 +191,12 @@ impl Arrival {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A file that was set aside where its name was taken has the id of its claim before its name.
+pub(crate) fn delivered_name(path: &Path) -> OsString {
+    let name = path.file_name().unwrap_or_default();
+    Claim::parse(name).map_or_else(|| name.to_owned(), |claim| claim.name)
 }
 
 /// The name is taken, or the file system cannot promise to leave a file of that name alone.

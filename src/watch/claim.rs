@@ -14,7 +14,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use uuid::Uuid;
 
 use super::folder::{Folder, Room, Sight};
+use super::name::SIDECAR;
 use super::settle::{Identity, Observation};
+use crate::failpoint;
 
 /// The identity of one delivery. Ids sort by the time at which they were made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -70,8 +72,17 @@ impl Claim {
         name: &OsStr,
         settled: &Observation,
     ) -> Result<Self, NotClaimed> {
+        Self::take_as(ClaimId::fresh(), folder, name, settled)
+    }
+
+    fn take_as(
+        id: ClaimId,
+        folder: &Folder,
+        name: &OsStr,
+        settled: &Observation,
+    ) -> Result<Self, NotClaimed> {
         let claim = Self {
-            id: ClaimId::fresh(),
+            id,
             name: name.to_owned(),
         };
         folder
@@ -87,19 +98,59 @@ impl Claim {
             // Somebody replaced the file between the last look and the rename. Should the name be
             // taken again by now, the file stays claimed: the reader, which looks before and after
             // it reads, is the one to find that it still changes.
-            Some(other) if other != settled.identity && claim.put_back(folder).is_ok() => {
+            Some(other) if other != settled.identity && claim.put_back_alone(folder).is_ok() => {
                 Err(NotClaimed::PutBack(other))
             }
             _ => Ok(claim),
         }
     }
 
-    /// Gives the file its name back, if that is free.
+    /// The same for a file with a sidecar. The sidecar is renamed first, so that a claimed file
+    /// never lies there without it; one that lies there alone was left by a crash.
+    pub(crate) fn take_with_sidecar(
+        folder: &Folder,
+        name: &OsStr,
+        settled: &Observation,
+        sidecar: &Observation,
+    ) -> Result<Self, NotClaimed> {
+        let id = ClaimId::fresh();
+        let beside = Self::take_as(id, folder, &sidecar_of(name), sidecar)?;
+        failpoint!("watch::sidecar");
+        Self::take_as(id, folder, name, settled).inspect_err(|_| {
+            // If that is not possible, a newer sidecar lies there, and the older one stays where
+            // it is, for a person to look at.
+            let _ = beside.put_back_alone(folder);
+        })
+    }
+
+    /// Gives the file its name back, if that is free, and its sidecar's to its sidecar.
     pub(crate) fn put_back(&self, folder: &Folder) -> io::Result<()> {
+        self.put_back_alone(folder)?;
+        let sidecar = Self {
+            id: self.id,
+            name: sidecar_of(&self.name),
+        };
+        // Most files have none. Where its name is taken, a newer one was sent for the same file.
+        let _ = sidecar.put_back_alone(folder);
+        Ok(())
+    }
+
+    /// Gives this one name back, if it is free.
+    pub(crate) fn put_back_alone(&self, folder: &Folder) -> io::Result<()> {
         folder.rename(
             (Room::Claimed, &self.claimed_name()),
             (Room::Imports, &self.name),
         )
+    }
+
+    /// Of the claim of a sidecar, that of its file.
+    pub(crate) fn beside_sidecar(&self) -> Self {
+        let name = self.name.as_bytes();
+        let file = name.len().saturating_sub(SIDECAR.len());
+        Self {
+            id: self.id,
+            name: OsStr::from_bytes(&name[..file]).to_owned(),
+        }
     }
 
     /// Reads the name of a file in `.claimed/`.
@@ -128,6 +179,13 @@ impl Claim {
             Ok(Sight::Gone) | Err(_) => None,
         }
     }
+}
+
+/// The name of the file beside a file that says from when on it holds.
+pub(crate) fn sidecar_of(name: &OsStr) -> OsString {
+    let mut sidecar = name.to_owned();
+    sidecar.push(SIDECAR);
+    sidecar
 }
 
 #[cfg(test)]

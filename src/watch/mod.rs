@@ -12,6 +12,10 @@
 //! Read on in this order: [`name`](Routes) says which table a file is for, [`settle`](Patience)
 //! whether it is complete, [`claim`](ClaimId) makes it ours, and [`Watcher`] does that all day.
 //!
+//! Of a table whose files have sidecars (`users.csv.effective` beside `users.csv`), a file is not
+//! taken before its sidecar is there, and the two are claimed, given back and set aside together.
+//! What is in a sidecar is not known here either.
+//!
 //! What is left where it is, and said once ([`Why`]): names that are for no table, and everything
 //! that is not a plain file with one name. A file with a second hard link is left alone until
 //! that link is gone: through it somebody else could change the file while it is read, or have
@@ -31,16 +35,20 @@ mod watcher;
 use std::fmt;
 use std::time::Duration;
 
+pub(crate) use arrival::delivered_name;
 pub use arrival::{Arrival, ArrivalError, Origin, Released};
 pub(crate) use claim::Claim;
 pub use claim::ClaimId;
 pub use folder::{Folder, FolderError};
+pub(crate) use name::SIDECAR;
 pub use name::{Format, Recognised, Routes, Unknown, display_name};
 pub use settle::{Hint, Identity, Observation, Patience, Settling, Verdict};
 pub use watcher::{Stopper, Watcher};
 
 /// Below the imports: files that were refused.
 pub(crate) const FAILED: &str = "failed";
+/// Below the imports: files that a person has to let in.
+pub(crate) const HELD: &str = "held";
 /// Below the imports: loaded files of tables with `on_done = "keep"`.
 pub(crate) const KEPT: &str = "kept";
 /// Below the imports: loaded files of tables with `on_done = "archive"`.
@@ -108,6 +116,10 @@ pub enum Why {
     NameTooLong,
     /// It lies in `.claimed/` and its name is not a claim's.
     NotAClaim,
+    /// Its table has files with sidecars, and its own does not come.
+    NoSidecar,
+    /// It is a sidecar in `.claimed/`, and its file is nowhere.
+    SidecarAlone,
     /// The system refused the rename.
     NotClaimable(String),
 }
@@ -143,6 +155,14 @@ impl fmt::Display for Why {
             Self::NotAClaim => {
                 f.write_str("it was put into .claimed by somebody else; move it to imports")
             }
+            Self::NoSidecar => f.write_str(
+                "the file beside it, of the same name with .effective at its end, is not here, and \
+                 says from when on it holds; it is taken when that comes",
+            ),
+            Self::SidecarAlone => f.write_str(
+                "it lies in .claimed without the file that it was sent with; remove it, or move \
+                 it to imports beside that file",
+            ),
             Self::NotClaimable(error) => write!(
                 f,
                 "it cannot be moved into imports/.claimed ({error}); it is tried again"

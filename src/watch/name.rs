@@ -17,6 +17,11 @@ use crate::contract::TableName;
 pub enum Recognised {
     /// A name that writers use for files that are not ready. Never said, never touched.
     Temporary,
+    /// The file beside a delivery that says from when on it holds.
+    Sidecar {
+        /// The table of the delivery.
+        table: TableName,
+    },
     /// A name that is for no table, or not of a format that can be read.
     Unknown(Unknown),
     /// A file for a table.
@@ -53,7 +58,12 @@ pub struct Routes {
     named: Vec<(String, TableName)>,
     /// Which table's files come first, of those that are found at once.
     order: Vec<TableName>,
+    /// Tables whose files come with a sidecar each.
+    with_sidecar: Vec<TableName>,
 }
+
+/// What the name of a sidecar has after that of its file.
+pub(crate) const SIDECAR: &str = ".effective";
 
 /// Endings of files that are being written, or that an editor left.
 const TEMPORARY: [&str; 6] = [
@@ -83,6 +93,7 @@ impl Routes {
             patterns: Vec::new(),
             named: Vec::new(),
             order: Vec::new(),
+            with_sidecar: Vec::new(),
         };
         for (table, pattern) in tables {
             match pattern {
@@ -104,6 +115,18 @@ impl Routes {
         self
     }
 
+    /// Has the files of these tables wait for the file beside them, `FILE.effective`.
+    #[must_use]
+    pub fn with_sidecars(mut self, tables: impl IntoIterator<Item = TableName>) -> Self {
+        self.with_sidecar = tables.into_iter().collect();
+        self
+    }
+
+    /// Whether a table's files come with a sidecar each.
+    pub(super) fn takes_sidecar(&self, table: &TableName) -> bool {
+        self.with_sidecar.contains(table)
+    }
+
     /// The place of a table in that order.
     pub(super) fn rank(&self, table: &TableName) -> Option<usize> {
         self.order.iter().position(|other| other == table)
@@ -116,10 +139,20 @@ impl Routes {
         if is_temporary(&name) {
             return Recognised::Temporary;
         }
+        if let Some(Recognised::Delivery { table, .. }) =
+            name.strip_suffix(SIDECAR).map(|file| self.file(file))
+            && self.takes_sidecar(&table)
+        {
+            return Recognised::Sidecar { table };
+        }
+        self.file(&name)
+    }
+
+    fn file(&self, name: &str) -> Recognised {
         if FOREIGN.iter().any(|ending| name.ends_with(ending)) {
             return Recognised::Unknown(Unknown::Format);
         }
-        if let Some(table) = self.by_pattern(&name) {
+        if let Some(table) = self.by_pattern(name) {
             return delivery(table);
         }
         let Some(stem) = name.strip_suffix(".csv") else {
@@ -227,12 +260,16 @@ mod tests {
                 Some("Export_*_orders*.txt".into()),
             ),
             (TableName::new("prices"), Some("prices*".into())),
+            table("rates"),
+            (TableName::new("stock"), Some("stock*".into())),
         ])
+        .with_sidecars(["rates", "stock"].map(TableName::new))
     }
 
     fn said(name: &[u8]) -> String {
         match routes().recognise(OsStr::from_bytes(name)) {
             Recognised::Temporary => "temporary".into(),
+            Recognised::Sidecar { table } => format!("beside a file for {table}"),
             Recognised::Unknown(Unknown::Table) => "unknown table".into(),
             Recognised::Unknown(Unknown::Format) => "unknown format".into(),
             Recognised::Delivery { table, .. } => format!("for {table}"),
@@ -289,6 +326,23 @@ mod tests {
         for (name, expected) in table {
             let shown = display_name(OsStr::from_bytes(name));
             assert_eq!(said(name), *expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_sidecar_is_known_by_its_file_where_the_table_has_sidecars() {
+        let table: &[(&str, &str)] = &[
+            ("rates-2026.csv", "for rates"),
+            ("rates-2026.csv.effective", "beside a file for rates"),
+            ("Rates-2026.CSV.Effective", "beside a file for rates"),
+            ("rates-2026.effective", "unknown format"),
+            ("rates.csv.effective.tmp", "temporary"),
+            ("stock_7", "for stock"),
+            ("stock_7.effective", "beside a file for stock"),
+            ("users.csv.effective", "unknown format"),
+        ];
+        for (name, expected) in table {
+            assert_eq!(said(name.as_bytes()), *expected, "{name}");
         }
     }
 

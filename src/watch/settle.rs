@@ -66,6 +66,8 @@ pub struct Patience {
     /// When a writer has the file open and has not closed it. A writer may pause for minutes,
     /// and its closing will be told; this bound is for the one whose closing was lost.
     pub stalled: Duration,
+    /// When the file beside it is missing, before a person is told.
+    pub alone: Duration,
 }
 
 impl Patience {
@@ -77,6 +79,7 @@ impl Patience {
             settle,
             overheard: settle * 5,
             stalled: Duration::from_secs(15 * 60),
+            alone: settle * 5,
         }
     }
 }
@@ -155,6 +158,12 @@ impl Settling {
         self.writer = Writer::Unknown;
     }
 
+    /// How long it has stood still.
+    #[must_use]
+    pub fn still_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.still_since)
+    }
+
     /// Whether the file is complete.
     #[must_use]
     pub fn verdict(&self, now: Instant, patience: &Patience) -> Verdict {
@@ -210,6 +219,7 @@ mod tests {
         settle: Duration::from_secs(2),
         overheard: Duration::from_secs(10),
         stalled: Duration::from_secs(900),
+        alone: Duration::from_secs(10),
     };
 
     fn seen(size: u64, ctime: i64) -> Observation {
@@ -245,6 +255,7 @@ mod tests {
             settle,
             overheard,
             stalled,
+            alone: _,
         } = PATIENCE;
         let stories: &[(&str, &[Hint], Duration)] = &[
             ("seen by a sweep alone", &[], settle),

@@ -10,8 +10,8 @@ use super::events::Subscription;
 use super::folder::{Room, Sight};
 use super::name::{Recognised, Unknown, display_name};
 use super::settle::{Hint, Identity, Settling};
-use super::watcher::{Attempt, Health, Waiting, Watcher};
-use super::{ARCHIVE, Arrival, FAILED, KEPT, Mode, Trouble, WatchEvent, Why};
+use super::watcher::{Attempt, Health, Role, Waiting, Watcher};
+use super::{ARCHIVE, Arrival, FAILED, HELD, KEPT, Mode, Trouble, WatchEvent, Why};
 use crate::failpoint;
 
 impl Watcher {
@@ -111,6 +111,7 @@ impl Watcher {
         let claimed_name = claim.claimed_name();
         let to = match self.routes.recognise(&claim.name) {
             Recognised::Delivery { table, format } => (table, format),
+            Recognised::Sidecar { .. } => return self.recover_sidecar(&claim),
             Recognised::Temporary | Recognised::Unknown(_) => {
                 self.leave_alone_by_name(Room::Claimed, claimed_name, Why::UnknownTable);
                 return Ok(());
@@ -130,13 +131,30 @@ impl Watcher {
         Ok(())
     }
 
+    /// A sidecar goes with its file. One that was claimed when a crash kept its file from being
+    /// claimed goes back to where that still lies.
+    fn recover_sidecar(&mut self, sidecar: &Claim) -> io::Result<()> {
+        let file = sidecar.beside_sidecar();
+        if let Sight::Gone = self.folder.look(Room::Claimed, &file.claimed_name())? {
+            let still_there = !matches!(self.folder.look(Room::Imports, &file.name)?, Sight::Gone);
+            if !still_there || sidecar.put_back_alone(&self.folder).is_err() {
+                let name = sidecar.claimed_name();
+                self.leave_alone_by_name(Room::Claimed, name, Why::SidecarAlone);
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at one name, and takes in what was told of it.
     pub(super) fn see(&mut self, name: OsString, hints: &[Hint], now: Instant) {
-        let (table, format) = match self.routes.recognise(&name) {
-            Recognised::Delivery { .. } if name.len() > LONGEST_NAME => {
+        let (table, role) = match self.routes.recognise(&name) {
+            Recognised::Delivery { .. } | Recognised::Sidecar { .. }
+                if name.len() > LONGEST_NAME =>
+            {
                 return self.leave_alone_by_name(Room::Imports, name, Why::NameTooLong);
             }
-            Recognised::Delivery { table, format } => (table, format),
+            Recognised::Delivery { table, format } => (table, Role::Delivery(format)),
+            Recognised::Sidecar { table } => (table, Role::Sidecar),
             Recognised::Temporary => return,
             Recognised::Unknown(Unknown::Table) => {
                 return self.leave_alone_by_name(Room::Imports, name, Why::UnknownTable);
@@ -168,7 +186,7 @@ impl Watcher {
         }
         let waiting = self.waiting.entry(name).or_insert_with(|| Waiting {
             table,
-            format,
+            role,
             file: Settling::begin(seen, now),
             turn: 0,
             swept: 0,
@@ -232,5 +250,7 @@ impl Watcher {
 
 /// Hayloft's own folders are no deliveries, and nothing to speak of.
 fn is_shelf(name: &OsStr) -> bool {
-    [FAILED, KEPT, ARCHIVE].iter().any(|shelf| name == *shelf)
+    [FAILED, HELD, KEPT, ARCHIVE]
+        .iter()
+        .any(|shelf| name == *shelf)
 }

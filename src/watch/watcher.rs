@@ -46,13 +46,22 @@ pub struct Watcher {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) table: TableName,
-    pub(super) format: Format,
+    pub(super) role: Role,
     pub(super) file: Settling,
     /// When an event last told of it, counted; the sweep alone leaves it at 0.
     pub(super) turn: u64,
     /// The last sweep that saw it.
     pub(super) swept: u64,
     pub(super) attempt: Attempt,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// A delivery, to be read like this.
+    Delivery(Format),
+    /// The file beside one. It settles like any other, and is claimed with its delivery.
+    Sidecar,
 }
 
 /// Whether claiming a file was tried since the last sweep.

@@ -133,7 +133,7 @@ fn problems_of_several_tables_with_the_database_are_told_at_once() {
 fn a_table_without_its_safeguards_is_refused_with_the_statement_that_adds_them() {
     let table = [
         (
-            "drop index datawarehouse.users_current",
+            "drop index datawarehouse.users_open",
             "create unique index on datawarehouse.users (user_id) where effective_end_date is null;",
         ),
         (
@@ -191,4 +191,186 @@ fn a_database_without_migrations_is_not_touched_when_that_is_asked_for() {
         "{}",
         run.stderr
     );
+}
+
+const RECORD: &str = "
+    select mode, effective, sequence, roles from hayloft.contract where table_name = 'users'";
+
+/// A warehouse with rows in `users` that were loaded under another contract than it has now.
+fn loaded_otherwise(record: &str) -> Warehouse {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    warehouse.execute(&format!(
+        "update hayloft.contract set {record} where table_name = 'users'"
+    ));
+    warehouse
+}
+
+#[test]
+fn a_load_writes_down_the_contract_that_it_was_done_under() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    assert_eq!(
+        warehouse.query(RECORD).trim(),
+        r#"incremental | load_time | {} | {"name": "type2", "date_of_birth": "type2"}"#
+    );
+}
+
+#[test]
+fn another_contract_under_rows_is_refused_with_what_differs_and_the_way_on() {
+    for (record, sentence) in [
+        ("mode = 'snapshot'", "mode was snapshot and is incremental"),
+        (
+            "effective = 'file_name'",
+            "effective was file_name and is load_time",
+        ),
+        (
+            "sequence = array['lsn', 'part']",
+            "sequence was lsn, part and is none",
+        ),
+        (
+            "roles = roles || '{\"name\": \"type1\"}'",
+            "the role of \"name\" was type1 and is type2",
+        ),
+    ] {
+        let warehouse = loaded_otherwise(record);
+        let before = warehouse.query(RECORD);
+        let run = warehouse
+            .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+            .exits(2);
+        for part in [sentence, "hayloft migrate --from-now users"] {
+            assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+        }
+        let status = warehouse.run(&["status"]).exits(2);
+        assert!(status.stderr.contains(sentence), "{}", status.stderr);
+        assert_eq!(warehouse.query(RECORD), before);
+        assert_eq!(warehouse.query("select count(*) from hayloft.load"), "1\n");
+    }
+}
+
+#[test]
+fn a_contract_that_is_meant_is_taken_from_now_on_and_written_down() {
+    let warehouse = loaded_otherwise("mode = 'snapshot', sequence = array['lsn']");
+    let run = warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
+    assert_eq!(
+        run.stdout,
+        "users: from now on, mode was snapshot and is incremental; sequence was lsn and is none\n"
+    );
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+    warehouse.run(&["status"]).exits(0);
+    expect_test::expect![[r#"
+        users | t | t | snapshot | ["lsn"] | incremental | []
+    "#]]
+    .assert_eq(&warehouse.query(
+        "select table_name, changed_by = session_user, changed_at <= now(),
+             before ->> 'mode', before ->> 'sequence', after ->> 'mode', after ->> 'sequence'
+         from hayloft.contract_change",
+    ));
+    // Said twice, it is no second change.
+    let run = warehouse
+        .run(&["migrate", "--from-now", "users", "--format", "json"])
+        .exits(0);
+    assert_eq!(run.only()["from_now"][0]["changes"], serde_json::json!([]));
+    let changes = warehouse.query("select count(*) from hayloft.contract_change");
+    assert_eq!(changes, "1\n");
+}
+
+#[test]
+fn a_changed_key_is_not_taken_from_now_on_either() {
+    let warehouse = loaded_otherwise("natural_key = array['name']");
+    let run = warehouse.run(&["migrate", "--from-now", "users"]).exits(2);
+    assert!(run.stderr.contains("another natural key"), "{}", run.stderr);
+    assert_eq!(
+        warehouse.query("select count(*) from hayloft.contract_change"),
+        "0\n"
+    );
+}
+
+#[test]
+fn a_table_without_rows_takes_any_contract() {
+    let warehouse = loaded_otherwise("mode = 'feed', roles = '{\"name\": \"type0\"}'");
+    warehouse.execute("truncate datawarehouse.users");
+    warehouse.run(&["status"]).exits(0);
+    warehouse.load("users-2.csv", ANN).exits(0);
+    assert!(warehouse.query(RECORD).starts_with("incremental | "));
+    let changes = warehouse.query("select count(*) from hayloft.contract_change");
+    assert_eq!(changes, "0\n");
+}
+
+#[test]
+fn a_table_that_was_loaded_before_contracts_were_written_down_goes_on_by_the_usual_one() {
+    let warehouse =
+        loaded_otherwise("mode = null, effective = null, sequence = null, roles = null");
+    warehouse.run(&["status"]).exits(0);
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+    assert!(
+        warehouse
+            .query(RECORD)
+            .starts_with("incremental | load_time | {} | {")
+    );
+}
+
+#[test]
+fn what_is_taken_from_now_on_must_be_a_table_of_the_contract() {
+    let warehouse = Warehouse::new();
+    let run = warehouse.run(&["migrate", "--from-now", "user"]).exits(2);
+    assert!(
+        run.stderr.contains("`user` is not in hayloft.toml"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn the_watch_keeps_a_file_whose_table_waits_for_a_decision() {
+    let warehouse = loaded_otherwise("mode = 'snapshot'");
+    let watch = warehouse.watch();
+    warehouse.drop_file("users-2.csv", ANN.replace("Ann,", "Anna,"));
+    watch.wait_for("mode was snapshot and is incremental");
+    assert_eq!(watch.stop(), 0);
+    assert!(warehouse.names("imports/failed").is_empty());
+    assert_eq!(warehouse.names("imports/.claimed").len(), 1);
+    warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
+    let watch = warehouse.watch();
+    assert_eq!(watch.next_load()["status"], "loaded");
+    assert_eq!(watch.stop(), 0);
+}
+
+#[test]
+fn a_role_that_would_write_over_history_is_refused_for_good() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    let toml = HAYLOFT_TOML.replace("date_of_birth = {", "date_of_birth = { role = \"type1\",");
+    warehouse.write("hayloft.toml", toml);
+    let sentence = "the role of \"date_of_birth\" was type2 and is type1. That cannot be changed";
+    for run in [
+        warehouse.load("users-2.csv", ANN.replace("Ann,", "Anna,")),
+        warehouse.run(&["migrate", "--from-now", "users"]),
+    ] {
+        let run = run.exits(2);
+        assert!(run.stderr.contains(sentence), "{}", run.stderr);
+    }
+    warehouse.write("hayloft.toml", HAYLOFT_TOML);
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+}
+
+#[test]
+fn a_column_that_is_new_may_have_any_role() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    warehouse.execute("alter table datawarehouse.users add column phone text");
+    let toml = HAYLOFT_TOML.replace(
+        "date_of_birth = {",
+        "phone = { role = \"type1\" }\ndate_of_birth = {",
+    );
+    warehouse.write("hayloft.toml", toml);
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+    assert!(warehouse.query(RECORD).contains("\"phone\": \"type1\""));
 }

@@ -324,7 +324,7 @@ fn the_database_refuses_a_history_that_cannot_be() {
         (
             "two current versions",
             "('2001-01-01', null), ('2002-01-01', null)",
-            "users_current",
+            "users_open",
         ),
         (
             "overlapping closed versions",

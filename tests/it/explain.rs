@@ -98,6 +98,11 @@ impl Planner {
     }
 }
 
+/// What fills a table that a statement makes.
+fn query_of(statement: &str) -> String {
+    statement.split_once(" as\n").unwrap().1.to_owned()
+}
+
 /// The columns that a file must have, and all that it may have.
 fn shapes(contract: &Contract) -> Vec<Vec<usize>> {
     let all: Vec<usize> = (0..contract.columns.len()).collect();
@@ -138,20 +143,71 @@ fn the_server_plans_every_statement_of_a_dimension() {
                     &format!("hayloft_reads(landing.{}::text", column.name),
                 ));
             }
-            let changes = sql::find_changes(shape, key);
+            let changes = sql::find_changes(shape, key, sql::Refolded::None);
             planner.session.batch_execute(&changes).unwrap();
             let statements = [
                 sql::close_changed(&contract, key),
                 sql::open_new(shape, key),
                 sql::count_broken(&contract, key),
                 sql::is_empty(&contract.table),
-                sql::FORGET_MET.to_owned(),
+                query_of(&sql::list_members(&contract, key, &[sql::Spoken::Change])),
             ];
             for statement in statements {
                 planner.plan(&statement);
             }
             planner.end();
         }
+    }
+}
+
+#[test]
+fn the_server_plans_every_statement_of_a_refold() {
+    let mut planner = Planner::new();
+    for name in ["users", "stations"] {
+        let contract = planner.contract(name);
+        let key = durable_key(&contract).unwrap();
+        let all: Vec<usize> = (0..contract.columns.len()).collect();
+        let shape = Shape {
+            contract: &contract,
+            filled: &all,
+        };
+        planner.begin(shape);
+        for statement in [
+            sql::CREATE_TOUCHED,
+            sql::CREATE_UNREAD,
+            &sql::create_refold(&contract),
+        ] {
+            planner.session.batch_execute(statement).unwrap();
+        }
+        let unsure: Vec<&str> = contract.columns.iter().map(|it| it.name.name()).collect();
+        let statements = [
+            sql::TOUCH_LANDED.to_owned(),
+            sql::NOTE_UNREAD.to_owned(),
+            sql::touch_doubtful(shape, key, &unsure).unwrap(),
+            sql::touch_spoken(&contract, key),
+            sql::read_versions(&contract, key),
+            sql::read_landed(shape),
+            sql::shrink_versions(&contract, key),
+            sql::delete_versions(&contract, key),
+            sql::rewrite_versions(&contract, key),
+            sql::insert_versions(&contract, key),
+            sql::count_broken_touched(&contract, key),
+            sql::read_key(&contract, key),
+            query_of(&sql::list_members(&contract, key, &[sql::Spoken::Touched])),
+        ];
+        for statement in statements {
+            planner.plan(&statement);
+        }
+        for statement in [
+            sql::touch_present(&contract, key),
+            sql::touch_ended(&contract, key),
+            sql::count_absent(&contract, key),
+            sql::sample_absent(&contract, key),
+            sql::close_absent(&contract, key),
+        ] {
+            planner.plan(&statement);
+        }
+        planner.end();
     }
 }
 
@@ -204,8 +260,15 @@ fn the_server_plans_the_release_of_held_facts() {
             filled: &filled,
         };
         planner.begin(shape);
-        let changes = sql::find_changes(shape, durable_key(&dimension).unwrap());
+        let changes =
+            sql::find_changes(shape, durable_key(&dimension).unwrap(), sql::Refolded::None);
         planner.session.batch_execute(&changes).unwrap();
+        let members = sql::list_members(
+            &dimension,
+            durable_key(&dimension).unwrap(),
+            &[sql::Spoken::Change],
+        );
+        planner.session.batch_execute(&members).unwrap();
         diesel::sql_query(sql::MEET_MEMBERS)
             .bind::<Text, _>(fact)
             .bind::<Text, _>(dimension.name.as_str())
@@ -248,10 +311,14 @@ fn the_comparison_with_a_large_dimension_is_a_hash_join() {
              analyze datawarehouse.users; analyze pg_temp.hayloft_landing;",
         )
         .unwrap();
-    let changes = sql::find_changes(shape, durable_key(&contract).unwrap());
-    let (_, query) = changes.split_once(" as\n").unwrap();
-    let plan = planner.plan(query);
-    assert!(plan.contains("Hash"), "{plan}");
-    assert!(!plan.contains("Nested Loop"), "{plan}");
+    let changes = sql::find_changes(shape, durable_key(&contract).unwrap(), sql::Refolded::None);
+    let plan = planner.plan(&query_of(&changes));
+    assert!(plan.contains("Hash Right Join"), "{plan}");
+    // The loop is over what differs alone: for a key without a current version, whether it had one.
+    assert_eq!(plan.matches("Nested Loop").count(), 1, "{plan}");
+    assert!(
+        plan.contains("One-Time Filter: (current.user_id IS NULL)"),
+        "{plan}"
+    );
     planner.end();
 }

@@ -413,7 +413,7 @@ fn a_newer_row_for_a_known_user_goes_in_with_what_the_held_one_said() {
         .only();
     expect![[r#"{"accepted":3,"duplicates":0,"held":1,"read":3,"rejected":0}"#]]
         .assert_eq(&load["rows"].to_string());
-    expect![[r#"{"deactivated":0,"inserted":2,"unchanged":0,"updated":0}"#]]
+    expect![[r#"{"absent_already":0,"closed":0,"closed_by_absence":0,"corrected":0,"deactivated":0,"filled":0,"inserted":2,"late_unchanged":0,"moved":0,"overwritten":0,"reopened":0,"split":0,"unchanged":0,"updated":0}"#]]
         .assert_eq(&load["changes"].to_string());
     expect![[r"
         1 | ann@x.org | 9.99 | 2025-01-01 | 3 | 3

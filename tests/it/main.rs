@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod check;
 mod commands;
 mod contract;
 mod demo;
@@ -10,6 +11,7 @@ mod dimension;
 mod embedded;
 mod explain;
 mod facts;
+mod history;
 mod inputs;
 mod meddling;
 mod model;

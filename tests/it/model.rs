@@ -19,7 +19,7 @@ use diesel::sql_types::{BigInt, Text};
 use hayloft::contract::{ContractFile, Contracts, Redelivery, TableName};
 use hayloft::db::pool::Database;
 use hayloft::error::LoadError;
-use hayloft::pipeline::{self, Attendant, Desk, Outcome, Patience, Wish};
+use hayloft::pipeline::{self, Attendant, Desk, Outcome, Patience, Register, Wish};
 use hayloft::retire::{Disposal, Shelves};
 use hayloft::stage::key::KeyScheme;
 use hayloft::stage::{Limits, Progress, csv};
@@ -584,7 +584,7 @@ impl Engine {
         };
         let desk = Desk {
             database,
-            contracts,
+            register: Register::new(file, contracts),
             keys: KeyScheme::plain(),
             limits,
             shelves: Shelves::of(warehouse.path("imports")),

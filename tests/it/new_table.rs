@@ -203,7 +203,7 @@ fn facts_name_their_member_by_both_parts_and_wait_for_it() {
         .replace("1.50,10.0.0.9", "1.5,10.0.0.10")
         .replace("PL,7", "CZ,2");
     let load = warehouse.load("readings-2.csv", corrected).exits(0).only();
-    expect![[r#"{"deactivated":0,"inserted":1,"unchanged":1,"updated":1}"#]]
+    expect![[r#"{"absent_already":0,"closed":0,"closed_by_absence":0,"corrected":0,"deactivated":0,"filled":0,"inserted":1,"late_unchanged":0,"moved":0,"overwritten":0,"reopened":0,"split":0,"unchanged":1,"updated":1}"#]]
         .assert_eq(&load["changes"].to_string());
     expect![[r"
         CZ | 1 | 2025-01-01 | 1.5 | 10.0.0.10 | 3 | 2

@@ -23,7 +23,7 @@ use crate::contract::{ContractFile, Contracts};
 use crate::db::pool::{self, Database};
 use crate::db::{DatabaseUrl, Embedded, migrations};
 use crate::generate::{self, EXAMPLE_SEED, Generated, PROTAGONIST_EMAIL, Sizes};
-use crate::pipeline::Desk;
+use crate::pipeline::{Desk, Register};
 use crate::printer::columns::Columns;
 use crate::printer::{Printer, grouped};
 use crate::retire::Shelves;
@@ -83,7 +83,7 @@ fn desk(url: DatabaseUrl, folder: &Path, imports: &Path) -> Result<Desk> {
     let contracts = Contracts::load(&mut *database.get()?, &file)?;
     Ok(Desk {
         database,
-        contracts,
+        register: Register::new(file, contracts),
         // Never with a person's secret, so that everybody's demo makes the same keys.
         keys: KeyScheme::plain(),
         limits: Limits::default(),

@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::commands::load;
-use crate::pipeline::{Desk, Dispatcher, News, Stop};
+use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
 use crate::printer::Printer;
 use crate::stage::Progress;
 use crate::summary::Status;
-use crate::watch::{Folder, Options, Routes, Watcher};
+use crate::watch::{Folder, Options, Watcher};
 
 /// The demo has two tables, one of which waits for the other.
 const WORKERS: NonZero<usize> = NonZero::<usize>::MIN;
@@ -36,7 +36,7 @@ pub(super) fn watched(
     printer: &Printer,
     story: impl FnOnce(&Imports<'_>) -> Result<()>,
 ) -> Result<()> {
-    let routes = Routes::new(desk.contracts.routes().iter().cloned());
+    let routes = pipeline::routes(&desk.contracts());
     let mut watcher = Watcher::new(Folder::open(folder)?, routes, Options::default());
     let stop = Stop::default();
     let (sender, news) = channel();

@@ -31,12 +31,12 @@ pub(super) fn run(
     let desk = office::desk(settings, printer, Migrating::Run)?;
     let parent = known(&mut *desk.database.get()?, load_id)?;
     let at = instant_of(&parent)?;
-    let table = table_of(&parent, &desk.contracts)?;
+    let table = table_of(&parent, &desk.contracts())?;
     let arrival = Arrival::in_place(file, table).map_err(|error| Refusal(error.to_string()))?;
     let wish = Wish {
         // The person's own file, which they may want to look at again.
         disposal: Some(Disposal::Leave),
-        instant: Instant::OfParent { load_id, at },
+        instant: Some(Instant::OfParent { load_id, at }),
         ..Wish::CONTRACT
     };
     let status = load::one(&desk, &arrival, &wish, printer);
@@ -88,6 +88,7 @@ mod tests {
             file: "users.csv".into(),
             status: status.into(),
             header: None,
+            read: 3,
             effective_at: effective_at.map(|at| at.parse().unwrap()),
         };
         assert!(instant_of(&load("loaded", Some("2026-11-21T10:00:00Z"))).is_ok());

@@ -6,6 +6,8 @@
 //! A crash between the commit and the removal of the file is healed by the same question: the
 //! file is claimed under the same id, the ledger knows it, and only the removal is left to do.
 
+pub mod contract;
+
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -129,6 +131,72 @@ pub(super) fn load_time(conn: &mut PgConnection, table: &TableName) -> QueryResu
         .map(|now: Now| now.instant)
 }
 
+/// The instant up to which the loads that count have spoken, if there are any.
+pub(super) fn latest_instant(
+    conn: &mut PgConnection,
+    table: &TableName,
+) -> QueryResult<Option<DateTime<Utc>>> {
+    #[derive(QueryableByName)]
+    struct Latest {
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        latest: Option<DateTime<Utc>>,
+    }
+    sql_query(include_str!("latest_instant.sql"))
+        .bind::<Text, _>(table.as_str())
+        .get_result(conn)
+        .map(|row: Latest| row.latest)
+}
+
+/// Of these columns, those that some load that counts did not speak of: a NULL in them may mean
+/// that nothing was ever said.
+pub(super) fn unsure_columns(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    columns: &[&str],
+) -> QueryResult<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Unsure {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let unsure: Vec<Unsure> = sql_query(include_str!("unsure_columns.sql"))
+        .bind::<Text, _>(contract.name.as_str())
+        .bind::<Array<Text>, _>(columns)
+        .load(conn)?;
+    Ok(unsure.into_iter().map(|unsure| unsure.name).collect())
+}
+
+/// What the rows of a load meant, for whoever reads its observations later.
+#[derive(Debug)]
+pub(super) struct Meaning<'a> {
+    pub(super) mode: &'a str,
+    pub(super) absence: &'a str,
+    pub(super) instants: &'a str,
+    pub(super) earliest: DateTime<Utc>,
+    pub(super) columns: Vec<&'a str>,
+    pub(super) added: Vec<&'a str>,
+    pub(super) accepted_by: Option<&'a str>,
+}
+
+/// Writes down what the rows of a load meant.
+pub(super) fn describe(
+    conn: &mut PgConnection,
+    load_id: i64,
+    meaning: &Meaning<'_>,
+) -> QueryResult<()> {
+    sql_query(include_str!("describe.sql"))
+        .bind::<BigInt, _>(load_id)
+        .bind::<Text, _>(meaning.mode)
+        .bind::<Text, _>(meaning.absence)
+        .bind::<Text, _>(meaning.instants)
+        .bind::<Timestamptz, _>(meaning.earliest)
+        .bind::<Array<Text>, _>(&meaning.columns)
+        .bind::<Array<Text>, _>(&meaning.added)
+        .bind::<Nullable<Text>, _>(meaning.accepted_by)
+        .execute(conn)
+        .map(drop)
+}
+
 /// Whether the keys in the table were made in the same way as the ones that are about to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Keys {
@@ -153,11 +221,7 @@ pub(super) fn vouch_for_keys(
         #[diesel(sql_type = Bool)]
         same_columns: bool,
     }
-    let natural_key: Vec<&str> = contract
-        .key
-        .iter()
-        .map(|column| contract.columns[*column].name.name())
-        .collect();
+    let natural_key = contract::natural_key(contract);
     let statement = |sql| {
         sql_query(sql)
             .into_boxed::<Pg>()
@@ -179,7 +243,7 @@ pub(super) fn vouch_for_keys(
         } => Keys::OtherScheme,
         _ => return Ok(Keys::Same),
     };
-    if !is_empty(conn, contract)? || !is_held_nowhere(conn, &contract.name)? {
+    if !contract::takes_any(conn, contract)? {
         return Ok(keys);
     }
     statement(include_str!("renew_keys.sql")).execute(conn)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Shape, close_changed, count_broken, create_landing, find_changes, hold_unresolved,
+    Refolded, Shape, close_changed, count_broken, create_landing, find_changes, hold_unresolved,
     insert_facts, is_empty, landing_columns, note_awaited, open_new, release_held,
     remove_unreadable, remove_unresolved, update_facts,
 };
@@ -245,56 +245,70 @@ fn unreadable_values_of_stations_are_taken_out() {
 #[test]
 fn changes_of_users() {
     let table = Table::named("users");
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
-        create temporary table hayloft_change on commit drop as
-        select landing.hayloft_key, landing.hayloft_line,
-            landing."name" as "name",
-            landing."email" as "email",
-            landing."date_of_birth" as "date_of_birth",
-            current.effective_start_date as hayloft_start,
-            coalesce(current.version_number, 0) + 1 as hayloft_version
-        from pg_temp.hayloft_landing as landing
-        left join "datawarehouse"."users" as current
-            on current."user_id" = landing.hayloft_key and current.effective_end_date is null
-        where current."user_id" is null
-           or landing."name" is distinct from current."name"
-           or landing."date_of_birth" is distinct from current."date_of_birth"
-    "#]],
+            create temporary table hayloft_change on commit drop as
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."name" as "name",
+                landing."email" as "email",
+                landing."date_of_birth" as "date_of_birth",
+                current.effective_start_date as hayloft_start,
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+            from pg_temp.hayloft_landing as landing
+            left join "datawarehouse"."users" as current
+                on current."user_id" = landing.hayloft_key and current.effective_end_date is null
+            left join lateral (
+                select version.version_number
+                from "datawarehouse"."users" as version
+                where current."user_id" is null and version."user_id" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as closed on true
+            where (current."user_id" is null
+                or landing."name" is distinct from current."name"
+                or landing."date_of_birth" is distinct from current."date_of_birth")
+        "#]],
     );
 }
 
 #[test]
 fn changes_of_stations_compare_unknown_types_as_text() {
     let table = Table::named("stations");
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
-        create temporary table hayloft_change on commit drop as
-        select landing.hayloft_key, landing.hayloft_line,
-            landing."country" as "country",
-            landing."number" as "number",
-            landing."address"::inet as "address",
-            landing."It's ""odd""" as "It's ""odd""",
-            current.effective_start_date as hayloft_start,
-            coalesce(current.version_number, 0) + 1 as hayloft_version
-        from pg_temp.hayloft_landing as landing
-        left join "datawarehouse"."stations" as current
-            on current."station_key" = landing.hayloft_key and current.effective_end_date is null
-        where current."station_key" is null
-           or landing."address"::inet::text is distinct from current."address"::text
-           or landing."It's ""odd"""::jsonb is distinct from current."It's ""odd"""::jsonb
-    "#]],
+            create temporary table hayloft_change on commit drop as
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."country" as "country",
+                landing."number" as "number",
+                landing."address"::inet as "address",
+                landing."It's ""odd""" as "It's ""odd""",
+                current.effective_start_date as hayloft_start,
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+            from pg_temp.hayloft_landing as landing
+            left join "datawarehouse"."stations" as current
+                on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+            left join lateral (
+                select version.version_number
+                from "datawarehouse"."stations" as version
+                where current."station_key" is null and version."station_key" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as closed on true
+            where (current."station_key" is null
+                or landing."address"::inet::text is distinct from current."address"::text
+                or landing."It's ""odd"""::jsonb is distinct from current."It's ""odd"""::jsonb)
+        "#]],
     );
 }
 
 #[test]
 fn what_a_file_of_stations_does_not_name_carries_over() {
     let table = Table::named("stations").filled_by(&["country", "number", "address"]);
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
@@ -318,23 +332,30 @@ fn what_a_file_of_stations_does_not_name_carries_over() {
 #[test]
 fn a_file_of_keys_alone_finds_new_stations_alone() {
     let table = Table::named("stations").filled_by(&["country", "number"]);
-    let sql = find_changes(table.shape(), table.durable_key());
+    let sql = find_changes(table.shape(), table.durable_key(), Refolded::None);
     assert_text(
         &sql,
         &expect![[r#"
-        create temporary table hayloft_change on commit drop as
-        select landing.hayloft_key, landing.hayloft_line,
-            landing."country" as "country",
-            landing."number" as "number",
-            current."address",
-            current."It's ""odd""",
-            current.effective_start_date as hayloft_start,
-            coalesce(current.version_number, 0) + 1 as hayloft_version
-        from pg_temp.hayloft_landing as landing
-        left join "datawarehouse"."stations" as current
-            on current."station_key" = landing.hayloft_key and current.effective_end_date is null
-        where current."station_key" is null
-    "#]],
+            create temporary table hayloft_change on commit drop as
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."country" as "country",
+                landing."number" as "number",
+                current."address",
+                current."It's ""odd""",
+                current.effective_start_date as hayloft_start,
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+            from pg_temp.hayloft_landing as landing
+            left join "datawarehouse"."stations" as current
+                on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+            left join lateral (
+                select version.version_number
+                from "datawarehouse"."stations" as version
+                where current."station_key" is null and version."station_key" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as closed on true
+            where (current."station_key" is null)
+        "#]],
     );
 }
 

@@ -29,7 +29,7 @@ mod date;
 mod email;
 mod fixed;
 mod float;
-mod instant;
+pub mod instant;
 mod integer;
 mod json;
 mod label;
@@ -41,8 +41,6 @@ mod timestamp;
 mod uuid;
 
 use thiserror::Error;
-
-pub use self::instant::{Clarity, Instant, InstantParser};
 
 use self::date::DateParser;
 use self::label::LabelParser;

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use chrono::{Datelike, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use super::pattern::{Misread, Pattern};
+use super::pattern::{Misread, Pattern, Reading};
 use super::{Parsed, ValueFault};
 use crate::contract::Spelling;
 use crate::stage::reject::RejectKind;
@@ -70,11 +70,10 @@ impl TimestampTzParser {
             Some(format) => Pattern::new(format)?,
             None => Pattern::iso_timestamp(),
         };
-        Ok(Self::by(pattern, spelling.zone))
-    }
-
-    pub(super) fn by(pattern: Pattern, zone: Tz) -> Self {
-        Self { pattern, zone }
+        Ok(Self {
+            pattern,
+            zone: spelling.zone,
+        })
     }
 
     pub(super) fn encode(
@@ -83,46 +82,39 @@ impl TimestampTzParser {
         row: &mut Vec<u8>,
         key_text: Option<&mut String>,
     ) -> Result<Parsed, ValueFault> {
-        let (utc, parsed) = self.read(field)?;
-        put(row, key_text, utc);
-        Ok(parsed)
-    }
-
-    /// The moment, in UTC.
-    pub(super) fn read(&self, field: &[u8]) -> Result<(NaiveDateTime, Parsed), ValueFault> {
         let reading = self
             .pattern
             .read(field)
             .map_err(|misread| self.pattern.fault("timestamp", misread))?;
-        let local = reading.date.and_time(reading.time);
-        let (utc, parsed) = match reading.offset {
-            Some(seconds) => (
-                local - TimeDelta::seconds(i64::from(seconds)),
-                Parsed::Value,
-            ),
-            None => self.in_zone(local)?,
-        };
+        let (utc, parsed) = in_zone(&reading, self.zone)?;
         // An offset may carry the first or the last day out of the years that are taken.
         if !(1..=9999).contains(&utc.year()) {
             return Err(self.pattern.fault("timestamp", Misread::Year));
         }
-        Ok((utc, parsed))
+        put(row, key_text, utc);
+        Ok(parsed)
     }
+}
 
-    fn in_zone(&self, local: NaiveDateTime) -> Result<(NaiveDateTime, Parsed), ValueFault> {
-        if self.zone == Tz::UTC {
-            return Ok((local, Parsed::Value));
+/// The moment that a reading means, and whether another one could be meant.
+pub(super) fn in_zone(reading: &Reading, zone: Tz) -> Result<(NaiveDateTime, Parsed), ValueFault> {
+    let local = reading.date.and_time(reading.time);
+    if let Some(seconds) = reading.offset {
+        let utc = local - TimeDelta::seconds(i64::from(seconds));
+        return Ok((utc, Parsed::Value));
+    }
+    if zone == Tz::UTC {
+        return Ok((local, Parsed::Value));
+    }
+    match zone.from_local_datetime(&local) {
+        MappedLocalTime::Single(time) => Ok((time.naive_utc(), Parsed::Value)),
+        MappedLocalTime::Ambiguous(one, other) => {
+            Ok((one.naive_utc().min(other.naive_utc()), Parsed::Ambiguous))
         }
-        match self.zone.from_local_datetime(&local) {
-            MappedLocalTime::Single(time) => Ok((time.naive_utc(), Parsed::Value)),
-            MappedLocalTime::Ambiguous(one, other) => {
-                Ok((one.naive_utc().min(other.naive_utc()), Parsed::Ambiguous))
-            }
-            MappedLocalTime::None => Err(ValueFault {
-                kind: RejectKind::NonexistentTime,
-                message: format!("is a local time that {} skips", self.zone.name()),
-            }),
-        }
+        MappedLocalTime::None => Err(ValueFault {
+            kind: RejectKind::NonexistentTime,
+            message: format!("is a local time that {} skips", zone.name()),
+        }),
     }
 }
 

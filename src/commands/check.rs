@@ -1,0 +1,89 @@
+//! `hayloft check`: whether the history and the ledger are sound; a line a table.
+
+use anyhow::Result;
+
+use super::{ExitStatus, Refusal, office};
+use crate::cli::{CheckArgs, OutputFormat};
+use crate::contract::{Contract, Contracts, TableName};
+use crate::db::{migrations, pool};
+use crate::history::check::{self, Examined};
+use crate::printer::columns::{Columns, Side};
+use crate::printer::{Printer, grouped, width};
+use crate::settings::Settings;
+
+pub(super) fn run(args: &CheckArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+    if !office::has_database(settings)? {
+        let sentence = "There is no database here yet: nothing was loaded.";
+        return Err(Refusal(sentence.into()).into());
+    }
+    let mut conn = pool::connect_once(&office::url(settings, printer)?)?;
+    let pending = migrations::pending(&mut conn, Some(&office::own_migrations(settings)))?;
+    if !pending.is_empty() {
+        let sentence = "The database lacks a migration, and is checked once it has it. Run \
+                        `hayloft migrate`.";
+        return Err(Refusal(sentence.into()).into());
+    }
+    let contracts = Contracts::load_to_look(&mut conn, &settings.contract_file)?;
+    let named = named(&contracts, &args.tables)?;
+    let examined = check::examine(&mut conn, named.into_iter())?;
+    match printer.format() {
+        OutputFormat::Json => examined.iter().for_each(|table| printer.json(table)),
+        OutputFormat::Text => tell(&examined, printer),
+    }
+    Ok(if examined.iter().all(|table| table.sound) {
+        ExitStatus::Done
+    } else {
+        ExitStatus::DAMAGED
+    })
+}
+
+/// The tables that were named, or all.
+fn named<'c>(contracts: &'c Contracts, names: &[String]) -> Result<Vec<&'c Contract>> {
+    if names.is_empty() {
+        return Ok(contracts.iter().collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            contracts
+                .get(&TableName::new(name.as_str()))
+                .ok_or_else(|| Refusal(format!("`{name}` is not in hayloft.toml.")).into())
+        })
+        .collect()
+}
+
+fn tell(examined: &[Examined], printer: &Printer) {
+    let mut table = Columns::new(&[
+        ("table", Side::Left),
+        ("rows", Side::Right),
+        ("keys", Side::Right),
+        ("verdict", Side::Left),
+    ]);
+    for one in examined {
+        table.row([
+            one.table.to_string(),
+            count(one.rows),
+            count(one.keys),
+            if one.sound { "sound" } else { "damaged" }.to_owned(),
+        ]);
+    }
+    for line in table.lines(width()) {
+        printer.out(&line);
+    }
+    for one in examined {
+        for fault in &one.faults {
+            printer.out("");
+            printer.out(&format!("{}: {}", one.table, fault.sentence));
+            printer.out(&format!("  {}", fault.examples.join("\n  ")));
+            let examples = i64::try_from(fault.examples.len()).unwrap_or(i64::MAX);
+            if fault.count > examples {
+                printer.out(&format!("  and {} more", count(fault.count - examples)));
+            }
+            printer.out(&format!("  {}", fault.mend));
+        }
+    }
+}
+
+fn count(number: i64) -> String {
+    grouped(u64::try_from(number).unwrap_or(0))
+}

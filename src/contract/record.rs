@@ -1,0 +1,231 @@
+//! What the ledger writes down of a contract, and in what two such records differ.
+//!
+//! In: the contract of a table that has rows, and the one it was loaded under. Out: each
+//! [`Difference`] that gives what is loaded another meaning, and whether it can be taken from now
+//! on. How a file spells a value is no part of it: that may change with every file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Contract, Effective, Kind, Mode, Role};
+
+/// What must not change silently under a table that has rows.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// What a row, and an absent row, means.
+    pub mode: String,
+    /// Where instants come from.
+    pub effective: String,
+    /// The fields that break ties, in their order.
+    pub sequence: Vec<String>,
+    /// The role of each column that is no part of the key. A column that is not here was not there.
+    pub roles: BTreeMap<String, String>,
+}
+
+/// Something that was otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference {
+    /// What: `mode`, or the role of a column.
+    pub what: String,
+    /// What it was.
+    pub before: String,
+    /// What it is.
+    pub now: String,
+    /// Whether it can be taken.
+    pub change: Change,
+}
+
+/// Whether a difference can be taken under rows that are there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// From now on: it says nothing of what was loaded.
+    FromNowOn,
+    /// Never: values of history would be written over.
+    Never,
+}
+
+impl Record {
+    /// What is written down of a contract.
+    #[must_use]
+    pub fn of(contract: &Contract) -> Self {
+        let Kind::Dimension { history, .. } = &contract.kind else {
+            return Self::usual(BTreeMap::new());
+        };
+        Self {
+            mode: history.mode.word().to_owned(),
+            effective: effective(&history.effective),
+            sequence: history
+                .sequence
+                .iter()
+                .map(|field| field.name.clone())
+                .collect(),
+            roles: roles(contract, |role| role),
+        }
+    }
+
+    /// What held for a table that was loaded before any of this was written down.
+    #[must_use]
+    pub fn before_records(contract: &Contract) -> Self {
+        match contract.kind {
+            Kind::Dimension { .. } => Self::usual(roles(contract, |_| Role::default())),
+            Kind::Fact { .. } => Self::usual(BTreeMap::new()),
+        }
+    }
+
+    fn usual(roles: BTreeMap<String, String>) -> Self {
+        Self {
+            mode: Mode::Incremental.word().to_owned(),
+            effective: effective(&Effective::LoadTime),
+            sequence: Vec::new(),
+            roles,
+        }
+    }
+
+    /// In what the record of now differs, of all that gives a load another meaning. A column that
+    /// is new, or gone, is no difference.
+    #[must_use]
+    pub fn differences(&self, now: &Self) -> Vec<Difference> {
+        let settings = [
+            ("mode", self.mode.clone(), now.mode.clone()),
+            ("effective", self.effective.clone(), now.effective.clone()),
+            ("sequence", listed(&self.sequence), listed(&now.sequence)),
+        ];
+        let settings = settings.into_iter().map(|(what, before, now)| Difference {
+            what: what.to_owned(),
+            before,
+            now,
+            change: Change::FromNowOn,
+        });
+        let roles = self.roles.iter().filter_map(|(column, before)| {
+            let now = now.roles.get(column)?;
+            Some(Difference {
+                what: format!("the role of {column:?}"),
+                before: before.clone(),
+                now: now.clone(),
+                change: change_of_role(now),
+            })
+        });
+        let all = settings.chain(roles);
+        all.filter(|difference| difference.before != difference.now)
+            .collect()
+    }
+}
+
+/// A column that becomes type 2 keeps in each version what it has, and gets a version for what
+/// comes. One that becomes type 0 or type 1 would have one value in all versions, those of the past
+/// included.
+fn change_of_role(now: &str) -> Change {
+    if now == role(Role::Type2) {
+        Change::FromNowOn
+    } else {
+        Change::Never
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was {} and is {}", self.what, self.before, self.now)
+    }
+}
+
+fn roles(contract: &Contract, recorded: impl Fn(Role) -> Role) -> BTreeMap<String, String> {
+    let columns = contract.columns.iter().enumerate();
+    columns
+        .filter(|(place, _)| !contract.key.contains(place))
+        .map(|(_, column)| {
+            let name = column.name.name().to_owned();
+            (name, role(recorded(column.role)).to_owned())
+        })
+        .collect()
+}
+
+fn effective(effective: &Effective) -> String {
+    match effective {
+        Effective::LoadTime => "load_time".to_owned(),
+        Effective::Column { name, .. } => format!("column {name:?}"),
+        Effective::FileName { .. } => "file_name".to_owned(),
+        Effective::Sidecar { .. } => "sidecar".to_owned(),
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Type0 => "type0",
+        Role::Type1 => "type1",
+        Role::Type2 => "type2",
+    }
+}
+
+fn listed(fields: &[String]) -> String {
+    if fields.is_empty() {
+        return "none".to_owned();
+    }
+    fields.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Change, Record};
+
+    fn record(roles: &[(&str, &str)]) -> Record {
+        let roles = roles
+            .iter()
+            .map(|(column, role)| ((*column).to_owned(), (*role).to_owned()));
+        Record::usual(roles.collect::<BTreeMap<_, _>>())
+    }
+
+    #[test]
+    fn what_gives_a_load_another_meaning_can_be_taken_from_now_on() {
+        let before = record(&[]);
+        let now = Record {
+            mode: "feed".into(),
+            effective: "column \"changed_at\"".into(),
+            sequence: vec!["lsn".into(), "part".into()],
+            ..before.clone()
+        };
+        let told: Vec<String> = before
+            .differences(&now)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "mode was incremental and is feed",
+                "effective was load_time and is column \"changed_at\"",
+                "sequence was none and is lsn, part",
+            ]
+        );
+        let changes = before.differences(&now);
+        assert!(changes.iter().all(|one| one.change == Change::FromNowOn));
+        assert_eq!(before.differences(&before), []);
+    }
+
+    #[test]
+    fn a_role_that_would_write_over_history_is_never_taken() {
+        for (before, now, expected) in [
+            ("type0", "type1", Change::Never),
+            ("type0", "type2", Change::FromNowOn),
+            ("type1", "type0", Change::Never),
+            ("type1", "type2", Change::FromNowOn),
+            ("type2", "type0", Change::Never),
+            ("type2", "type1", Change::Never),
+        ] {
+            let (one, other) = (record(&[("phone", before)]), record(&[("phone", now)]));
+            let differences = one.differences(&other);
+            assert_eq!(differences.len(), 1, "{before} {now}");
+            assert_eq!(differences[0].change, expected, "{before} {now}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_new_or_gone_is_no_difference() {
+        let (with, without) = (record(&[("phone", "type1")]), record(&[]));
+        assert_eq!(with.differences(&without), []);
+        assert_eq!(without.differences(&with), []);
+    }
+}

@@ -1,0 +1,6 @@
+-- $1: table. The parts of the manifests of its loads, in their order.
+select manifest.load_id, manifest.kind, manifest.first_key, manifest.last_key, manifest.keys
+from hayloft.manifest
+join hayloft.load using (load_id)
+where load.table_name = $1
+order by manifest.load_id, manifest.kind, manifest.part

@@ -1,0 +1,296 @@
+//! The views of each dimension, made and kept.
+//!
+//! In: a connection and the contract of a dimension. Out: its views and its function, as the
+//! contract and the table's columns have them now. A comment on each says that it was made here
+//! and by which definition: one of the same definition is left alone, and what somebody else made
+//! under the name is never touched, but told.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::Error as DbError;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Nullable, Text};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::sql::{Dimension, Object, ObjectKind};
+use crate::contract::catalog::Catalog;
+use crate::contract::{Contract, Ident, Kind, QualifiedName, WAREHOUSE};
+use crate::db::without_value;
+
+/// What the comment on everything that is made here begins with. What lies in databases has it.
+const MADE_HERE: &str = "Made by `hayloft migrate`";
+
+/// Why the views of a dimension could not be made.
+#[derive(Debug, Error)]
+pub enum ViewsError {
+    /// The server, or the way to it.
+    #[error("The views could not be made: {}.", without_value(&.0.to_string()))]
+    Database(#[from] DbError),
+    /// Postgres would cut the name of a view off, and two tables could then have one.
+    #[error(
+        "The name `{table}` is too long: its views would be called `{table}_current` and so on, \
+         and Postgres takes no more than {} bytes. Give the table a shorter name.",
+        Ident::LONGEST
+    )]
+    NameTooLong {
+        /// The table.
+        table: String,
+    },
+}
+
+/// What was done about the views of a dimension.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// The names of those that were made.
+    pub made: Vec<String>,
+    /// A sentence for each that could not be.
+    pub left: Vec<String>,
+}
+
+/// Statements that give back what was granted on views that were put aside.
+#[derive(Clone, Debug, Default)]
+pub struct Grants(Vec<String>);
+
+/// Makes what is missing of the views of a table, and makes anew what has another definition.
+/// Does nothing for a fact table. In a transaction of its own, or within the caller's; `contract`
+/// is what holds now, with the columns that the caller may just have added.
+pub fn keep(conn: &mut PgConnection, contract: &Contract) -> Result<Kept, ViewsError> {
+    let Kind::Dimension { durable_key, .. } = &contract.kind else {
+        return Ok(Kept::default());
+    };
+    let columns = columns(conn, &contract.table)?;
+    let wanted = wanted(Dimension {
+        contract,
+        durable_key,
+        columns: &columns,
+    })?;
+    let found = namesakes(conn, &wanted)?;
+    if wanted.iter().all(|one| one.is_among(&found)) {
+        return Ok(Kept::default());
+    }
+    conn.transaction(|conn| {
+        // Two who make the same view at the same time would fail on the catalog's own indexes.
+        conn.batch_execute(include_str!("views/lock.sql"))?;
+        let found = namesakes(conn, &wanted)?;
+        let mut kept = Kept::default();
+        for one in wanted.iter().filter(|one| !one.is_among(&found)) {
+            match one.make(conn, &found)? {
+                Made::Yes => kept.made.push(told(&one.name)),
+                Made::No(sentence) => kept.left.push(sentence),
+            }
+        }
+        Ok(kept)
+    })
+}
+
+/// Drops all that was made here, so that a migration may change the tables behind it. What
+/// somebody built on a view stays, and the view with it.
+pub fn put_aside(conn: &mut PgConnection) -> QueryResult<Grants> {
+    conn.transaction(|conn| {
+        conn.batch_execute(include_str!("views/lock.sql"))?;
+        let mut grants = Grants::default();
+        let all = find(conn, WAREHOUSE, None)?;
+        for ours in all.into_iter().filter(Found::is_ours) {
+            let dropped = conn.transaction(|conn| conn.batch_execute(&ours.drop_it));
+            match dropped {
+                Ok(()) => grants.0.extend(ours.grants),
+                Err(error) if is_of_the_server(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(grants)
+    })
+}
+
+/// Grants again what was granted on the views before they were put aside. Returns a sentence for
+/// each statement that did not succeed, such as one about a view that is not there any more.
+pub fn grant_again(conn: &mut PgConnection, grants: &Grants) -> QueryResult<Vec<String>> {
+    let mut failed = Vec::new();
+    for grant in &grants.0 {
+        match conn.transaction(|conn| conn.batch_execute(grant)) {
+            Ok(()) => {}
+            Err(error) if is_of_the_server(&error) => failed.push(format!(
+                "`{grant}` held before the migrations, and cannot be granted again: {}.",
+                without_value(&error.to_string())
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(failed)
+}
+
+/// One view, or the function, as it ought to be.
+struct Wanted {
+    object: Object,
+    name: QualifiedName,
+    create: String,
+    comment: String,
+}
+
+enum Made {
+    Yes,
+    No(String),
+}
+
+impl Wanted {
+    fn is_among(&self, found: &[Found]) -> bool {
+        self.namesake(found)
+            .is_some_and(|found| found.comment.as_ref() == Some(&self.comment))
+    }
+
+    fn namesake<'f>(&self, found: &'f [Found]) -> Option<&'f Found> {
+        let name = self.name.table.name();
+        let is_function = self.object.kind() == ObjectKind::Function;
+        found
+            .iter()
+            .find(|found| found.name == name && (found.kind == "function") == is_function)
+    }
+
+    fn make(&self, conn: &mut PgConnection, found: &[Found]) -> Result<Made, ViewsError> {
+        let there = match self.namesake(found) {
+            Some(found) if !found.is_ours() => return Ok(Made::No(self.in_the_way(found))),
+            there => there,
+        };
+        // In place as far as Postgres can: so a new column at the end takes no grants away, and
+        // what was built on the view stays.
+        let replaced = conn.transaction(|conn| self.create(conn));
+        let Err(error) = replaced else {
+            return Ok(Made::Yes);
+        };
+        if there.is_none() || !is_of_the_server(&error) {
+            return Err(error.into());
+        }
+        let anew = conn.transaction(|conn| {
+            let grants = there.map(|found| found.grants.as_slice());
+            conn.batch_execute(&self.object.drop(&self.name))?;
+            self.create(conn)?;
+            let mut grants = grants.unwrap_or_default().iter();
+            grants.try_for_each(|grant| conn.batch_execute(grant))
+        });
+        match anew {
+            Ok(()) => Ok(Made::Yes),
+            Err(error) if is_of_the_server(&error) => Ok(Made::No(format!(
+                "{name} is of an earlier form of its table and could not be made anew: {error}. \
+                 Drop what was built on it, run `hayloft migrate`, and build it again.",
+                name = told(&self.name),
+                error = without_value(&error.to_string())
+            ))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn create(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        conn.batch_execute(&self.create)?;
+        conn.batch_execute(&self.object.comment(&self.name, &self.comment))
+    }
+
+    fn in_the_way(&self, found: &Found) -> String {
+        format!(
+            "{name} was not made: there is {kind} of that name, which Hayloft did not make. Rename \
+             or drop it, and run `hayloft migrate`.",
+            name = told(&self.name),
+            kind = found.told_kind()
+        )
+    }
+}
+
+/// The name as a person writes it.
+fn told(name: &QualifiedName) -> String {
+    format!("{}.{}", name.schema.name(), name.table.name())
+}
+
+fn wanted(dimension: Dimension<'_>) -> Result<Vec<Wanted>, ViewsError> {
+    let table = &dimension.contract.table;
+    let one = |object: Object| {
+        let name = object.name(table).ok_or_else(|| ViewsError::NameTooLong {
+            table: table.table.name().to_owned(),
+        })?;
+        let create = object.create(&name, dimension);
+        let comment = comment(&create);
+        Ok(Wanted {
+            object,
+            name,
+            create,
+            comment,
+        })
+    };
+    Object::ALL.into_iter().map(one).collect()
+}
+
+fn comment(create: &str) -> String {
+    let digest = Sha256::digest(create);
+    let digest: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{MADE_HERE}, which also makes it anew. Definition {digest}")
+}
+
+fn columns(conn: &mut PgConnection, table: &QualifiedName) -> QueryResult<Vec<Ident>> {
+    let name = table.table.name();
+    let catalog = Catalog::read(conn, table.schema.name(), &[name])?;
+    let table = catalog.tables.get(name);
+    Ok(table.map(|table| table.names()).unwrap_or_default())
+}
+
+/// What has one of the names already.
+#[derive(QueryableByName, Debug)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    comment: Option<String>,
+    #[diesel(sql_type = Text)]
+    drop_it: String,
+    #[diesel(sql_type = Array<Text>)]
+    grants: Vec<String>,
+}
+
+impl Found {
+    fn is_ours(&self) -> bool {
+        let made_here = |comment: &String| comment.starts_with(MADE_HERE);
+        matches!(self.kind.as_str(), "view" | "function")
+            && self.comment.as_ref().is_some_and(made_here)
+    }
+
+    fn told_kind(&self) -> &str {
+        match self.kind.as_str() {
+            "view" => "a view",
+            "function" => "a function",
+            "index" => "an index",
+            "table" => "a table",
+            "type" => "a type",
+            _ => "something",
+        }
+    }
+}
+
+fn namesakes(conn: &mut PgConnection, wanted: &[Wanted]) -> QueryResult<Vec<Found>> {
+    let names = wanted.iter().map(|one| one.name.table.name()).collect();
+    let schema = wanted.first().map(|one| one.name.schema.name());
+    find(conn, schema.unwrap_or(WAREHOUSE), Some(names))
+}
+
+fn find(
+    conn: &mut PgConnection,
+    schema: &str,
+    names: Option<Vec<&str>>,
+) -> QueryResult<Vec<Found>> {
+    sql_query(include_str!("views/find.sql"))
+        .bind::<Text, _>(schema)
+        .bind::<Nullable<Array<Text>>, _>(names)
+        .load(conn)
+}
+
+/// Whether the server refused the statement, and the connection is as good as before.
+fn is_of_the_server(error: &DbError) -> bool {
+    use diesel::result::DatabaseErrorKind as Kind;
+    !matches!(
+        error,
+        DbError::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
+            | DbError::BrokenTransactionManager
+    )
+}

@@ -1,0 +1,1 @@
+select exists (select from hayloft.held_reference where dimension = $1) as answer

@@ -1,0 +1,3 @@
+create temporary table hayloft_said (
+    key uuid not null, load_id bigint not null, line bigint not null, row jsonb not null
+) on commit drop

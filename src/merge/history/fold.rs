@@ -1,0 +1,273 @@
+//! What was said of one key → its history (semantics §7 to §9).
+//!
+//! In: the observations of a key that count, in any order. Out: its versions, and what each
+//! observation did. This is the definition that the table follows: the same set of observations
+//! gives the same versions, whatever the order in which they were loaded. Nothing here knows of
+//! SQL or of files; a value is the text that Postgres prints for it.
+
+use std::sync::Arc;
+
+use crate::contract::Role;
+
+/// One value: `None` is NULL.
+pub(in crate::merge) type Cell = Option<Arc<str>>;
+
+/// Microseconds since 1970 in UTC.
+pub(in crate::merge) type Micros = i64;
+
+/// What the columns of a table mean for its history.
+#[derive(Clone, Debug)]
+pub(in crate::merge) struct Rules {
+    /// For each column of the contract, in its order.
+    pub(in crate::merge) columns: Vec<ColumnRule>,
+    /// What a value means where none was known before.
+    pub(in crate::merge) new_values: NewValues,
+}
+
+/// What one column means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum ColumnRule {
+    /// A part of the natural key: the same in all versions.
+    Key,
+    /// What a change in it means.
+    Attribute(Role),
+}
+
+/// What a value means in a column of which nothing was known (semantics §9.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum NewValues {
+    /// It is written into the running version, if nothing else differs.
+    Fill,
+    /// It is a change from NULL.
+    Change,
+}
+
+/// One row of one load.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::merge) struct Observation {
+    pub(in crate::merge) at: Micros,
+    /// Breaks ties at one instant, before the load's number does.
+    pub(in crate::merge) sequence: Vec<u8>,
+    pub(in crate::merge) load: i64,
+    pub(in crate::merge) line: i64,
+    pub(in crate::merge) said: Said,
+}
+
+/// What a row says of its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum Said {
+    /// It is not there.
+    Absent,
+    /// It is there, with these values.
+    Present(Values),
+}
+
+/// The values of a row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::merge) struct Values {
+    /// Which columns the load spoke of. What `cells` holds for the others is what the table showed
+    /// in them, if no load ever spoke of them.
+    pub(in crate::merge) authored: Arc<[bool]>,
+    pub(in crate::merge) cells: Vec<Cell>,
+}
+
+/// One version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::merge) struct Version {
+    pub(in crate::merge) starts: Micros,
+    /// `None` for the current one.
+    pub(in crate::merge) ends: Option<Micros>,
+    /// The load and line that began it.
+    pub(in crate::merge) load: i64,
+    pub(in crate::merge) line: i64,
+    pub(in crate::merge) cells: Vec<Cell>,
+}
+
+impl Version {
+    pub(in crate::merge) fn covers(&self, at: Micros) -> bool {
+        self.starts <= at && self.ends.is_none_or(|ends| at < ends)
+    }
+}
+
+/// What an observation did when its turn came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum Effect {
+    /// It lost against another one at its instant.
+    Lost,
+    /// It began a version where there was none.
+    Began,
+    /// It ended a version and began the next.
+    Changed,
+    /// It wrote values into the running version where none were known.
+    Filled,
+    /// It said what was known.
+    Confirmed,
+    /// It ended the running version.
+    Ended,
+    /// It said that the key is not there, and it was not.
+    AbsentAlready,
+}
+
+/// The history of a key, and what each observation did to it, in the order of `observations`.
+pub(in crate::merge) fn fold(
+    rules: &Rules,
+    observations: &mut [Observation],
+) -> (Vec<Version>, Vec<Effect>) {
+    observations.sort_by(order);
+    let mut folding = Folding {
+        rules,
+        versions: Vec::new(),
+        running: None,
+    };
+    let effects: Vec<Effect> = (0..observations.len())
+        .map(|place| {
+            if is_beaten(observations, place) {
+                Effect::Lost
+            } else {
+                folding.take(&observations[place])
+            }
+        })
+        .collect();
+    let mut versions = folding.versions;
+    spread(rules, observations, &effects, &mut versions);
+    (versions, effects)
+}
+
+/// The order in which observations of a key count (semantics §7).
+pub(in crate::merge) fn order(one: &Observation, other: &Observation) -> std::cmp::Ordering {
+    let rank = |it: &Observation| (it.at, it.load, it.line);
+    one.at
+        .cmp(&other.at)
+        .then_with(|| one.sequence.cmp(&other.sequence))
+        .then_with(|| rank(one).cmp(&rank(other)))
+}
+
+/// Of the observations at one instant only the greatest counts, which is the last one.
+pub(in crate::merge) fn is_beaten(ordered: &[Observation], place: usize) -> bool {
+    ordered
+        .get(place + 1)
+        .is_some_and(|next| next.at == ordered[place].at)
+}
+
+struct Folding<'r> {
+    rules: &'r Rules,
+    versions: Vec<Version>,
+    /// While the key is there: which columns anything is known of. The version is the last one.
+    running: Option<Vec<bool>>,
+}
+
+impl Folding<'_> {
+    fn take(&mut self, observation: &Observation) -> Effect {
+        match &observation.said {
+            Said::Absent => self.end(observation.at),
+            Said::Present(values) => self.learn(observation, values),
+        }
+    }
+
+    fn end(&mut self, at: Micros) -> Effect {
+        match (self.running.take(), self.versions.last_mut()) {
+            (Some(_), Some(version)) => {
+                version.ends = Some(at);
+                Effect::Ended
+            }
+            _ => Effect::AbsentAlready,
+        }
+    }
+
+    fn learn(&mut self, observation: &Observation, values: &Values) -> Effect {
+        let (Some(known), Some(version)) = (&mut self.running, self.versions.last_mut()) else {
+            self.running = Some(values.authored.to_vec());
+            self.versions.push(begin(observation, values.cells.clone()));
+            return Effect::Began;
+        };
+        let differing: Vec<usize> = versioned(self.rules)
+            .filter(|column| values.authored[*column])
+            .filter(|column| version.cells[*column] != values.cells[*column])
+            .collect();
+        let fills = self.rules.new_values == NewValues::Fill
+            && differing.iter().all(|column| !known[*column]);
+        for (known, authored) in known.iter_mut().zip(values.authored.iter()) {
+            *known |= authored;
+        }
+        if differing.is_empty() {
+            return Effect::Confirmed;
+        }
+        if fills {
+            for column in differing {
+                version.cells[column].clone_from(&values.cells[column]);
+            }
+            return Effect::Filled;
+        }
+        version.ends = Some(observation.at);
+        let mut cells = version.cells.clone();
+        for column in differing {
+            cells[column].clone_from(&values.cells[column]);
+        }
+        self.versions.push(begin(observation, cells));
+        Effect::Changed
+    }
+}
+
+fn begin(observation: &Observation, cells: Vec<Cell>) -> Version {
+    Version {
+        starts: observation.at,
+        ends: None,
+        load: observation.load,
+        line: observation.line,
+        cells,
+    }
+}
+
+fn versioned(rules: &Rules) -> impl Iterator<Item = usize> {
+    let columns = rules.columns.iter().enumerate();
+    columns
+        .filter(|(_, rule)| **rule == ColumnRule::Attribute(Role::Type2))
+        .map(|(column, _)| column)
+}
+
+/// The columns that show one value in all versions.
+pub(in crate::merge) fn overlaid(rules: &Rules) -> impl Iterator<Item = (usize, Role)> {
+    let columns = rules.columns.iter().enumerate();
+    columns.filter_map(|(column, rule)| match rule {
+        ColumnRule::Attribute(role @ (Role::Type0 | Role::Type1)) => Some((column, *role)),
+        _ => None,
+    })
+}
+
+/// Writes the first value of each type 0 column, and the last one of each type 1 column, into all
+/// versions.
+fn spread(
+    rules: &Rules,
+    observations: &[Observation],
+    effects: &[Effect],
+    versions: &mut [Version],
+) {
+    for (column, role) in overlaid(rules) {
+        let mut said = said_of(observations, effects, column);
+        let value = match role {
+            Role::Type0 => said.next(),
+            _ => said.last(),
+        };
+        if let Some(value) = value {
+            for version in versions.iter_mut() {
+                version.cells[column].clone_from(value);
+            }
+        }
+    }
+}
+
+/// The values of a column that count, in their order.
+fn said_of<'o>(
+    observations: &'o [Observation],
+    effects: &'o [Effect],
+    column: usize,
+) -> impl Iterator<Item = &'o Cell> {
+    observations
+        .iter()
+        .zip(effects)
+        .filter(|(_, effect)| **effect != Effect::Lost)
+        .filter_map(move |(observation, _)| match &observation.said {
+            Said::Present(values) if values.authored[column] => Some(&values.cells[column]),
+            _ => None,
+        })
+}

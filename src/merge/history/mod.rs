@@ -1,0 +1,49 @@
+//! Late rows, corrections, undo: the general way from what was said to the table.
+//!
+//! In: the touched keys, and a load that comes, goes or returns. Out: their versions as they
+//! follow from all that counts. A load whose rows come in order does not need this: it compares
+//! with the current versions and is done. Here each touched key is read with all that was ever said
+//! of it ([`store`]), folded anew ([`fold`]), and what differs is written back ([`record`]), in the
+//! load's own transaction. What it costs goes with the touched keys and their past, not with
+//! the table.
+
+mod fold;
+mod record;
+mod refold;
+mod settle;
+mod store;
+mod turn;
+
+pub(super) use refold::{Arrival, Refolded, refold};
+pub(super) use settle::Event;
+pub use turn::Turn;
+pub(super) use turn::{open, turn_dimension, turn_facts};
+
+use self::fold::{NewValues, Rules};
+use crate::contract::{Contract, Ident, UnknownColumns};
+
+/// A dimension, and what its columns mean.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) durable_key: &'a Ident,
+    rules: Rules,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(contract: &'a Contract, durable_key: &'a Ident) -> Self {
+        let new_values = match contract.unknown_columns {
+            UnknownColumns::Version => NewValues::Change,
+            _ => NewValues::Fill,
+        };
+        let rules = Rules {
+            columns: store::column_rules(contract),
+            new_values,
+        };
+        Self {
+            contract,
+            durable_key,
+            rules,
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! One key, before and after a load comes, goes or returns.
+//!
+//! In: what is known of the key, and which load it is about. Out: the key's new versions, what the
+//! ledger has to remember beside them, and what each row of the load did, for the counts.
+
+use std::collections::HashSet;
+
+use super::fold::{Effect, Observation, Rules, Said, Values, Version, fold, is_beaten, overlaid};
+use super::store::{Past, Payload};
+use crate::contract::Column;
+use crate::summary::Changes;
+
+/// What happens to a load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum Event {
+    /// Its rows come.
+    Comes,
+    /// It no longer counts.
+    Goes,
+    /// It counts again.
+    Returns,
+}
+
+/// What becomes of a key.
+#[derive(Debug)]
+pub(in crate::merge) struct Settled {
+    /// Its versions from now on, in the order of time.
+    pub(in crate::merge) versions: Vec<Version>,
+    /// What rows said that the versions do not show, by load and line.
+    pub(in crate::merge) payloads: Vec<((i64, i64), Payload)>,
+    /// What happened, for the counts.
+    pub(in crate::merge) changes: Changes,
+}
+
+/// Finds what becomes of a key. `rows` are those of a load that comes.
+pub(in crate::merge) fn settle(
+    rules: &Rules,
+    columns: &[Column],
+    past: &Past,
+    event: Event,
+    load: i64,
+    rows: Vec<Observation>,
+) -> Settled {
+    let (mut after, gone) = match event {
+        Event::Comes => (joined(&past.counted, rows), Vec::new()),
+        Event::Goes => past
+            .counted
+            .iter()
+            .cloned()
+            .partition(|observation| observation.load != load),
+        Event::Returns => {
+            let returning = past.idle.iter().filter(|idle| idle.load == load);
+            (joined(&past.counted, returning.cloned()), Vec::new())
+        }
+    };
+    let (versions, effects) = fold(rules, &mut after);
+    let book = Book {
+        columns,
+        past,
+        after: &after,
+    };
+    let mut payloads = book.of_losers();
+    payloads.extend(gone.iter().filter_map(|gone| book.whole(gone)));
+    payloads.extend(book.of_overlaid(rules));
+    let story = Story {
+        past,
+        after: &after,
+        effects: &effects,
+        versions: &versions,
+        load,
+    };
+    let mut changes = match event {
+        Event::Comes | Event::Returns => story.of_rows(),
+        Event::Goes => story.of_history(),
+    };
+    changes.overwritten = story.overwritten(rules);
+    Settled {
+        versions,
+        payloads,
+        changes,
+    }
+}
+
+fn joined(
+    counted: &[Observation],
+    more: impl IntoIterator<Item = Observation>,
+) -> Vec<Observation> {
+    counted.iter().cloned().chain(more).collect()
+}
+
+// ---- what the ledger has to remember ---------------------------------------------------------
+
+struct Book<'a> {
+    columns: &'a [Column],
+    past: &'a Past,
+    /// In the order in which they count.
+    after: &'a [Observation],
+}
+
+impl Book<'_> {
+    fn of_losers(&self) -> Vec<((i64, i64), Payload)> {
+        let losers = (0..self.after.len()).filter(|place| is_beaten(self.after, *place));
+        losers
+            .filter_map(|place| self.whole(&self.after[place]))
+            .collect()
+    }
+
+    /// All that a row said; `None` if the ledger has it already, or if it said nothing.
+    fn whole(&self, observation: &Observation) -> Option<((i64, i64), Payload)> {
+        let Said::Present(values) = &observation.said else {
+            return None;
+        };
+        let place = (observation.load, observation.line);
+        let kept = self.past.payloads.get(&place);
+        let authored = (0..self.columns.len()).filter(|column| values.authored[*column]);
+        let missing: Payload = authored
+            .map(|column| self.cell(values, column))
+            .filter(|(name, _)| kept.is_none_or(|kept| !kept.contains_key(name)))
+            .collect();
+        (!missing.is_empty()).then_some((place, missing))
+    }
+
+    /// The values of columns that keep no history, of the first row and of each that differs from
+    /// the one before. Where all rows say the same, the table shows it, and nothing is kept.
+    fn of_overlaid(&self, rules: &Rules) -> Vec<((i64, i64), Payload)> {
+        let mut payloads = Vec::new();
+        for (column, _) in overlaid(rules) {
+            let said: Vec<(&Observation, &Values)> = self.counting(column).collect();
+            let differs = |turn: usize| {
+                turn == 0 || said[turn - 1].1.cells[column] != said[turn].1.cells[column]
+            };
+            if !(1..said.len()).any(differs) {
+                continue;
+            }
+            for (_, (observation, values)) in
+                said.iter().enumerate().filter(|(turn, _)| differs(*turn))
+            {
+                let place = (observation.load, observation.line);
+                payloads.push((place, Payload::from([self.cell(values, column)])));
+            }
+        }
+        payloads
+    }
+
+    fn counting(&self, column: usize) -> impl Iterator<Item = (&Observation, &Values)> {
+        let places = (0..self.after.len()).filter(|place| !is_beaten(self.after, *place));
+        places.filter_map(move |place| match &self.after[place].said {
+            Said::Present(values) if values.authored[column] => Some((&self.after[place], values)),
+            _ => None,
+        })
+    }
+
+    fn cell(&self, values: &Values, column: usize) -> (String, super::fold::Cell) {
+        (
+            self.columns[column].name.name().to_owned(),
+            values.cells[column].clone(),
+        )
+    }
+}
+
+// ---- what happened ---------------------------------------------------------------------------
+
+struct Story<'a> {
+    past: &'a Past,
+    after: &'a [Observation],
+    effects: &'a [Effect],
+    versions: &'a [Version],
+    load: i64,
+}
+
+impl Story<'_> {
+    /// What each row of the load did (semantics §16).
+    fn of_rows(&self) -> Changes {
+        let before: Vec<&Observation> = self
+            .past
+            .counted
+            .iter()
+            .filter(|observation| observation.load != self.load)
+            .collect();
+        let last = before.iter().map(|observation| observation.at).max();
+        let mut changes = Changes::default();
+        for (place, observation) in self.after.iter().enumerate() {
+            if observation.load != self.load {
+                continue;
+            }
+            let effect = self.effects[place];
+            changes.filled += u64::from(effect == Effect::Filled);
+            if observation.line == 0 && observation.said == Said::Absent {
+                // A snapshot did not name the key: no row says so.
+                changes.closed_by_absence += u64::from(effect == Effect::Ended);
+                continue;
+            }
+            let rival = before
+                .iter()
+                .rev()
+                .find(|rival| rival.at == observation.at)
+                .copied();
+            let count = match rival {
+                Some(rival) => corrected(effect, rival, observation, &mut changes),
+                None if last.is_none_or(|last| last < observation.at) => {
+                    self.in_order(effect, observation, &mut changes)
+                }
+                None => self.late(effect, observation, &mut changes),
+            };
+            *count += 1;
+        }
+        changes.deactivated = changes.updated + changes.closed + changes.closed_by_absence;
+        changes
+    }
+
+    fn in_order<'c>(
+        &self,
+        effect: Effect,
+        observation: &Observation,
+        changes: &'c mut Changes,
+    ) -> &'c mut u64 {
+        let is_first = self
+            .versions
+            .first()
+            .is_some_and(|version| version.starts == observation.at);
+        match effect {
+            Effect::Began if is_first => &mut changes.inserted,
+            Effect::Began => &mut changes.reopened,
+            Effect::Changed => &mut changes.updated,
+            Effect::Ended => &mut changes.closed,
+            Effect::AbsentAlready => &mut changes.absent_already,
+            Effect::Filled | Effect::Confirmed | Effect::Lost => &mut changes.unchanged,
+        }
+    }
+
+    fn late<'c>(
+        &self,
+        effect: Effect,
+        observation: &Observation,
+        changes: &'c mut Changes,
+    ) -> &'c mut u64 {
+        match effect {
+            Effect::Filled | Effect::Confirmed | Effect::Lost | Effect::AbsentAlready => {
+                &mut changes.late_unchanged
+            }
+            Effect::Began | Effect::Changed | Effect::Ended => {
+                if self.took_the_place_of_a_later_start(observation) {
+                    &mut changes.moved
+                } else {
+                    &mut changes.split
+                }
+            }
+        }
+    }
+
+    fn took_the_place_of_a_later_start(&self, observation: &Observation) -> bool {
+        let starts: HashSet<i64> = self.versions.iter().map(|version| version.starts).collect();
+        let old = self.past.versions.iter().map(|shown| shown.version.starts);
+        let mut later = old.filter(|starts| *starts > observation.at);
+        later.next().is_some_and(|next| !starts.contains(&next))
+    }
+
+    /// What a load that goes takes with it: one count for each key.
+    fn of_history(&self) -> Changes {
+        let old: Vec<&Version> = self
+            .past
+            .versions
+            .iter()
+            .map(|shown| &shown.version)
+            .collect();
+        let mut changes = Changes::default();
+        let count = match (old.as_slice(), self.versions) {
+            ([], []) => &mut changes.unchanged,
+            (_, []) => &mut changes.closed,
+            ([], _) => &mut changes.inserted,
+            (old, new) if same_history(old, new) => &mut changes.unchanged,
+            _ => &mut changes.updated,
+        };
+        *count = 1;
+        changes
+    }
+
+    /// One if a column that keeps no history shows something else now.
+    fn overwritten(&self, rules: &Rules) -> u64 {
+        let (Some(old), Some(new)) = (self.past.versions.first(), self.versions.first()) else {
+            return 0;
+        };
+        let mut columns = overlaid(rules).map(|(column, _)| column);
+        u64::from(columns.any(|column| old.version.cells[column] != new.cells[column]))
+    }
+}
+
+/// A row at an instant of which another load had spoken.
+fn corrected<'c>(
+    effect: Effect,
+    rival: &Observation,
+    observation: &Observation,
+    changes: &'c mut Changes,
+) -> &'c mut u64 {
+    if says_the_same(&rival.said, &observation.said) {
+        &mut changes.unchanged
+    } else if effect == Effect::Lost {
+        &mut changes.late_unchanged
+    } else {
+        &mut changes.corrected
+    }
+}
+
+fn says_the_same(one: &Said, other: &Said) -> bool {
+    match (one, other) {
+        (Said::Absent, Said::Absent) => true,
+        (Said::Present(one), Said::Present(other)) => (0..one.cells.len()).all(|column| {
+            one.authored[column] == other.authored[column]
+                && (!one.authored[column] || one.cells[column] == other.cells[column])
+        }),
+        _ => false,
+    }
+}
+
+fn same_history(old: &[&Version], new: &[Version]) -> bool {
+    old.len() == new.len()
+        && old.iter().zip(new).all(|(old, new)| {
+            (old.starts, old.ends, &old.cells) == (new.starts, new.ends, &new.cells)
+        })
+}

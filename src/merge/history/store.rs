@@ -1,0 +1,514 @@
+//! The ledger → what was said of a key.
+//!
+//! In: keys. Out: for each its versions as the table has them, and every observation of it, with
+//! the values that it brought. Most values are stored nowhere but in the versions: what an
+//! observation said is what the version shows that covers its instant, as far as its load spoke
+//! of the column. Where that is not so, a payload in the ledger says it:
+//!
+//! - a row that lost at its instant, or whose load does not count, has its whole payload;
+//! - a column that keeps no history (type 0 and type 1) has one where its value differs from that of
+//!   the observation before; without one the value is the same as before.
+//!
+//! [`super::record`] keeps this true; the two are one thing, read and written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz};
+use uuid::Uuid;
+
+use super::Table;
+use super::fold::{
+    Cell, ColumnRule, Micros, Observation, Said, Values, Version, is_beaten, order, overlaid,
+};
+use crate::contract::Nullability;
+use crate::merge::sql;
+
+/// What is known of one key before something changes.
+#[derive(Debug)]
+pub(in crate::merge) struct Past {
+    pub(in crate::merge) key: Uuid,
+    /// In the order of time.
+    pub(in crate::merge) versions: Vec<Shown>,
+    /// The observations of loads that count.
+    pub(in crate::merge) counted: Vec<Observation>,
+    /// Those of loads that were undone.
+    pub(in crate::merge) idle: Vec<Observation>,
+    /// What the ledger keeps of rows of this key, by load and line.
+    pub(in crate::merge) payloads: HashMap<(i64, i64), Payload>,
+}
+
+/// Values by the name of their column.
+pub(in crate::merge) type Payload = BTreeMap<String, Cell>;
+
+/// A version as the table has it.
+#[derive(Clone, Debug)]
+pub(in crate::merge) struct Shown {
+    pub(in crate::merge) version: Version,
+    pub(in crate::merge) number: i32,
+}
+
+/// A load of the table, as far as history is concerned.
+#[derive(Clone, Debug)]
+pub(in crate::merge) struct Load {
+    pub(in crate::merge) number: i64,
+    pub(in crate::merge) counts: bool,
+    /// The instant of all its rows, if they share one.
+    pub(in crate::merge) shared: Option<Micros>,
+    /// Whether keys that it does not name are absent.
+    pub(in crate::merge) closes_absent: bool,
+    /// For each column of the contract, whether the load spoke of it.
+    pub(in crate::merge) authored: Arc<[bool]>,
+}
+
+/// The loads of a table, counting and undone, by number.
+pub(in crate::merge) fn loads(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+) -> QueryResult<BTreeMap<i64, Load>> {
+    let rows: Vec<LoadRow> = sql_query(include_str!("loads.sql"))
+        .bind::<Text, _>(table.contract.name.as_str())
+        .load(conn)?;
+    let loads = rows.into_iter().map(|row| {
+        let load = row.known(table);
+        (load.number, load)
+    });
+    Ok(loads.collect())
+}
+
+/// What is known of the touched keys from `from` to `to`, in the order of the keys.
+pub(in crate::merge) fn read(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    from: Uuid,
+    to: Uuid,
+    keys: &[Uuid],
+) -> QueryResult<Vec<Past>> {
+    let mut pasts: BTreeMap<Uuid, Past> = keys.iter().map(|key| (*key, Past::of(*key))).collect();
+    read_versions(conn, table, from, to, &mut pasts)?;
+    read_payloads(conn, table, from, to, &mut pasts)?;
+    let mut told = read_own(conn, table, loads, from, to)?;
+    told.extend(read_shared(conn, table, loads, from, to, keys)?);
+    for observation in told {
+        if let Some(past) = pasts.get_mut(&observation.0) {
+            past.take(loads, observation.1);
+        }
+    }
+    let mut pasts: Vec<Past> = pasts.into_values().collect();
+    for past in &mut pasts {
+        past.remember(table);
+    }
+    Ok(pasts)
+}
+
+impl Past {
+    fn of(key: Uuid) -> Self {
+        Self {
+            key,
+            versions: Vec::new(),
+            counted: Vec::new(),
+            idle: Vec::new(),
+            payloads: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, loads: &BTreeMap<i64, Load>, observation: Observation) {
+        match loads.get(&observation.load) {
+            Some(load) if load.counts => self.counted.push(observation),
+            _ => self.idle.push(observation),
+        }
+    }
+
+    /// Finds the values of every observation.
+    fn remember(&mut self, table: &Table<'_>) {
+        self.counted.sort_by(order);
+        self.idle.sort_by(order);
+        let spoken_of = spoken_of(&self.counted, &self.idle, table.rules.columns.len());
+        let (versions, payloads) = (&self.versions, &self.payloads);
+        for observation in self.counted.iter_mut().chain(&mut self.idle) {
+            remember_one(table, versions, payloads, &spoken_of, observation);
+        }
+        remember_overlaid(table, versions, payloads, &mut self.counted);
+        // A person took these rows out of the table; nothing is left of what they said.
+        let is_known = |observation: &Observation| match &observation.said {
+            Said::Absent => true,
+            Said::Present(_) => {
+                covering(versions, observation.at).is_some()
+                    || payloads.contains_key(&(observation.load, observation.line))
+            }
+        };
+        self.counted.retain(is_known);
+        self.idle.retain(is_known);
+    }
+}
+
+/// Which columns any load ever spoke of, of this key.
+fn spoken_of(counted: &[Observation], idle: &[Observation], columns: usize) -> Vec<bool> {
+    let mut spoken_of = vec![false; columns];
+    for observation in counted.iter().chain(idle) {
+        if let Said::Present(values) = &observation.said {
+            for (spoken_of, authored) in spoken_of.iter_mut().zip(values.authored.iter()) {
+                *spoken_of |= authored;
+            }
+        }
+    }
+    spoken_of
+}
+
+fn remember_one(
+    table: &Table<'_>,
+    versions: &[Shown],
+    payloads: &HashMap<(i64, i64), Payload>,
+    spoken_of: &[bool],
+    observation: &mut Observation,
+) {
+    let payload = payloads.get(&(observation.load, observation.line));
+    let version = covering(versions, observation.at);
+    let Said::Present(values) = &mut observation.said else {
+        return;
+    };
+    for (place, column) in table.contract.columns.iter().enumerate() {
+        let shown = || version.and_then(|shown| shown.version.cells[place].clone());
+        values.cells[place] = if values.authored[place] {
+            match payload.and_then(|payload| payload.get(column.name.name())) {
+                Some(cell) => cell.clone(),
+                None => shown(),
+            }
+        } else if !spoken_of[place] || column.nullability == Nullability::Required {
+            // No load says it, so it is the database's own: a default, or a person's hand.
+            shown()
+        } else {
+            None
+        };
+    }
+}
+
+/// Values of columns that show one value in all versions are handed on from one observation to the
+/// next.
+fn remember_overlaid(
+    table: &Table<'_>,
+    versions: &[Shown],
+    payloads: &HashMap<(i64, i64), Payload>,
+    counted: &mut [Observation],
+) {
+    for (place, _) in overlaid(&table.rules) {
+        let name = table.contract.columns[place].name.name();
+        let mut before = versions
+            .first()
+            .and_then(|shown| shown.version.cells[place].clone());
+        for turn in 0..counted.len() {
+            let beaten = is_beaten(counted, turn);
+            let observation = &mut counted[turn];
+            let Said::Present(values) = &mut observation.said else {
+                continue;
+            };
+            if beaten || !values.authored[place] {
+                continue;
+            }
+            let payload = payloads.get(&(observation.load, observation.line));
+            if let Some(cell) = payload.and_then(|payload| payload.get(name)) {
+                before.clone_from(cell);
+            }
+            values.cells[place].clone_from(&before);
+        }
+    }
+}
+
+fn covering(versions: &[Shown], at: Micros) -> Option<&Shown> {
+    versions.iter().find(|shown| shown.version.covers(at))
+}
+
+// ---- versions and payloads -----------------------------------------------------------------
+
+#[derive(QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = Timestamptz)]
+    starts: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    ends: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Integer)]
+    number: i32,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Vec<Option<String>>,
+}
+
+fn read_versions(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    from: Uuid,
+    to: Uuid,
+    pasts: &mut BTreeMap<Uuid, Past>,
+) -> QueryResult<()> {
+    let rows: Vec<VersionRow> = sql_query(sql::read_versions(table.contract, table.durable_key))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .load(conn)?;
+    for row in rows {
+        if let Some(past) = pasts.get_mut(&row.key) {
+            past.versions.push(row.shown());
+        }
+    }
+    Ok(())
+}
+
+impl VersionRow {
+    fn shown(self) -> Shown {
+        Shown {
+            number: self.number,
+            version: Version {
+                starts: self.starts.timestamp_micros(),
+                ends: self.ends.map(|ends| ends.timestamp_micros()),
+                load: self.load_id,
+                line: self.line,
+                cells: cells(self.cells),
+            },
+        }
+    }
+}
+
+pub(in crate::merge) fn cells(texts: Vec<Option<String>>) -> Vec<Cell> {
+    texts.into_iter().map(|text| text.map(Arc::from)).collect()
+}
+
+#[derive(QueryableByName)]
+struct PayloadRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Array<Text>)]
+    names: Vec<String>,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Vec<Option<String>>,
+}
+
+fn read_payloads(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    from: Uuid,
+    to: Uuid,
+    pasts: &mut BTreeMap<Uuid, Past>,
+) -> QueryResult<()> {
+    let rows: Vec<PayloadRow> = sql_query(include_str!("payloads.sql"))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .bind::<Text, _>(table.contract.name.as_str())
+        .load(conn)?;
+    for row in rows {
+        if let Some(past) = pasts.get_mut(&row.key) {
+            let payload = row.names.into_iter().zip(cells(row.cells)).collect();
+            past.payloads.insert((row.load_id, row.line), payload);
+        }
+    }
+    Ok(())
+}
+
+// ---- observations ----------------------------------------------------------------------------
+
+#[derive(QueryableByName)]
+struct LoadRow {
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = Bool)]
+    counts: bool,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    shared_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Bool)]
+    closes_absent: bool,
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    columns: Option<Vec<String>>,
+}
+
+impl LoadRow {
+    fn known(self, table: &Table<'_>) -> Load {
+        let spoken = |name: &str| match &self.columns {
+            Some(columns) => columns.iter().any(|column| column == name),
+            None => true,
+        };
+        let columns = table.contract.columns.iter();
+        Load {
+            number: self.load_id,
+            counts: self.counts,
+            shared: self.shared_at.map(|at| at.timestamp_micros()),
+            closes_absent: self.closes_absent,
+            authored: columns.map(|column| spoken(column.name.name())).collect(),
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct OwnRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Bool)]
+    present: bool,
+    #[diesel(sql_type = Nullable<Binary>)]
+    sequence: Option<Vec<u8>>,
+}
+
+/// The observations that have instants of their own.
+fn read_own(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<Vec<(Uuid, Observation)>> {
+    let rows: Vec<OwnRow> = sql_query(include_str!("observations.sql"))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .bind::<Text, _>(table.contract.name.as_str())
+        .load(conn)?;
+    let observations = rows.into_iter().filter_map(|row| {
+        let load = loads.get(&row.load_id)?;
+        let said = if row.present {
+            load.present()
+        } else {
+            Said::Absent
+        };
+        let observation = Observation {
+            at: row.at.timestamp_micros(),
+            sequence: row.sequence.unwrap_or_default(),
+            load: row.load_id,
+            line: row.line,
+            said,
+        };
+        Some((row.key, observation))
+    });
+    Ok(observations.collect())
+}
+
+impl Load {
+    /// A row whose values are still to be found.
+    fn present(&self) -> Said {
+        Said::Present(Values {
+            authored: Arc::clone(&self.authored),
+            cells: vec![None; self.authored.len()],
+        })
+    }
+}
+
+#[derive(QueryableByName)]
+struct PartRow {
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = Bool)]
+    read: bool,
+    #[diesel(sql_type = Binary)]
+    keys: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    lines: Option<Vec<u8>>,
+}
+
+/// What a load with one instant says of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mention {
+    /// The row on this line.
+    Read(i64),
+    /// A row that was rejected.
+    Unread,
+}
+
+/// The observations of loads whose rows share an instant, absences included.
+fn read_shared(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    from: Uuid,
+    to: Uuid,
+    keys: &[Uuid],
+) -> QueryResult<Vec<(Uuid, Observation)>> {
+    let parts: Vec<PartRow> = sql_query(include_str!("manifests.sql"))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .bind::<Text, _>(table.contract.name.as_str())
+        .load(conn)?;
+    let mut mentions: HashMap<(i64, Uuid), Mention> = HashMap::new();
+    for part in &parts {
+        mentioned(part, keys, |key, mention| {
+            mentions.insert((part.load_id, key), mention);
+        });
+    }
+    let mut told = Vec::new();
+    for load in loads.values() {
+        let Some(at) = load.shared else { continue };
+        for key in keys {
+            let (said, line) = match mentions.get(&(load.number, *key)) {
+                Some(Mention::Read(line)) => (load.present(), *line),
+                None if load.closes_absent => (Said::Absent, 0),
+                Some(Mention::Unread) | None => continue,
+            };
+            let observation = Observation {
+                at,
+                sequence: Vec::new(),
+                load: load.number,
+                line,
+                said,
+            };
+            told.push((*key, observation));
+        }
+    }
+    Ok(told)
+}
+
+/// Tells which of the keys, which are in their order, a part of a manifest names.
+fn mentioned(part: &PartRow, keys: &[Uuid], mut tell: impl FnMut(Uuid, Mention)) {
+    let (prefixes, _) = part.keys.as_chunks::<8>();
+    let lines = part.lines.as_deref().map(|lines| lines.as_chunks::<4>().0);
+    let (Some(first), Some(last)) = (prefixes.first(), prefixes.last()) else {
+        return;
+    };
+    let begin = keys.partition_point(|key| prefix(*key) < *first);
+    for key in keys[begin..]
+        .iter()
+        .take_while(|key| prefix(**key) <= *last)
+    {
+        let Ok(place) = prefixes.binary_search(&prefix(*key)) else {
+            continue;
+        };
+        let line = lines.and_then(|lines| lines.get(place));
+        let mention = if part.read {
+            Mention::Read(line.map_or(0, |line| i64::from(u32::from_be_bytes(*line))))
+        } else {
+            Mention::Unread
+        };
+        tell(*key, mention);
+    }
+}
+
+/// What a manifest keeps of a key.
+pub(in crate::merge) fn prefix(key: Uuid) -> [u8; 8] {
+    key.as_u64_pair().0.to_be_bytes()
+}
+
+/// The rules of a contract's columns.
+pub(in crate::merge) fn column_rules(contract: &crate::contract::Contract) -> Vec<ColumnRule> {
+    let columns = contract.columns.iter().enumerate();
+    columns
+        .map(|(place, column)| {
+            if contract.key.contains(&place) {
+                ColumnRule::Key
+            } else {
+                ColumnRule::Attribute(column.role)
+            }
+        })
+        .collect()
+}

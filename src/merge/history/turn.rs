@@ -1,0 +1,255 @@
+//! Undo and redo: a load stops counting, or counts again (semantics §13).
+//!
+//! What the load said stays in the ledger; only its status changes, and the history of the keys
+//! of which it spoke is made anew. So the result is that of a past in which it never came, whatever
+//! came after it, and to undo the undoing gives back what was. A turn is itself a load in the
+//! ledger.
+
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use uuid::Uuid;
+
+use super::{Event, Refolded, Table, refold};
+use crate::contract::{Contract, Contracts, Ident, TableName};
+use crate::failpoint;
+use crate::merge::counts::unsigned;
+use crate::merge::sql::{self, Spoken};
+use crate::merge::{MergeError, held, locks};
+
+/// What happens to a load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// It no longer counts.
+    Undo,
+    /// It counts again.
+    Redo,
+}
+
+/// The load that a turn is about.
+#[derive(QueryableByName, Debug)]
+pub(in crate::merge) struct Target {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    pub(in crate::merge) file_name: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Text)]
+    action: String,
+    #[diesel(sql_type = Text)]
+    instants: String,
+    #[diesel(sql_type = Bool)]
+    closes_absent: bool,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    effective_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = BigInt)]
+    rows_accepted: i64,
+}
+
+impl Target {
+    /// Reads the load, and refuses one that cannot be turned.
+    pub(in crate::merge) fn find(
+        conn: &mut PgConnection,
+        table: &TableName,
+        load_id: i64,
+        turn: Turn,
+    ) -> Result<Self, MergeError> {
+        let target: Option<Self> = sql_query(include_str!("../ledger/target.sql"))
+            .bind::<BigInt, _>(load_id)
+            .get_result(conn)
+            .optional()?;
+        let Some(target) = target else {
+            return Err(MergeError::NotTurned(format!(
+                "There is no load {load_id}. `hayloft status` lists the loads."
+            )));
+        };
+        match target.obstacle(table, load_id, turn) {
+            Some(obstacle) => Err(MergeError::NotTurned(obstacle)),
+            None => Ok(target),
+        }
+    }
+
+    fn obstacle(&self, table: &TableName, load_id: i64, turn: Turn) -> Option<String> {
+        if self.table_name != table.as_str() {
+            let own = &self.table_name;
+            return Some(format!(
+                "Load {load_id} is one of `{own}`, not of `{table}`."
+            ));
+        }
+        if self.action != "load" {
+            return Some(format!(
+                "Load {load_id} is an {} itself. Name the load that it was about.",
+                self.action
+            ));
+        }
+        let obstacle = match (turn, self.status.as_str()) {
+            (Turn::Undo, "loaded") | (Turn::Redo, "undone") => return None,
+            (Turn::Undo, "undone") => "is undone already.",
+            (Turn::Redo, "loaded") => "counts already.",
+            (_, "skipped") => "was skipped, so there is nothing of it in the table.",
+            _ => "failed, so there is nothing of it in the table.",
+        };
+        Some(format!("Load {load_id} {obstacle}"))
+    }
+
+    pub(in crate::merge) fn rows(&self) -> u64 {
+        unsigned(self.rows_accepted)
+    }
+
+    pub(in crate::merge) fn at(&self) -> DateTime<Utc> {
+        self.effective_at.unwrap_or_default()
+    }
+}
+
+/// What a turn did.
+#[derive(Debug)]
+pub(in crate::merge) struct Turned {
+    pub(in crate::merge) refolded: Refolded,
+    pub(in crate::merge) released: u64,
+}
+
+/// Makes the history anew of the keys of which a load of a dimension spoke.
+pub(in crate::merge) fn turn_dimension(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    durable_key: &Ident,
+    (load_id, target): (i64, &Target),
+    turn: Turn,
+    samples: usize,
+) -> Result<Turned, MergeError> {
+    touch(conn, contract, durable_key, load_id, target, turn)?;
+    let table = Table::new(contract, durable_key);
+    let (event, status) = match turn {
+        Turn::Undo => (Event::Goes, "undone"),
+        Turn::Redo => (Event::Returns, "loaded"),
+    };
+    let refolded = refold(conn, &table, event, load_id, None, samples)?;
+    failpoint!("undo::refolded");
+    set_status(conn, load_id, status)?;
+    failpoint!("undo::marked");
+    let dependants: Vec<&Contract> = contracts.referring_to(&contract.name).collect();
+    for fact in &dependants {
+        refuse_orphans(conn, fact, contract, durable_key)?;
+    }
+    let spoken = [Spoken::Touched];
+    let at = target.at();
+    let released = held::release(conn, contract, durable_key, &dependants, &spoken, at)?;
+    Ok(Turned { refolded, released })
+}
+
+/// Makes the facts anew of which a load spoke.
+pub(in crate::merge) fn turn_facts(
+    _conn: &mut PgConnection,
+    _contract: &Contract,
+    _keys: &crate::stage::key::KeyScheme,
+    (_load_id, _target): (i64, &Target),
+    _turn: Turn,
+    _samples: usize,
+) -> Result<Turned, MergeError> {
+    Err(MergeError::NotTurned(
+        "Loads of facts cannot be undone yet.".into(),
+    ))
+}
+
+/// Touches the keys of which the load spoke, and those that it called absent.
+fn touch(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    durable_key: &Ident,
+    load_id: i64,
+    target: &Target,
+    turn: Turn,
+) -> QueryResult<()> {
+    sql_query(sql::CREATE_TOUCHED).execute(conn)?;
+    let by_load = |statement: &str| sql_query(statement).bind::<BigInt, _>(load_id);
+    by_load(include_str!("touch_payloads.sql")).execute(conn)?;
+    if target.instants == "own" {
+        by_load(include_str!("touch_observed.sql")).execute(conn)?;
+    } else {
+        by_load(&sql::touch_spoken(contract, durable_key)).execute(conn)?;
+    }
+    if target.closes_absent {
+        let absent = match turn {
+            Turn::Undo => sql::touch_ended(contract, durable_key),
+            Turn::Redo => sql::touch_present(contract, durable_key),
+        };
+        sql_query(absent)
+            .bind::<Timestamptz, _>(target.at())
+            .execute(conn)?;
+    }
+    conn.batch_execute("analyze pg_temp.hayloft_touched")
+}
+
+pub(in crate::merge) fn set_status(
+    conn: &mut PgConnection,
+    load_id: i64,
+    status: &str,
+) -> QueryResult<()> {
+    sql_query(include_str!("../ledger/set_status.sql"))
+        .bind::<BigInt, _>(load_id)
+        .bind::<Text, _>(status)
+        .execute(conn)
+        .map(drop)
+}
+
+/// Refuses to take members away to which facts refer: these would have no dimension.
+fn refuse_orphans(
+    conn: &mut PgConnection,
+    fact: &Contract,
+    dimension: &Contract,
+    durable_key: &Ident,
+) -> Result<(), MergeError> {
+    #[derive(QueryableByName)]
+    struct Orphans {
+        #[diesel(sql_type = BigInt)]
+        facts: i64,
+        #[diesel(sql_type = BigInt)]
+        members: i64,
+    }
+    for statement in sql::count_orphans(fact, dimension, durable_key) {
+        let orphans: Orphans = sql_query(statement).get_result(conn)?;
+        if orphans.facts > 0 {
+            return Err(MergeError::Referenced {
+                table: fact.name.clone(),
+                facts: unsigned(orphans.facts),
+                members: unsigned(orphans.members),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Writes the ledger's row of a turn, as the first statement of its transaction.
+pub(in crate::merge) fn open(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    load_id: i64,
+    turn: Turn,
+) -> Result<(i64, Target), MergeError> {
+    #[derive(QueryableByName)]
+    struct New {
+        #[diesel(sql_type = BigInt)]
+        load_id: i64,
+    }
+    let action = match turn {
+        Turn::Undo => "undo",
+        Turn::Redo => "redo",
+    };
+    let new: Option<New> = sql_query(include_str!("../ledger/open_turn.sql"))
+        .bind::<BigInt, _>(load_id)
+        .bind::<diesel::sql_types::Uuid, _>(Uuid::now_v7())
+        .bind::<Text, _>(action)
+        .get_result(conn)
+        .optional()?;
+    conn.batch_execute(include_str!("../transaction.sql"))?;
+    locks::take(conn, contract, contracts)?;
+    // Asked once the table is ours: another turn may have been before us.
+    let target = Target::find(conn, &contract.name, load_id, turn)?;
+    let number = new.map_or(0, |new| new.load_id);
+    Ok((number, target))
+}

@@ -1,0 +1,224 @@
+//! That a table's contract does not change silently under its rows.
+//!
+//! In: the contract of now. Out: that it says the same as the one on record, or in what it differs.
+//! A load asks before it reads a row; a difference is taken only where a person says so, and only
+//! for what comes then. A table without rows takes any contract.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Nullable, Text};
+
+use super::{is_empty, is_held_nowhere};
+use crate::contract::record::{Change, Difference, Record};
+use crate::contract::{Contract, Contracts, TableName};
+use crate::merge::{MergeError, locks};
+
+/// What a contract says otherwise than the one that its table was loaded under.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    table: TableName,
+    differences: Vec<Difference>,
+}
+
+impl Changed {
+    /// The differences.
+    #[must_use]
+    pub fn differences(&self) -> &[Difference] {
+        &self.differences
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = &self.table;
+        let never: Vec<&Difference> = self
+            .differences
+            .iter()
+            .filter(|difference| difference.change == Change::Never)
+            .collect();
+        if !never.is_empty() {
+            return write!(
+                f,
+                "`{table}` was loaded under another contract: {}. That cannot be changed under a \
+                 table that has rows, as it would write over their history. Put it back in \
+                 hayloft.toml.",
+                told(never)
+            );
+        }
+        write!(
+            f,
+            "`{table}` was loaded under another contract: {}. If that is meant for what comes from \
+             now on, say so once with `hayloft migrate --from-now {table}`; what was loaded stays \
+             as it is. Otherwise put it back in hayloft.toml.",
+            told(&self.differences)
+        )
+    }
+}
+
+fn told<'d>(differences: impl IntoIterator<Item = &'d Difference>) -> String {
+    let told: Vec<String> = differences.into_iter().map(ToString::to_string).collect();
+    told.join("; ")
+}
+
+/// Finds that the contract says what the one on record says, or that the table takes any, and
+/// writes it down; otherwise in what it differs. For a load, under its locks.
+pub(in crate::merge) fn vouch(
+    conn: &mut PgConnection,
+    contract: &Contract,
+) -> QueryResult<Option<Changed>> {
+    let now = Record::of(contract);
+    let written = written(conn, contract)?.and_then(|row| row.record());
+    if written.as_ref() == Some(&now) {
+        return Ok(None);
+    }
+    let before = written.unwrap_or_else(|| Record::before_records(contract));
+    let changed = changed(conn, contract, &before, &now)?;
+    if changed.is_none() {
+        write(conn, &contract.name, &now)?;
+    }
+    Ok(changed)
+}
+
+/// What stands between a table and its next load, if the contract is not the one on record.
+pub fn waiting(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Option<Changed>> {
+    let Some(row) = written(conn, contract)? else {
+        return Ok(None);
+    };
+    let before = row
+        .record()
+        .unwrap_or_else(|| Record::before_records(contract));
+    changed(conn, contract, &before, &Record::of(contract))
+}
+
+/// Takes the contract as it is for what comes from now on, and writes down who changed what. `None`
+/// if it says what the one on record says.
+pub fn take_from_now(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+) -> Result<Option<Changed>, MergeError> {
+    conn.transaction(|conn| {
+        locks::take(conn, contract, contracts)?;
+        let Some(row) = written(conn, contract)? else {
+            return Ok(None);
+        };
+        if row.natural_key != natural_key(contract) && !takes_any(conn, contract)? {
+            let table = contract.name.clone();
+            return Err(MergeError::OtherKeyColumns { table });
+        }
+        let now = Record::of(contract);
+        let before = row
+            .record()
+            .unwrap_or_else(|| Record::before_records(contract));
+        let Some(changed) = changed(conn, contract, &before, &now)? else {
+            return Ok(None);
+        };
+        let never = |difference: &Difference| difference.change == Change::Never;
+        if changed.differences.iter().any(never) {
+            return Err(MergeError::OtherContract(changed));
+        }
+        note_change(conn, &contract.name, &before, &now)?;
+        write(conn, &contract.name, &now)?;
+        Ok(Some(changed))
+    })
+}
+
+/// `None` also where there are differences, and no rows that they could give another meaning to.
+fn changed(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    before: &Record,
+    now: &Record,
+) -> QueryResult<Option<Changed>> {
+    let differences = before.differences(now);
+    if differences.is_empty() || takes_any(conn, contract)? {
+        return Ok(None);
+    }
+    Ok(Some(Changed {
+        table: contract.name.clone(),
+        differences,
+    }))
+}
+
+/// Whether there is nothing that a contract could give another meaning to.
+pub(super) fn takes_any(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
+    Ok(is_empty(conn, contract)? && is_held_nowhere(conn, &contract.name)?)
+}
+
+pub(super) fn natural_key(contract: &Contract) -> Vec<&str> {
+    contract
+        .key
+        .iter()
+        .map(|column| contract.columns[*column].name.name())
+        .collect()
+}
+
+#[derive(QueryableByName)]
+struct Written {
+    #[diesel(sql_type = Array<Text>)]
+    natural_key: Vec<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    mode: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    effective: Option<String>,
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    sequence: Option<Vec<String>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    roles: Option<String>,
+}
+
+impl Written {
+    /// `None` for a table that was loaded before contracts were written down.
+    fn record(&self) -> Option<Record> {
+        let roles: Option<BTreeMap<String, String>> = self
+            .roles
+            .as_ref()
+            .and_then(|roles| serde_json::from_str(roles).ok());
+        Some(Record {
+            mode: self.mode.clone()?,
+            effective: self.effective.clone()?,
+            sequence: self.sequence.clone().unwrap_or_default(),
+            roles: roles.unwrap_or_default(),
+        })
+    }
+}
+
+fn written(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Option<Written>> {
+    sql_query(include_str!("contract/written.sql"))
+        .bind::<Text, _>(contract.name.as_str())
+        .get_result(conn)
+        .optional()
+}
+
+fn write(conn: &mut PgConnection, table: &TableName, record: &Record) -> QueryResult<()> {
+    sql_query(include_str!("contract/write.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<Text, _>(&record.mode)
+        .bind::<Text, _>(&record.effective)
+        .bind::<Array<Text>, _>(&record.sequence)
+        .bind::<Text, _>(as_json(&record.roles)?)
+        .execute(conn)
+        .map(drop)
+}
+
+fn note_change(
+    conn: &mut PgConnection,
+    table: &TableName,
+    before: &Record,
+    after: &Record,
+) -> QueryResult<()> {
+    sql_query(include_str!("contract/note_change.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<Text, _>(as_json(before)?)
+        .bind::<Text, _>(as_json(after)?)
+        .execute(conn)
+        .map(drop)
+}
+
+fn as_json(value: &impl serde::Serialize) -> QueryResult<String> {
+    serde_json::to_string(value)
+        .map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))
+}

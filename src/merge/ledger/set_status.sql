@@ -1,0 +1,1 @@
+update hayloft.load set status = $2 where load_id = $1

@@ -1,0 +1,234 @@
+//! What a load, an undo or a redo would do: the same transaction, rolled back at its end.
+//!
+//! So the counts of a plan are those of the load that follows. For a few keys of each kind the
+//! versions before and after are read, inside the transaction and once it is gone.
+
+use std::time::Instant as Clock;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::result::Error as DbError;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use uuid::Uuid;
+
+use super::dimension::Way;
+use super::history::Turn;
+use super::ledger::Entry;
+use super::load::Load;
+use super::turning::Turning;
+use super::{CloseBreach, Closes, MergeError, Terms, sql};
+use crate::contract::{Contract, Contracts, Kind};
+use crate::stage::Staged;
+use crate::stage::key::KeyScheme;
+
+/// What would happen.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// What the ledger would have.
+    pub entry: Entry,
+    /// Some of the keys, with their versions before and after.
+    pub samples: Vec<Sample>,
+    /// The columns that the table would get.
+    pub added_columns: Vec<String>,
+    /// The guard that would hold the file; the counts are those once a person lets it.
+    pub closes: Option<CloseBreach>,
+    /// How the rows would be compared.
+    pub path: &'static str,
+}
+
+/// What would happen to one key.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sample {
+    /// The name of the count that it belongs to.
+    pub action: String,
+    /// The durable key.
+    pub key: Uuid,
+    /// Its versions now.
+    pub before: Vec<Version>,
+    /// Its versions then.
+    pub after: Vec<Version>,
+}
+
+/// A version as people see it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Version {
+    /// From when on.
+    pub starts: DateTime<Utc>,
+    /// Until when; `None` for the current one.
+    pub ends: Option<DateTime<Utc>>,
+    /// Each column's value, as Postgres prints it.
+    pub values: Vec<(String, Option<String>)>,
+    /// The load that began it.
+    pub load_id: i64,
+    /// Its line there.
+    pub line: i64,
+}
+
+/// Finds what a load would do. Nothing stays written.
+pub fn plan(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    keys: &KeyScheme,
+    staged: &mut Staged,
+    terms: &Terms,
+    samples: usize,
+) -> Result<Plan, MergeError> {
+    let wider = &contract.with_added(&staged.added);
+    let mut attempt = |conn: &mut PgConnection, terms: &Terms| {
+        let trial = |conn: &mut PgConnection| {
+            let load = Load {
+                contracts,
+                contract: wider,
+                keys,
+                terms,
+                merge_began: Clock::now(),
+                samples,
+            };
+            let done = load.run(conn, staged)?;
+            let path = match done.way {
+                Way::InOrder => "in order",
+                Way::Refold => "refold",
+            };
+            Ok((done.entry, done.told, path))
+        };
+        rolled_back(conn, contract, wider, trial)
+    };
+    let (trial, closes) = match attempt(conn, terms) {
+        Err(MergeError::Closes(breach)) => {
+            let accepted = Terms {
+                closes: Closes::Accepted { by: String::new() },
+                ..terms.clone()
+            };
+            (attempt(conn, &accepted)?, Some(*breach))
+        }
+        other => (other?, None),
+    };
+    let added = staged.added.iter();
+    Ok(Plan {
+        entry: trial.entry,
+        samples: trial.samples,
+        added_columns: added.map(|column| column.name.name().to_owned()).collect(),
+        closes,
+        path: trial.path,
+    })
+}
+
+/// Finds what an undo or a redo would do. Nothing stays written.
+pub fn plan_turn(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    keys: &KeyScheme,
+    load_id: i64,
+    turn: Turn,
+    samples: usize,
+) -> Result<Plan, MergeError> {
+    let trial = rolled_back(conn, contract, contract, |conn| {
+        let turning = Turning {
+            contracts,
+            contract,
+            keys,
+            load_id,
+            turn,
+            samples,
+        };
+        let done = turning.run(conn)?;
+        Ok((done.entry, done.told, "refold"))
+    })?;
+    Ok(Plan {
+        entry: trial.entry,
+        samples: trial.samples,
+        added_columns: Vec::new(),
+        closes: None,
+        path: trial.path,
+    })
+}
+
+struct Trial {
+    entry: Entry,
+    samples: Vec<Sample>,
+    path: &'static str,
+}
+
+type Tried = (Entry, Vec<(Uuid, String)>, &'static str);
+
+/// Does it, looks at the keys, and rolls back. The table has the columns of `now`, and would have
+/// those of `then`.
+fn rolled_back(
+    conn: &mut PgConnection,
+    now: &Contract,
+    then: &Contract,
+    work: impl FnOnce(&mut PgConnection) -> Result<Tried, MergeError>,
+) -> Result<Trial, MergeError> {
+    let mut trial = None;
+    let ended = conn.transaction(|conn| {
+        let (entry, told, path) = work(conn)?;
+        let samples = told
+            .into_iter()
+            .map(|(key, action)| {
+                Ok(Sample {
+                    action,
+                    key,
+                    before: Vec::new(),
+                    after: versions(conn, then, key)?,
+                })
+            })
+            .collect::<QueryResult<_>>()?;
+        trial = Some(Trial {
+            entry,
+            samples,
+            path,
+        });
+        Err::<(), MergeError>(DbError::RollbackTransaction.into())
+    });
+    match (trial, ended) {
+        (Some(mut trial), _) => {
+            for sample in &mut trial.samples {
+                sample.before = versions(conn, now, sample.key)?;
+            }
+            Ok(trial)
+        }
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(DbError::RollbackTransaction.into()),
+    }
+}
+
+#[derive(QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = Timestamptz)]
+    starts: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    ends: Option<DateTime<Utc>>,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Vec<Option<String>>,
+}
+
+/// The versions of one key of a dimension.
+fn versions(conn: &mut PgConnection, contract: &Contract, key: Uuid) -> QueryResult<Vec<Version>> {
+    let Kind::Dimension { durable_key, .. } = &contract.kind else {
+        return Ok(Vec::new());
+    };
+    let rows: Vec<VersionRow> = sql_query(sql::read_key(contract, durable_key))
+        .bind::<diesel::sql_types::Uuid, _>(key)
+        .load(conn)?;
+    let names = || {
+        contract
+            .columns
+            .iter()
+            .map(|column| column.name.name().to_owned())
+    };
+    let shown = rows.into_iter().map(|row| Version {
+        starts: row.starts,
+        ends: row.ends,
+        values: names().zip(row.cells).collect(),
+        load_id: row.load_id,
+        line: row.line,
+    });
+    Ok(shown.collect())
+}

@@ -1,0 +1,88 @@
+//! What happens inside the one transaction of an undo or a redo, in its order.
+
+use std::time::Instant as Clock;
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::MergeError;
+use super::history::{self, Turn};
+use super::ledger::{self, Entry};
+use crate::contract::{Contract, Contracts, Kind};
+use crate::stage::key::KeyScheme;
+use crate::summary::{Rows, Seconds, Status, Summary};
+
+/// What one turn works with.
+pub(super) struct Turning<'a> {
+    pub(super) contracts: &'a Contracts,
+    pub(super) contract: &'a Contract,
+    pub(super) keys: &'a KeyScheme,
+    pub(super) load_id: i64,
+    pub(super) turn: Turn,
+    pub(super) samples: usize,
+}
+
+/// What a turn did.
+pub(super) struct Done {
+    pub(super) entry: Entry,
+    pub(super) told: Vec<(Uuid, String)>,
+}
+
+impl Turning<'_> {
+    pub(super) fn run(&self, conn: &mut PgConnection) -> Result<Done, MergeError> {
+        let began = Clock::now();
+        let (number, target) =
+            history::open(conn, self.contracts, self.contract, self.load_id, self.turn)?;
+        // The touched keys are folded by the contract of now.
+        if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
+            return Err(MergeError::OtherContract(changed));
+        }
+        let turned = match &self.contract.kind {
+            Kind::Dimension { durable_key, .. } => history::turn_dimension(
+                conn,
+                self.contracts,
+                self.contract,
+                durable_key,
+                (self.load_id, &target),
+                self.turn,
+                self.samples,
+            )?,
+            Kind::Fact { .. } => history::turn_facts(
+                conn,
+                self.contract,
+                self.keys,
+                (self.load_id, &target),
+                self.turn,
+                self.samples,
+            )?,
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        let summary = Summary {
+            load_id: Some(number),
+            table: self.contract.name.clone(),
+            file: target.file_name.clone(),
+            status: Status::Loaded,
+            rows: Rows {
+                read: target.rows(),
+                accepted: target.rows(),
+                ..Rows::default()
+            },
+            changes: turned.refolded.changes,
+            seconds: Seconds {
+                total: seconds,
+                stage: 0.0,
+                merge: seconds,
+            },
+        };
+        let entry = Entry {
+            summary,
+            reason: None,
+            released: turned.released,
+        };
+        ledger::close(conn, number, None, &entry)?;
+        Ok(Done {
+            entry,
+            told: turned.refolded.told,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! The contracts as they are now. A load may add a column to its table, and what is staged after
+//! it must know of that column; so the register hears of such a load, and reads the catalog again
+//! before the next file is staged.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::contract::{ContractFile, Contracts};
+use crate::db::pool::Database;
+use crate::error::LoadError;
+
+/// `hayloft.toml`, and what it came to when it was last joined with the catalog.
+#[derive(Debug)]
+pub struct Register {
+    file: ContractFile,
+    page: RwLock<Page>,
+}
+
+#[derive(Debug)]
+struct Page {
+    contracts: Arc<Contracts>,
+    age: Age,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Age {
+    Current,
+    /// A load has changed a table since.
+    Outdated,
+}
+
+impl Register {
+    /// Takes a file with the contracts that were made of it just now.
+    #[must_use]
+    pub fn new(file: ContractFile, contracts: Contracts) -> Self {
+        let page = Page {
+            contracts: Arc::new(contracts),
+            age: Age::Current,
+        };
+        Self {
+            file,
+            page: RwLock::new(page),
+        }
+    }
+
+    /// The contracts as they were last read. Which tables there are never changes.
+    #[must_use]
+    pub fn last(&self) -> Arc<Contracts> {
+        let page = self.page.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&page.contracts)
+    }
+
+    /// The contracts, read again if a load has changed a table since.
+    pub(super) fn current(&self, database: &Database) -> Result<Arc<Contracts>, LoadError> {
+        let page = self.page.read().unwrap_or_else(PoisonError::into_inner);
+        if page.age == Age::Current {
+            return Ok(Arc::clone(&page.contracts));
+        }
+        drop(page);
+        self.renew(database)
+    }
+
+    fn renew(&self, database: &Database) -> Result<Arc<Contracts>, LoadError> {
+        let mut conn = database.get()?;
+        // Held over the reading, so that a load that ends meanwhile cannot be forgotten.
+        let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
+        let contracts = Contracts::load(&mut conn, &self.file).map_err(LoadError::Contracts)?;
+        *page = Page {
+            contracts: Arc::new(contracts),
+            age: Age::Current,
+        };
+        Ok(Arc::clone(&page.contracts))
+    }
+
+    /// A load has changed a table.
+    pub(super) fn outdate(&self) {
+        let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
+        page.age = Age::Outdated;
+    }
+}

@@ -1,0 +1,53 @@
+//! An earlier load, taken back or put in again. No file has to do with it any more.
+
+use super::desk::{self, Attendant, Desk};
+use super::way::current_contracts;
+use crate::contract::{Contract, Contracts, TableName};
+use crate::error::LoadError;
+use crate::merge::ledger::Entry;
+use crate::merge::{self, Plan, Turn};
+use crate::stage::StageFault;
+
+/// Finds out what the turn would do, with up to so many keys of each kind of change.
+pub fn plan_turn(
+    desk: &Desk,
+    (table, load_id): (&TableName, i64),
+    turn: Turn,
+    samples: usize,
+    attendant: &dyn Attendant,
+) -> Result<Plan, LoadError> {
+    let contracts = current_contracts(desk, attendant)?;
+    let contract = contract(&contracts, table)?;
+    let Desk { database, keys, .. } = desk;
+    desk::patiently(attendant, || {
+        let mut conn = database.get()?;
+        let planned = merge::plan_turn(
+            &mut conn, &contracts, contract, keys, load_id, turn, samples,
+        );
+        Ok(planned?)
+    })
+}
+
+/// Takes a load back, or puts it in again.
+pub fn turn(
+    desk: &Desk,
+    (table, load_id): (&TableName, i64),
+    turn: Turn,
+    attendant: &dyn Attendant,
+) -> Result<Entry, LoadError> {
+    let contracts = current_contracts(desk, attendant)?;
+    let contract = contract(&contracts, table)?;
+    let Desk { database, keys, .. } = desk;
+    let entry = desk::patiently(attendant, || {
+        let mut conn = database.get()?;
+        let turned = merge::turn(&mut conn, &contracts, contract, keys, load_id, turn);
+        Ok(turned?)
+    })?;
+    desk::log(&entry);
+    Ok(entry)
+}
+
+fn contract<'c>(contracts: &'c Contracts, table: &TableName) -> Result<&'c Contract, LoadError> {
+    let missing = || StageFault::Contract(format!("`{table}` is not in hayloft.toml"));
+    Ok(contracts.get(table).ok_or_else(missing)?)
+}

@@ -1,0 +1,451 @@
+//! One file's way from its claim to its end.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant as Clock;
+
+use rustix::fs::OFlags;
+
+use super::desk::{self, Attendant, Desk, Outcome, Wish};
+use super::instant;
+use super::report::Report;
+use crate::contract::{Contract, Contracts};
+use crate::error::{LoadError, Verdict};
+use crate::failpoint;
+use crate::merge::ledger::Entry;
+use crate::merge::{self, Instant, Receipt, Terms};
+use crate::retire::{self, Disposal, Lot, Shelf};
+use crate::stage::{self, Delivery, Source, Staged, Tally};
+use crate::summary::Status;
+use crate::watch::{Arrival, Origin, display_name};
+
+/// How the ledger's reason of a held file ends. By this a file whose move a crash prevented is
+/// known to belong to the held ones.
+const RELEASE: &str = "If these keys are gone indeed, `hayloft accept-closes` loads the file once.";
+
+/// Takes one file from its claim to its end.
+///
+/// An error means that the file is still where it was, still claimed if it was claimed, and that
+/// nothing of it is in the database, unless the error says so.
+pub fn load(
+    desk: &Desk,
+    arrival: &Arrival,
+    wish: &Wish,
+    attendant: &dyn Attendant,
+) -> Result<Outcome, LoadError> {
+    let contracts = current_contracts(desk, attendant)?;
+    let outcome = Way::new(desk, &contracts, arrival, wish, attendant)?.go()?;
+    desk::log(outcome.entry());
+    Ok(outcome)
+}
+
+/// Removes the file of a load that is in the ledger, and that could not be removed then. `read`
+/// is the file as it was when it was loaded. `None` if the ledger does not know of it.
+pub(super) fn finish(
+    desk: &Desk,
+    arrival: &Arrival,
+    read: Stamp,
+    attendant: &dyn Attendant,
+) -> Result<Option<Outcome>, LoadError> {
+    let contracts = desk.contracts();
+    let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, attendant)?;
+    let known = desk::patiently(attendant, || {
+        let claim = arrival.claim().uuid();
+        Ok(merge::receipt(&mut *desk.database.get()?, claim)?)
+    })?;
+    let Some(receipt) = known else {
+        return Ok(None);
+    };
+    let outcome = match fs::symlink_metadata(arrival.path()) {
+        // A person removed it, as they were asked to.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Outcome::Done(receipt.entry().clone())
+        }
+        _ => way.retire(&receipt, read)?,
+    };
+    desk::log(outcome.entry());
+    Ok(Some(outcome))
+}
+
+/// The contracts as the tables are now: the file before may have added a column.
+pub(super) fn current_contracts(
+    desk: &Desk,
+    attendant: &dyn Attendant,
+) -> Result<Arc<Contracts>, LoadError> {
+    desk::patiently(attendant, || desk.register.current(&desk.database))
+}
+
+/// The ledger and the report of a refused file know of every reject, whoever found it.
+pub(super) fn add_findings(staged: &mut Staged, error: &LoadError) -> io::Result<()> {
+    for finding in error.findings() {
+        staged.findings.push(finding)?;
+        staged.tally.rejected += 1;
+    }
+    Ok(())
+}
+
+/// A claimed file is opened as it is: a link that was put in its place is not followed, and a
+/// pipe does not block. A file that a person named may be a link.
+pub(super) fn open(arrival: &Arrival) -> io::Result<File> {
+    let mut flags = OFlags::NONBLOCK;
+    if arrival.origin() == Origin::Claimed {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(arrival.path())?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// What tells one state of a file from any other, of this file or of another one.
+pub(super) type Stamp = (u64, u64, u64, i64, i64);
+
+pub(super) fn stamp(file: &Metadata) -> Stamp {
+    (
+        file.dev(),
+        file.ino(),
+        file.len(),
+        file.ctime(),
+        file.ctime_nsec(),
+    )
+}
+
+/// One file, and everything that its load needs.
+pub(super) struct Way<'a> {
+    desk: &'a Desk,
+    contracts: &'a Contracts,
+    arrival: &'a Arrival,
+    pub(super) contract: &'a Contract,
+    wish: &'a Wish,
+    attendant: &'a dyn Attendant,
+    began: Clock,
+}
+
+impl<'a> Way<'a> {
+    pub(super) fn new(
+        desk: &'a Desk,
+        contracts: &'a Contracts,
+        arrival: &'a Arrival,
+        wish: &'a Wish,
+        attendant: &'a dyn Attendant,
+    ) -> Result<Self, LoadError> {
+        let Some(contract) = contracts.get(arrival.table()) else {
+            let message = format!("`{}` is not in hayloft.toml", arrival.table());
+            return Err(LoadError::Stage(stage::StageFault::Contract(message)));
+        };
+        Ok(Self {
+            desk,
+            contracts,
+            arrival,
+            contract,
+            wish,
+            attendant,
+            began: Clock::now(),
+        })
+    }
+
+    fn go(&self) -> Result<Outcome, LoadError> {
+        let file = open(self.arrival).map_err(LoadError::Open)?;
+        let read = stamp(&file.metadata().map_err(LoadError::Open)?);
+        let (instant, mut staged) = match self.take_in(&file) {
+            Ok(taken_in) => taken_in,
+            Err(error) => {
+                let refused = Refused::of(error)?;
+                return self.refuse(&refused, read, &self.unread(&file)?, Tally::default(), None);
+            }
+        };
+        match self.merge(&mut staged, instant) {
+            Ok(receipt) => {
+                self.note_columns(&receipt, &staged);
+                self.retire(&receipt, read)
+            }
+            Err(error) => {
+                let refused = Refused::of(error)?;
+                add_findings(&mut staged, &refused.error).map_err(stage::StageFault::Spool)?;
+                let delivery = staged.delivery.clone();
+                self.refuse(&refused, read, &delivery, staged.tally, Some(&mut staged))
+            }
+        }
+    }
+
+    /// Everything that can be known of the file without the database.
+    pub(super) fn take_in(&self, file: &File) -> Result<(Instant, Staged), LoadError> {
+        let instant = match self.wish.instant {
+            Some(instant) => instant,
+            None => instant::of(self.contract, self.arrival)?,
+        };
+        Ok((instant, self.stage(file)?))
+    }
+
+    /// What was delivered in a file that could not be read to its end.
+    fn unread(&self, file: &File) -> Result<Delivery, LoadError> {
+        let (bytes, sha256) = stage::digest(file).map_err(LoadError::Open)?;
+        let (claim, name) = (self.arrival.claim().uuid(), self.arrival.name().to_owned());
+        Ok(Delivery {
+            claim,
+            file: name,
+            bytes,
+            sha256,
+            header: None,
+        })
+    }
+
+    fn stage(&self, file: &File) -> Result<Staged, LoadError> {
+        failpoint!("stage::begin");
+        let source = Source {
+            claim: self.arrival.claim().uuid(),
+            name: self.arrival.name().to_owned(),
+            file: file.try_clone().map_err(LoadError::Open)?,
+        };
+        let Desk { keys, limits, .. } = self.desk;
+        let staged = stage::stage(source, self.contract, keys, limits, self.attendant)?;
+        failpoint!("stage::done");
+        Ok(staged)
+    }
+
+    /// Merges, as often as it takes: what was staged stays good while the database is away.
+    fn merge(&self, staged: &mut Staged, instant: Instant) -> Result<Receipt, LoadError> {
+        self.guard(staged)?;
+        let terms = self.terms(instant);
+        let Desk { database, keys, .. } = self.desk;
+        desk::patiently(self.attendant, || {
+            let mut conn = database.get()?;
+            let (contracts, contract) = (self.contracts, self.contract);
+            let merged = merge::merge(&mut conn, contracts, contract, keys, staged, &terms);
+            Ok(merged?)
+        })
+    }
+
+    /// The same, up to the commit.
+    pub(super) fn plan(
+        &self,
+        staged: &mut Staged,
+        instant: Instant,
+        samples: usize,
+    ) -> Result<merge::Plan, LoadError> {
+        self.guard(staged)?;
+        let terms = self.terms(instant);
+        let Desk { database, keys, .. } = self.desk;
+        desk::patiently(self.attendant, || {
+            let mut conn = database.get()?;
+            let (contracts, contract) = (self.contracts, self.contract);
+            let planned = merge::plan(
+                &mut conn, contracts, contract, keys, staged, &terms, samples,
+            );
+            Ok(planned?)
+        })
+    }
+
+    fn guard(&self, staged: &Staged) -> Result<(), LoadError> {
+        let Tally { read, rejected, .. } = staged.tally;
+        merge::guard(&self.contract.guards, read, rejected)
+            .map_err(|breach| LoadError::Merge(breach.into()))
+    }
+
+    fn terms(&self, instant: Instant) -> Terms {
+        Terms {
+            redelivery: self.wish.redelivery.unwrap_or(self.contract.redelivery),
+            instant,
+            closes: self.wish.closes.clone(),
+            began: self.began,
+        }
+    }
+
+    /// A column that was added with the load has to be known before another file is staged.
+    fn note_columns(&self, receipt: &Receipt, staged: &Staged) {
+        let loaded = receipt.entry().summary.status == Status::Loaded;
+        if loaded && !staged.added.is_empty() {
+            self.desk.register.outdate();
+        }
+    }
+
+    fn retire(&self, receipt: &Receipt, read: Stamp) -> Result<Outcome, LoadError> {
+        let by_contract = Disposal::OnDone(self.contract.on_done);
+        let disposal = self.wish.disposal.unwrap_or(by_contract);
+        let entry = receipt.entry().clone();
+        if entry.summary.status == Status::Failed {
+            // A crash came between the ledger's note of the failure and the move of the file.
+            return self.set_aside(receipt, belongs_on(&entry), Report::new(&entry, None));
+        }
+        if disposal != Disposal::Leave && self.was_written_to(read) {
+            self.spare(receipt)?;
+        } else {
+            retire::retire(&self.lot(receipt), disposal, &self.desk.shelves)?;
+        }
+        Ok(Outcome::Done(entry))
+    }
+
+    /// The file, and all that goes where it goes.
+    fn lot<'r>(&'r self, receipt: &'r Receipt) -> Lot<'r> {
+        Lot {
+            arrival: self.arrival,
+            sidecar: instant::sidecar(self.contract, self.arrival),
+            receipt,
+        }
+    }
+
+    /// Whether the name no longer stands for what was read: somebody put another file in its
+    /// place, or wrote on through a descriptor that was open all the time.
+    fn was_written_to(&self, read: Stamp) -> bool {
+        // One that is gone, or cannot be seen, is for retire to speak of.
+        fs::metadata(self.arrival.path()).is_ok_and(|now| stamp(&now) != read)
+    }
+
+    /// Does not remove a file of which some bytes were never read.
+    fn spare(&self, receipt: &Receipt) -> Result<(), LoadError> {
+        let name = self.arrival.name();
+        let text = format!(
+            "`{name}` was written to after it had been read. What it held before is loaded, and \
+             what came later is not. Drop the file again to load the rest.\n"
+        );
+        let report = |_: &Path| text.clone();
+        let shelves = &self.desk.shelves;
+        let place = retire::set_aside(&self.lot(receipt), Shelf::Failed, &report, shelves)?;
+        let place = place.as_deref().unwrap_or(self.arrival.path());
+        tracing::warn!(
+            "`{name}` was written to after it had been read, so it is not removed. It lies in {}: \
+             drop it again to load the rest.",
+            display_name(place.as_os_str())
+        );
+        Ok(())
+    }
+
+    /// Notes in the ledger that the file was refused, then sets it aside.
+    fn refuse(
+        &self,
+        refused: &Refused,
+        read: Stamp,
+        delivery: &Delivery,
+        tally: Tally,
+        staged: Option<&mut Staged>,
+    ) -> Result<Outcome, LoadError> {
+        let reason = refused.reason();
+        let receipt = desk::patiently(self.attendant, || {
+            let mut conn = self.desk.database.get()?;
+            let table = &self.contract.name;
+            Ok(merge::note_refusal(
+                &mut conn, table, delivery, tally, &reason, self.began,
+            )?)
+        })?;
+        if receipt.entry().summary.status != Status::Failed {
+            // The ledger knows better: it was loaded before a crash, and damaged since.
+            return self.retire(&receipt, read);
+        }
+        let findings = staged.map(|staged| &mut staged.findings);
+        let report = Report::new(receipt.entry(), findings).with_keys(refused.error.keys());
+        self.set_aside(&receipt, refused.shelf, report)
+    }
+
+    fn set_aside(
+        &self,
+        receipt: &Receipt,
+        on: Shelf,
+        report: Report,
+    ) -> Result<Outcome, LoadError> {
+        let text = |place: &Path| match on {
+            Shelf::Failed => report.to_mend(),
+            Shelf::Held => report.to_release(place),
+        };
+        let shelves = &self.desk.shelves;
+        let place = retire::set_aside(&self.lot(receipt), on, &text, shelves)?;
+        let entry = receipt.entry().clone();
+        Ok(Outcome::Refused {
+            entry,
+            place,
+            report,
+        })
+    }
+}
+
+/// Why a file is set aside, and on which shelf.
+struct Refused {
+    error: LoadError,
+    shelf: Shelf,
+}
+
+impl Refused {
+    /// An error that is the file's own fault; any other is given back.
+    fn of(error: LoadError) -> Result<Self, LoadError> {
+        let shelf = match error.verdict() {
+            Verdict::Refuse => Shelf::Failed,
+            Verdict::Hold => Shelf::Held,
+            Verdict::Retry | Verdict::GiveBack | Verdict::Stop => return Err(error),
+        };
+        Ok(Self { error, shelf })
+    }
+
+    /// What the ledger and people are told.
+    fn reason(&self) -> String {
+        match self.shelf {
+            Shelf::Failed => self.error.to_string(),
+            Shelf::Held => format!("{} {RELEASE}", self.error),
+        }
+    }
+}
+
+/// Where the file of a load belongs that the ledger has as failed.
+fn belongs_on(entry: &Entry) -> Shelf {
+    let reason = entry.reason.as_deref().unwrap_or_default();
+    if reason.ends_with(RELEASE) {
+        Shelf::Held
+    } else {
+        Shelf::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::contract::TableName;
+    use crate::merge::{CloseBreach, CloseLimit, MergeError};
+    use crate::summary::{Changes, Rows, Seconds, Summary};
+
+    fn entry(reason: String) -> Entry {
+        let summary = Summary {
+            load_id: Some(7),
+            table: TableName::new("users"),
+            file: "users.csv".into(),
+            status: Status::Failed,
+            rows: Rows::default(),
+            changes: Changes::default(),
+            seconds: Seconds::default(),
+        };
+        Entry {
+            summary,
+            reason: Some(reason),
+            released: 0,
+        }
+    }
+
+    #[test]
+    fn after_a_crash_the_ledgers_reason_tells_a_held_file_from_a_refused_one() {
+        let breach = CloseBreach {
+            would_close: 700,
+            open: 1000,
+            rows: 300,
+            limit: CloseLimit::MaxCloseFraction(0.2),
+            sample: vec![Uuid::nil()],
+        };
+        let held = Refused::of(LoadError::Merge(MergeError::Closes(Box::new(breach)))).unwrap();
+        assert_eq!(belongs_on(&entry(held.reason())), Shelf::Held);
+        let header = stage::StageFault::Header("No header.".into());
+        let refused = Refused::of(LoadError::Stage(header)).unwrap();
+        assert_eq!(belongs_on(&entry(refused.reason())), Shelf::Failed);
+    }
+
+    #[test]
+    fn what_is_not_the_files_fault_does_not_set_it_aside() {
+        assert!(Refused::of(LoadError::Stage(stage::StageFault::Changed)).is_err());
+        assert!(Refused::of(LoadError::Defect).is_err());
+    }
+}
