@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::contract::{Contract, Contracts, Effective, History, Kind};
 use crate::merge::Instant;
-use crate::stage::value::delivered::{Found, InstantParser};
+use crate::stage::value::instant::{Found, InstantParser};
 use crate::watch::{Arrival, Routes, SIDECAR};
 
 /// A sidecar holds one instant. What is longer is something else.

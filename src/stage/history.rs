@@ -7,7 +7,8 @@
 use super::StageFault;
 use super::reject::{Place, Reject, RejectColumn, RejectKind};
 use super::rows::Presence;
-use super::value::{self, Clarity, InstantParser, ValueFault};
+use super::value::instant::{Clarity, InstantParser};
+use super::value::{self, ValueFault};
 use crate::contract::{Contract, Effective, History, Kind, Mode};
 
 /// The fields of a file that are read here; positions in its header.
@@ -181,13 +182,13 @@ impl HistoryParser {
             notes.refuse(field.reject(place, RejectKind::BadInstant, message));
             return None;
         }
-        match parser.parse(text) {
-            Ok(instant) => {
-                if instant.clarity == Clarity::Ambiguous {
+        match parser.read_moment(text) {
+            Ok(moment) => {
+                if moment.clarity == Clarity::Ambiguous {
                     let fault = ValueFault::ambiguous_time();
                     notes.warn(field.reject(place, fault.kind, &fault.message));
                 }
-                Some(instant.micros)
+                Some(moment.at.timestamp_micros())
             }
             Err(fault) => {
                 let kind = match fault.kind {

@@ -1,69 +1,144 @@
-//! An instant that is no column's value: the one from which on a row holds.
-//!
-//! It is read by the rules of `timestamptz`. Without a format it may also be a date alone, which
-//! means midnight; what is finer than a microsecond is cut off.
+//! Instants that are no column's value: from which on a row or a file holds, in a field of the row,
+//! in the file's name, or in the file beside it. They are read by the same patterns, and with the
+//! same zones, as a `timestamptz`.
 
+use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 
-use super::pattern::Pattern;
-use super::timestamp::TimestampTzParser;
+use super::pattern::{Misread, Pattern};
+use super::timestamp::in_zone;
 use super::{FormatFault, Parsed, ValueFault};
 
-/// Reads instants that are all spelled in one way.
+/// Reads instants in one format.
 #[derive(Clone, Debug)]
-pub struct InstantParser(Spelled);
-
-#[derive(Clone, Debug)]
-enum Spelled {
-    ByPattern(TimestampTzParser),
-    Iso {
-        timestamp: TimestampTzParser,
-        date: TimestampTzParser,
-    },
+pub struct InstantParser {
+    /// In the order in which they are tried.
+    patterns: Vec<Pattern>,
+    zone: Tz,
 }
 
-/// A moment.
+/// What a text says that is an instant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Instant {
-    /// Microseconds since 1970 in UTC.
-    pub micros: i64,
-    /// Whether the text can mean one moment only.
+pub struct Moment {
+    /// The instant.
+    pub at: DateTime<Utc>,
+    /// Whether another one could be meant.
     pub clarity: Clarity,
 }
 
-/// Whether a local time can mean one moment only.
+/// Whether a local time can mean one instant only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clarity {
     /// It can.
     Clear,
-    /// Its zone has it twice; the earlier moment was taken.
+    /// Its zone has it twice; the earlier instant was taken.
     Ambiguous,
 }
 
+/// What a text has in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// No instant.
+    Nothing,
+    /// One instant, perhaps more than once.
+    One(DateTime<Utc>),
+    /// Instants that differ.
+    Several,
+    /// What looks like an instant and is none.
+    Unusable(ValueFault),
+}
+
 impl InstantParser {
-    /// Understands a strftime pattern, or says why it cannot be one; `None` is ISO 8601. The zone
-    /// is that of instants that name none.
+    /// Understands a strftime pattern; without one, an instant or a day in ISO 8601. A day is its
+    /// midnight in the zone.
     pub fn new(format: Option<&str>, zone: Tz) -> Result<Self, FormatFault> {
-        let by = |pattern| TimestampTzParser::by(pattern, zone);
-        Ok(Self(match format {
-            Some(format) => Spelled::ByPattern(by(Pattern::new(format).map_err(FormatFault)?)),
-            None => Spelled::Iso {
-                timestamp: by(Pattern::iso_timestamp()),
-                date: by(Pattern::iso_date()),
-            },
-        }))
+        let patterns = match format {
+            Some(format) => vec![Pattern::new(format).map_err(FormatFault)?],
+            None => vec![Pattern::iso_timestamp(), Pattern::iso_date()],
+        };
+        Ok(Self { patterns, zone })
     }
 
-    /// Reads an instant.
-    pub fn parse(&self, text: &[u8]) -> Result<Instant, ValueFault> {
-        const DATE: usize = "YYYY-MM-DD".len();
-        let parser = match &self.0 {
-            Spelled::Iso { date, .. } if text.len() == DATE => date,
-            Spelled::ByPattern(timestamp) | Spelled::Iso { timestamp, .. } => timestamp,
-        };
-        let (utc, parsed) = parser.read(text)?;
-        Ok(Instant {
-            micros: utc.and_utc().timestamp_micros(),
+    /// Reads a text that is an instant and nothing else.
+    pub fn read(&self, text: &[u8]) -> Result<DateTime<Utc>, ValueFault> {
+        Ok(self.read_moment(text)?.at)
+    }
+
+    /// The same, and whether another instant could be meant.
+    pub fn read_moment(&self, text: &[u8]) -> Result<Moment, ValueFault> {
+        for pattern in &self.patterns {
+            match self.read_by(pattern, text) {
+                // Another pattern may fit.
+                Err(Misfit::Shape) => {}
+                Err(Misfit::Moment(fault)) => return Err(fault),
+                Ok(moment) => return Ok(moment),
+            }
+        }
+        // Of several that do not fit, the first is told of.
+        Err(self.patterns.first().map_or_else(
+            || ValueFault::bad_type("is not an instant"),
+            |pattern| pattern.fault("timestamp", Misread::Shape),
+        ))
+    }
+
+    /// Looks for an instant in a text. A run of digits is taken whole: no instant begins or ends
+    /// within one.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Found {
+        let mut found = Found::Nothing;
+        let mut unusable = None;
+        let mut from = 0;
+        while from < text.len() {
+            let Some((end, reading)) = self.longest_at(text, from) else {
+                from += 1;
+                continue;
+            };
+            match (reading, &found) {
+                (Ok(at), Found::One(other)) if at != *other => return Found::Several,
+                (Ok(at), _) => found = Found::One(at),
+                (Err(fault), _) => unusable = unusable.or(Some(fault)),
+            }
+            from = end;
+        }
+        match (found, unusable) {
+            (Found::Nothing, Some(fault)) => Found::Unusable(fault),
+            (found, _) => found,
+        }
+    }
+
+    /// The longest text that begins here and has the shape of an instant.
+    fn longest_at(
+        &self,
+        text: &[u8],
+        from: usize,
+    ) -> Option<(usize, Result<DateTime<Utc>, ValueFault>)> {
+        if !is_boundary(text, from) {
+            return None;
+        }
+        let ends = (from + 1..=text.len()).rev();
+        ends.filter(|end| is_boundary(text, *end)).find_map(|end| {
+            self.patterns
+                .iter()
+                .find_map(|pattern| match self.read_by(pattern, &text[from..end]) {
+                    Ok(moment) => Some((end, Ok(moment.at))),
+                    Err(Misfit::Moment(fault)) => Some((end, Err(fault))),
+                    Err(Misfit::Shape) => None,
+                })
+        })
+    }
+
+    fn read_by(&self, pattern: &Pattern, text: &[u8]) -> Result<Moment, Misfit> {
+        let no_such = |misread| Misfit::Moment(pattern.fault("timestamp", misread));
+        let reading = pattern.read(text).map_err(|misread| match misread {
+            Misread::Shape => Misfit::Shape,
+            Misread::NoSuchMoment | Misread::Year => no_such(misread),
+        })?;
+        let (utc, parsed) = in_zone(&reading, self.zone).map_err(Misfit::Moment)?;
+        if !(1..=9999).contains(&utc.year()) {
+            return Err(no_such(Misread::Year));
+        }
+        Ok(Moment {
+            at: utc.and_utc(),
             clarity: match parsed {
                 Parsed::Ambiguous => Clarity::Ambiguous,
                 Parsed::Value | Parsed::Null => Clarity::Clear,
@@ -72,25 +147,40 @@ impl InstantParser {
     }
 }
 
+/// Why a text is no instant in one pattern.
+enum Misfit {
+    /// It does not look like the pattern.
+    Shape,
+    /// It does, and there is no such moment.
+    Moment(ValueFault),
+}
+
+/// Whether no number reaches over this place.
+fn is_boundary(text: &[u8], place: usize) -> bool {
+    let digit = |index: Option<usize>| {
+        index
+            .and_then(|index| text.get(index))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    !(digit(place.checked_sub(1)) && digit(Some(place)))
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use chrono_tz::Europe::Berlin;
 
     use super::*;
     use crate::stage::reject::RejectKind;
 
-    fn parse(format: Option<&str>, zone: Tz, text: &str) -> Result<Instant, RejectKind> {
+    fn parse(format: Option<&str>, zone: Tz, text: &str) -> Result<Moment, RejectKind> {
         InstantParser::new(format, zone)
             .unwrap()
-            .parse(text.as_bytes())
+            .read_moment(text.as_bytes())
             .map_err(|fault| fault.kind)
     }
 
-    fn micros(rfc3339: &str) -> i64 {
-        DateTime::parse_from_rfc3339(rfc3339)
-            .unwrap()
-            .timestamp_micros()
+    fn instant(rfc3339: &str) -> DateTime<Utc> {
+        rfc3339.parse().unwrap()
     }
 
     #[test]
@@ -123,11 +213,11 @@ mod tests {
             (DAY, Berlin, "01/03/2024", "2024-02-29T23:00:00Z"),
             (MINUTE, Tz::UTC, "01/03/2024 04:05", "2024-03-01T04:05:00Z"),
         ] {
-            let clear = Instant {
-                micros: micros(expected),
-                clarity: Clarity::Clear,
-            };
-            assert_eq!(parse(format, zone, text), Ok(clear), "{text}");
+            let moment = parse(format, zone, text).unwrap();
+            // Postgres keeps microseconds; what is finer is cut off.
+            let micros = instant(expected).timestamp_micros();
+            assert_eq!(moment.at.timestamp_micros(), micros, "{text}");
+            assert_eq!(moment.clarity, Clarity::Clear, "{text}");
         }
     }
 
@@ -135,7 +225,7 @@ mod tests {
     fn of_a_local_time_that_occurs_twice_the_earlier_is_taken() {
         let twice = parse(None, Berlin, "2024-10-27 02:30:00").unwrap();
         assert_eq!(twice.clarity, Clarity::Ambiguous);
-        assert_eq!(twice.micros, micros("2024-10-27T00:30:00Z"));
+        assert_eq!(twice.at, instant("2024-10-27T00:30:00Z"));
     }
 
     #[test]

@@ -26,11 +26,10 @@
 
 mod boolean;
 mod date;
-pub mod delivered;
 mod email;
 mod fixed;
 mod float;
-mod instant;
+pub mod instant;
 mod integer;
 mod json;
 mod label;
@@ -42,8 +41,6 @@ mod timestamp;
 mod uuid;
 
 use thiserror::Error;
-
-pub use self::instant::{Clarity, Instant, InstantParser};
 
 use self::date::DateParser;
 use self::label::LabelParser;

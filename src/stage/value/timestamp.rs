@@ -70,11 +70,10 @@ impl TimestampTzParser {
             Some(format) => Pattern::new(format)?,
             None => Pattern::iso_timestamp(),
         };
-        Ok(Self::by(pattern, spelling.zone))
-    }
-
-    pub(super) fn by(pattern: Pattern, zone: Tz) -> Self {
-        Self { pattern, zone }
+        Ok(Self {
+            pattern,
+            zone: spelling.zone,
+        })
     }
 
     pub(super) fn encode(
@@ -83,13 +82,6 @@ impl TimestampTzParser {
         row: &mut Vec<u8>,
         key_text: Option<&mut String>,
     ) -> Result<Parsed, ValueFault> {
-        let (utc, parsed) = self.read(field)?;
-        put(row, key_text, utc);
-        Ok(parsed)
-    }
-
-    /// The moment, in UTC.
-    pub(super) fn read(&self, field: &[u8]) -> Result<(NaiveDateTime, Parsed), ValueFault> {
         let reading = self
             .pattern
             .read(field)
@@ -99,7 +91,8 @@ impl TimestampTzParser {
         if !(1..=9999).contains(&utc.year()) {
             return Err(self.pattern.fault("timestamp", Misread::Year));
         }
-        Ok((utc, parsed))
+        put(row, key_text, utc);
+        Ok(parsed)
     }
 }
 
