@@ -305,6 +305,55 @@ fn a_snapshot_without_the_key_ends_it() {
 }
 
 #[test]
+fn rows_of_a_feed_open_replace_lose_and_delete_at_instants_of_their_own() {
+    let warehouse = users_with(
+        "mode = \"feed\"\nop = \"op\"\neffective = { column = \"at\" }\nsequence = [\"lsn\"]",
+    );
+    let feed = |name: &str, rows: &str| {
+        let content = format!("op,at,lsn,{HEADER}\n{rows}\n");
+        warehouse.load(name, content).exits(0);
+    };
+    feed(
+        "users-1.csv",
+        "c,2026-01-05,1,ann@x.org,Ann,01/02/1990\n\
+         u,2026-02-05,9,ann@x.org,Anne,01/02/1990\n\
+         d,2026-04-05,10,ann@x.org,,",
+    );
+    feed(
+        "users-2.csv",
+        "u,2026-02-05,8,ann@x.org,Nan,01/02/1990\nu,2026-01-20,3,ann@x.org,Hannah,01/02/1990",
+    );
+    let run = warehouse
+        .run(&["why", "users", "ann@x.org", "--all"])
+        .exits(0);
+    let (_, below_the_axis) = run.stdout.split_once("now\n").unwrap();
+    expect![[r"
+
+        ┌ version 1  2026-01-05 → 2026-01-20  15 days
+        │   name           Ann
+        │   date_of_birth  1990-02-01
+        │ · 2026-01-05  opened version 1  load 1, line 2 of users-1.csv
+        │
+        ├ version 2  2026-01-20 → 2026-02-05  16 days
+        │   name           Ann → Hannah
+        │   as before: date_of_birth 1990-02-01
+        │ · 2026-01-20  opened version 2  load 2, line 3 of users-2.csv
+        │
+        ├ version 3  2026-02-05 → 2026-04-05  59 days
+        │   name           Hannah → Anne
+        │   as before: date_of_birth 1990-02-01
+        │ · 2026-02-05  lost to load 1 line 3  load 2, line 2 of users-2.csv
+        │     name Nan · date_of_birth 1990-02-01
+        │ · 2026-02-05  opened version 3       load 1, line 3 of users-1.csv
+        └ 2026-04-05  ended by load 1, line 4 of users-1.csv
+
+          · 2026-04-05  closed version 3  load 1, line 4 of users-1.csv
+          not there since then
+    "]]
+    .assert_eq(below_the_axis);
+}
+
+#[test]
 fn a_column_without_history_tells_whose_value_it_showed() {
     let warehouse = Warehouse::with_contract(&HAYLOFT_TOML.replacen(
         "[tables.users.columns]\n",
