@@ -12,7 +12,7 @@ use hayloft::db::pool::Database;
 use hayloft::error::LoadError;
 use hayloft::history::{check, views};
 use hayloft::merge::Turn;
-use hayloft::merge::ledger::Entry;
+use hayloft::merge::ledger::{Entry, contract};
 use hayloft::pipeline::{self, Attendant, Desk, Forecast, Outcome, Patience, Register, Wish};
 use hayloft::retire::{Disposal, Shelves};
 use hayloft::stage::key::KeyScheme;
@@ -43,9 +43,6 @@ const EMPTY: &str = "
     delete from hayloft.reject;
     delete from hayloft.load;
     delete from hayloft.contract;";
-
-/// Another contract under the same rows, as somebody would allow it who knows what they do.
-const FORGET_CONTRACT: &str = "delete from hayloft.contract";
 
 const VERSIONS: &str = "
     select email, version_number, source_line, version.load_id,
@@ -197,15 +194,19 @@ impl Engine {
         .map_err(|error| format!("{turn:?} of load {load_id} fails: {error}"))
     }
 
+    /// The desk of this way, whose contract is the one that holds from now on.
     fn desk(&mut self, way: Way) -> &Desk {
-        if self.way != Some(way) {
-            self.conn.batch_execute(FORGET_CONTRACT).unwrap();
-            self.way = Some(way);
-        }
         let (warehouse, rules) = (&self.warehouse, &self.rules);
-        self.desks
+        let desk = self
+            .desks
             .entry(way)
-            .or_insert_with(|| desk(warehouse, &deliveries::contract(way, rules)))
+            .or_insert_with(|| desk(warehouse, &deliveries::contract(way, rules)));
+        if self.way.replace(way) != Some(way) {
+            let contracts = desk.register.last();
+            let contract = contracts.get(&TableName::new("members")).unwrap();
+            contract::take_from_now(&mut self.conn, &contracts, contract).unwrap();
+        }
+        desk
     }
 
     /// Every version, with the loads' ids in the place of their numbers.
