@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
 pub use rows::{Loss, Presence, Row, Rows};
-pub use source::{Delivery, Source, digest};
+pub use source::{Delivery, Source, Stamp, digest};
 
 use crate::contract::{Column, Contract, Duplicates};
 use crate::stage::csv::{CsvFile, FileFault};
