@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::secret::Secret;
@@ -145,6 +146,9 @@ pub enum Command {
     /// Say where the database is, what the tables hold, and how the last loads went.
     #[command(after_help = STATUS_HELP)]
     Status(StatusArgs),
+    /// Say why a key is as it is: its versions on a line of time, each with who brought it.
+    #[command(after_help = WHY_HELP)]
+    Why(WhyArgs),
     /// Check every rule of the history and of the ledger, and name what is damaged.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
@@ -227,6 +231,16 @@ const STATUS_HELP: &str = "\
 Examples:
   hayloft status
   hayloft status --format json";
+
+const WHY_HELP: &str = "\
+Examples:
+  hayloft why users ann@example.com
+  hayloft why users ann@example.com --at 2026-03-01
+  hayloft why users ann@example.com --all
+  hayloft why prices SHOP-1 2026-03-01    A key of two parts, in the order of hayloft.toml
+
+The key is the natural key, spelled as in a file, or the UUID that was made from it. What is
+printed holds personal data, if the table does.";
 
 const CHECK_HELP: &str = "\
 Examples:
@@ -347,6 +361,50 @@ pub struct StatusArgs {
     pub imports: Option<PathBuf>,
 }
 
+/// `hayloft why`
+#[derive(Args, Clone, Debug)]
+pub struct WhyArgs {
+    /// The table, as hayloft.toml names it
+    pub table: String,
+    /// The natural key, in as many parts as it has; or the UUID of the durable key
+    #[arg(required = true, allow_negative_numbers = true)]
+    pub key: Vec<String>,
+    /// Say what held at this time: a date (midnight UTC), or a date and a time (UTC, unless it
+    /// names an offset)
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub at: Option<DateTime<Utc>>,
+    /// Show everything that was said of the key: also what changed nothing, lost against another
+    /// row, or was undone
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `2026-03-01`, `2026-03-01 12:30[:00[.5]]` in UTC, or with an offset.
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let text = text.trim();
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Ok(instant.to_utc());
+    }
+    let formats = [
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+    ];
+    let mut times = formats
+        .iter()
+        .filter_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+    let date = || {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+    };
+    times
+        .next()
+        .or_else(date)
+        .map(|time| time.and_utc())
+        .ok_or_else(|| "write it as 2026-03-01 or 2026-03-01T12:30:00Z".to_owned())
+}
+
 /// `hayloft check`
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
@@ -415,9 +473,10 @@ pub enum ServerCommand {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Command};
+    use super::{Cli, Command, instant};
 
     #[test]
     fn clap_finds_no_fault_with_the_definition() {
@@ -463,6 +522,8 @@ mod tests {
             "hayloft migrate --reset --from-now users",
             "hayloft --quiet --verbose status",
             "hayloft rejects",
+            "hayloft why users",
+            "hayloft why users ann --at yesterday",
             "hayloft rejects export",
             "hayloft rejects list seventeen",
             "hayloft --format xml status",
@@ -480,6 +541,25 @@ mod tests {
             let cli = Cli::try_parse_from(typed.split(' ')).unwrap();
             assert_eq!(cli.global.home.to_str(), Some("elsewhere"), "{typed}");
             assert!(matches!(cli.command, Command::Server(_)));
+        }
+    }
+
+    #[test]
+    fn an_instant_is_a_date_or_a_time_in_utc_or_with_an_offset() {
+        for (text, expected) in [
+            ("2026-03-01", "2026-03-01T00:00:00Z"),
+            ("2026-03-01 12:30", "2026-03-01T12:30:00Z"),
+            ("2026-03-01 12:30:01.25", "2026-03-01T12:30:01.25Z"),
+            ("2026-03-01T12:30:01", "2026-03-01T12:30:01Z"),
+            ("2026-03-01T12:30:01+02:00", "2026-03-01T10:30:01Z"),
+        ] {
+            assert_eq!(instant(text).unwrap().to_rfc3339(), {
+                let expected: DateTime<Utc> = expected.parse().unwrap();
+                expected.to_rfc3339()
+            });
+        }
+        for text in ["now", "2026-02-30", "01/03/2026", ""] {
+            assert!(instant(text).is_err(), "{text}");
         }
     }
 

@@ -65,7 +65,8 @@ pub mod cli;
 pub mod secret;
 pub mod settings;
 
-// What can be asked and changed afterwards: views of the history, and whether it is sound.
+// What can be asked and changed afterwards: views of the history, whether it is sound, and why a
+// key is as it is.
 pub mod history;
 
 // What can be asked of the ledger and the folder afterwards.

@@ -5,6 +5,7 @@ pub mod ago;
 pub mod columns;
 pub mod counts;
 pub mod plan;
+pub mod timeline;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::columns::Columns;
+use self::timeline::line::{Line, Weight};
 use crate::cli::{LogFormat, OutputFormat};
 use crate::merge::ledger::Entry;
 use crate::settings::{Log, Verbosity};
@@ -150,6 +152,21 @@ impl Printer {
     pub fn columns(&self, columns: &Columns) {
         for line in columns.lines(width()) {
             self.out(&line);
+        }
+    }
+
+    /// Writes drawn lines of data to stdout, with their emphasis where a terminal shows it.
+    pub fn drawing(&self, lines: &[Line]) {
+        for line in lines {
+            let spans = line.spans().iter();
+            let text: String = spans
+                .map(|span| match span.weight {
+                    Weight::Plain => span.text.clone(),
+                    Weight::Strong => styled(&span.text, BOLD, self.stdout),
+                    Weight::Faint => styled(&span.text, FAINT, self.stdout),
+                })
+                .collect();
+            self.out(&text);
         }
     }
 
@@ -313,6 +330,8 @@ pub fn grouped(number: u64) -> String {
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+const BOLD: &str = "1";
+const FAINT: &str = "2";
 
 /// Columns of the terminal that stdout goes to; `None` for a file or a pipe.
 #[must_use]
@@ -331,8 +350,12 @@ fn paint(stream: &impl IsTerminal) -> Paint {
 }
 
 fn painted(text: &str, colour: &str, paint: Paint) -> String {
+    styled(text, &format!("1;{colour}"), paint)
+}
+
+fn styled(text: &str, style: &str, paint: Paint) -> String {
     match paint {
-        Paint::Colour => format!("\u{1b}[1;{colour}m{text}\u{1b}[0m"),
+        Paint::Colour => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
         Paint::Plain => text.to_owned(),
     }
 }

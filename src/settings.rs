@@ -222,6 +222,7 @@ fn use_of_contract(command: &Command) -> Use {
         | Command::Redo(_)
         | Command::AcceptCloses(_)
         | Command::Check(_)
+        | Command::Why(_)
         | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
         Command::Status(_) | Command::Migrate(_) => Use::Shows,
         Command::Rejects(_) | Command::Generate(_) | Command::Demo | Command::Server(_) => {

@@ -16,6 +16,7 @@ mod server;
 mod status;
 mod undo;
 mod watch;
+mod why;
 
 use std::process::ExitCode;
 
@@ -91,6 +92,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Check(args) => check::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),
+        Command::Why(args) => why::run(args, &settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),
         Command::Demo => demo::run(&settings, &printer),

@@ -167,7 +167,8 @@ pub(super) fn own_migrations(settings: &Settings) -> PathBuf {
     beside.unwrap_or(Path::new("")).join("migrations")
 }
 
-fn keys(settings: &Settings) -> KeyScheme {
+/// How natural keys become durable ones.
+pub(super) fn keys(settings: &Settings) -> KeyScheme {
     match &settings.key_secret {
         Some(secret) => KeyScheme::with_secret(secret.expose().as_bytes()),
         None => KeyScheme::plain(),

@@ -14,7 +14,8 @@ pub struct Ident(String);
 
 impl Ident {
     /// Vouches for a name: either the catalog returned it, or it is a constant of this crate.
-    /// Nothing that came from a file's header or name goes through here.
+    /// Nothing that came from a file's header or name goes through here; what a header may name is
+    /// asked of [`Ident::of_new_column`].
     #[must_use]
     pub fn vouched(name: impl Into<String>) -> Self {
         Self(name.into())

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::sql::{Dimension, Object, ObjectKind};
-use crate::contract::catalog::Catalog;
+use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::{Contract, Ident, Kind, QualifiedName, WAREHOUSE};
 use crate::db::without_value;
 
@@ -158,8 +158,15 @@ impl Wanted {
         let Err(error) = replaced else {
             return Ok(Made::Yes);
         };
-        if there.is_none() || !is_of_the_server(&error) {
+        if !is_of_the_server(&error) {
             return Err(error.into());
+        }
+        if there.is_none() {
+            return Ok(Made::No(format!(
+                "{name} was not made: {error}.",
+                name = told(&self.name),
+                error = without_value(&error.to_string())
+            )));
         }
         let anew = conn.transaction(|conn| {
             let grants = there.map(|found| found.grants.as_slice());
@@ -220,18 +227,15 @@ fn wanted(dimension: Dimension<'_>) -> Result<Vec<Wanted>, ViewsError> {
 
 fn comment(create: &str) -> String {
     let digest = Sha256::digest(create);
-    let digest: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{MADE_HERE}, which also makes it anew. Definition {digest}")
+    let digest = u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
+    format!("{MADE_HERE}, which also makes it anew. Definition {digest:016x}")
 }
 
 fn columns(conn: &mut PgConnection, table: &QualifiedName) -> QueryResult<Vec<Ident>> {
     let name = table.table.name();
     let catalog = Catalog::read(conn, table.schema.name(), &[name])?;
     let table = catalog.tables.get(name);
-    Ok(table.map(|table| table.names()).unwrap_or_default())
+    Ok(table.map(CatalogTable::names).unwrap_or_default())
 }
 
 /// What has one of the names already.

@@ -616,4 +616,4 @@ pub fn is_empty(table: &QualifiedName) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,14 +8,20 @@ use std::fmt::Write as _;
 
 use super::StageFault;
 use super::csv::Header;
+use super::history::{self, Fields};
 use crate::contract::managed;
 use crate::contract::{Column, Contract, Kind, Nullability, UnknownColumns};
 
 /// Where the value of each staged column comes from.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// One for each column that the file fills, in the order of [`Contract::columns`].
+    /// One for each column that the file fills, in the order of [`Contract::columns`]; then one
+    /// for each that the table is to get.
     pub(super) cells: Vec<Cell>,
+    /// The columns that the table is to get, in the order of the file.
+    pub(super) added: Vec<Column>,
+    /// The fields that say what was done, when and in what order.
+    pub(super) history: Fields,
     /// The field that has to be empty: a trailing comma in the header has no name.
     pub(super) unnamed: Option<usize>,
 }
@@ -23,7 +29,7 @@ pub(super) struct Layout {
 /// One column that the file fills.
 #[derive(Debug)]
 pub(super) struct Cell {
-    /// Position in [`Contract::columns`].
+    /// Position in [`Contract::columns`], or after its end in [`Layout::added`].
     pub(super) column: usize,
     /// Where its value comes from.
     pub(super) source: Source,
@@ -53,7 +59,7 @@ pub(super) fn resolve(header: &Header, contract: &Contract) -> Result<Layout, St
 
 fn lay_out(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
     let names: Vec<&str> = header.names().iter().map(|name| name.trim()).collect();
-    let cells: Vec<Cell> = (0..contract.columns.len())
+    let mut cells: Vec<Cell> = (0..contract.columns.len())
         .filter_map(|column| {
             source_of(column, &names, contract).map(|source| Cell { column, source })
         })
@@ -65,12 +71,45 @@ fn lay_out(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
     refuse_repeated(&names)?;
     let unnamed = unnamed_last(&names)?;
     refuse_missing(&names, &cells, contract)?;
-    refuse_unknown(&names, unnamed, &cells, contract)?;
-    Ok(Layout { cells, unnamed })
+    let history = history::find(contract, |name| position(&names, name));
+    let added = match contract.unknown_columns {
+        UnknownColumns::Ignore => Vec::new(),
+        UnknownColumns::Refuse => match unknown_fields(&names, unnamed, &cells, &history).first() {
+            Some(field) => return Err(unknown(&names, *field, contract)),
+            None => Vec::new(),
+        },
+        UnknownColumns::FillCurrent | UnknownColumns::Version => {
+            let fields = unknown_fields(&names, unnamed, &cells, &history);
+            let new = |field: &usize| new_column(&names, *field, contract);
+            let added = fields.iter().map(new).collect::<Result<_, _>>()?;
+            let at_the_end = contract.columns.len()..;
+            cells.extend(at_the_end.zip(fields).map(|(column, field)| Cell {
+                column,
+                source: Source::Field(field),
+            }));
+            added
+        }
+    };
+    Ok(Layout {
+        cells,
+        added,
+        history,
+        unnamed,
+    })
+}
+
+impl Layout {
+    /// The column of one of the cells.
+    pub(super) fn column<'l>(&'l self, cell: &Cell, contract: &'l Contract) -> &'l Column {
+        match cell.column.checked_sub(contract.columns.len()) {
+            None => &contract.columns[cell.column],
+            Some(added) => &self.added[added],
+        }
+    }
 }
 
 fn source_of(column: usize, names: &[&str], contract: &Contract) -> Option<Source> {
-    if let Some(field) = position(names, &contract.columns[column]) {
+    if let Some(field) = position(names, contract.columns[column].name.name()) {
         return Some(Source::Field(field));
     }
     let Kind::Fact { references, .. } = &contract.kind else {
@@ -82,15 +121,13 @@ fn source_of(column: usize, names: &[&str], contract: &Contract) -> Option<Sourc
     let fields = references[reference]
         .natural_key
         .iter()
-        .map(|part| position(names, part))
+        .map(|part| position(names, part.name.name()))
         .collect::<Option<Vec<usize>>>()?;
     Some(Source::NaturalKey { reference, fields })
 }
 
-fn position(names: &[&str], column: &Column) -> Option<usize> {
-    names
-        .iter()
-        .position(|name| same_name(name, column.name.name()))
+fn position(names: &[&str], wanted: &str) -> Option<usize> {
+    names.iter().position(|name| same_name(name, wanted))
 }
 
 fn same_name(a: &str, b: &str) -> bool {
@@ -130,16 +167,23 @@ fn unnamed_last(names: &[&str]) -> Result<Option<usize>, StageFault> {
 }
 
 fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result<(), StageFault> {
-    let missing: Vec<String> = (0..contract.columns.len())
+    let columns = (0..contract.columns.len())
         .filter(|column| needed(*column, contract))
         .filter(|column| !cells.iter().any(|cell| cell.column == *column))
-        .map(|column| wanted_name(column, contract))
-        .collect();
+        .map(|column| wanted_name(column, contract));
+    let fields = history::names(contract)
+        .into_iter()
+        .filter(|name| position(names, name).is_none())
+        .map(shown);
+    let mut missing: Vec<String> = columns.chain(fields).collect();
+    // A field may be a column that is needed too.
+    let mut seen = std::collections::HashSet::new();
+    missing.retain(|name| seen.insert(name.to_lowercase()));
     if missing.is_empty() {
         return Ok(());
     }
     Err(StageFault::Header(format!(
-        "The header lacks {}, which table `{}` must have. It names {}.",
+        "The header lacks {}, which every file for table `{}` must have. It names {}.",
         missing.join(" and "),
         contract.name,
         list(names)
@@ -188,38 +232,50 @@ fn wanted_name(column: usize, contract: &Contract) -> String {
     }
 }
 
-fn refuse_unknown(
+/// The fields that fill no column and say nothing of history.
+fn unknown_fields(
     names: &[&str],
     unnamed: Option<usize>,
     cells: &[Cell],
-    contract: &Contract,
-) -> Result<(), StageFault> {
-    if contract.unknown_columns == UnknownColumns::Ignore {
-        return Ok(());
-    }
+    history: &Fields,
+) -> Vec<usize> {
     let used = |field: usize| {
-        cells.iter().any(|cell| match &cell.source {
-            Source::Field(own) => *own == field,
-            Source::NaturalKey { fields, .. } => fields.contains(&field),
-        })
+        history.contains(field)
+            || cells.iter().any(|cell| match &cell.source {
+                Source::Field(own) => *own == field,
+                Source::NaturalKey { fields, .. } => fields.contains(&field),
+            })
     };
-    let Some(field) = (0..names.len()).find(|field| Some(*field) != unnamed && !used(*field))
-    else {
-        return Ok(());
-    };
+    (0..names.len())
+        .filter(|field| Some(*field) != unnamed && !used(*field))
+        .collect()
+}
+
+/// The column that the table is to get for a field.
+fn new_column(names: &[&str], field: usize, contract: &Contract) -> Result<Column, StageFault> {
+    contract.new_column(names[field]).map_err(|fault| {
+        StageFault::Header(format!(
+            "Column {} of the header, {}, {fault}. Rename the column, or remove it.",
+            field + 1,
+            shown(names[field])
+        ))
+    })
+}
+
+fn unknown(names: &[&str], field: usize, contract: &Contract) -> StageFault {
     if managed::is_managed(contract, names[field]) {
-        return Err(StageFault::Header(format!(
+        return StageFault::Header(format!(
             "Column {} of the header, {}, is one that Hayloft fills itself. Remove it from the file.",
             field + 1,
             shown(names[field])
-        )));
+        ));
     }
     let known: Vec<&str> = contract
         .columns
         .iter()
         .map(|column| column.name.name())
         .collect();
-    Err(StageFault::Header(format!(
+    StageFault::Header(format!(
         "Column {} of the header, {}, is not in table `{}`{}. Its columns are {}. Rename the \
          column, remove it, or set on_new_column = \"ignore\" for the table.",
         field + 1,
@@ -227,7 +283,7 @@ fn refuse_unknown(
         contract.name,
         nearest(names[field], &known),
         list(&known)
-    )))
+    ))
 }
 
 fn nearest(name: &str, known: &[&str]) -> String {

@@ -1,13 +1,15 @@
 //! Arrival + Contract → Staged.
 //!
 //! In: an open file and what its table promises. Out: rows that the table can take, keyed and
-//! encoded, one for each key; and every row that could not be used, with its place and reason.
+//! encoded, one for each key (or, where rows have instants of their own, for each key and instant);
+//! and every row that could not be used, with its place and reason.
 //! A bad row is a value here ([`Finding`]); `Err` is for what stops the whole file. This room
 //! never speaks to Postgres.
 
 pub mod csv;
 mod findings;
 mod header;
+mod history;
 pub mod key;
 mod limits;
 pub mod reject;
@@ -27,11 +29,11 @@ pub use limits::Limits;
 pub use rows::{Loss, Presence, Row, Rows};
 pub use source::{Delivery, Source, Stamp, digest};
 
-use crate::contract::{Column, Contract, Duplicates};
+use crate::contract::{Column, Contract, Duplicates, Kind, Mode};
 use crate::stage::csv::{CsvFile, FileFault};
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
-use crate::stage::row::RowParser;
+use crate::stage::row::{Refused, RowParser};
 use crate::stage::source::Reading;
 
 /// A file that was read to its end and checked.
@@ -39,12 +41,13 @@ use crate::stage::source::Reading;
 pub struct Staged {
     /// What was delivered: the name, the bytes' digest, the header.
     pub delivery: Delivery,
-    /// Positions in [`Contract::columns`] of the columns that the file fills, in their order.
+    /// Positions in [`Contract::columns`] of the columns that the file fills, in their order; then
+    /// those of [`Staged::added`].
     pub columns: Vec<usize>,
     /// Where each of these stands in the file, for those who refuse a value later.
     pub fields: Vec<RejectColumn>,
     /// The rows to load: one for each key, or, where rows have instants of their own, one for each
-    /// key and instant.
+    /// key, instant and sequence.
     pub rows: Rows,
     /// What a snapshot must know of the rows that were rejected.
     pub unread: Unread,
@@ -159,16 +162,17 @@ pub fn stage(
         originals,
         findings: Findings::new(),
         tally: Tally::default(),
+        unread: is_snapshot(contract).then(Unread::default),
     };
-    let mut rows = Rows::new(contract.duplicates);
+    let mut rows = Rows::new(contract);
     while let Some(record) = file.next_record()? {
         book.tally.read += 1;
         match parser.parse(&record) {
             Ok(row) => {
-                rows.push(row.key, record.place, row.cells)?;
+                rows.push(&row)?;
                 book.note(parser.warnings(), record.place)?;
             }
-            Err(rejects) => book.refuse(rejects, record.place)?,
+            Err(refused) => book.refuse_row(refused, record.place)?,
         }
     }
     drop(file);
@@ -179,12 +183,20 @@ pub fn stage(
         columns: parser.columns(),
         fields: parser.fields(),
         rows,
-        unread: Unread::default(),
-        added: Vec::new(),
+        unread: book.unread.unwrap_or_default(),
+        added: parser.added(),
         findings: book.findings,
         originals: book.originals,
         tally: book.tally,
     })
+}
+
+/// Only a snapshot says anything of the keys that it does not have.
+fn is_snapshot(contract: &Contract) -> bool {
+    matches!(
+        &contract.kind,
+        Kind::Dimension { history, .. } if history.mode == Mode::Snapshot
+    )
 }
 
 /// The longest row that goes into the rejects, in bytes: there it is held in memory, and Postgres
@@ -196,9 +208,21 @@ struct Book {
     originals: Originals,
     findings: Findings,
     tally: Tally,
+    /// The keys of rejected rows, where they matter.
+    unread: Option<Unread>,
 }
 
 impl Book {
+    fn refuse_row(&mut self, refused: Refused, place: Place) -> Result<(), StageFault> {
+        if let Some(unread) = &mut self.unread {
+            match refused.key {
+                Some(key) => unread.keys.push(key),
+                None => unread.without_key += 1,
+            }
+        }
+        self.refuse(refused.rejects, place)
+    }
+
     fn refuse(&mut self, rejects: Vec<Reject>, place: Place) -> Result<(), StageFault> {
         self.tally.rejected += 1;
         self.note(rejects, place)
@@ -237,13 +261,17 @@ impl Book {
                 winner,
             }),
             (Loss::Conflicting { .. }, Duplicates::RejectKey) => self.refuse_contested(place),
-            (Loss::Conflicting { winner }, Duplicates::Last | Duplicates::First) => {
+            (Loss::Conflicting { winner }, Duplicates::Last | Duplicates::First)
+            | (Loss::Superseded { winner }, _) => {
                 self.tally.duplicates += 1;
                 self.note_loser(place, winner)
             }
         })?;
         if policy == Duplicates::RejectKey {
-            for place in rows.remove_contested()? {
+            for (key, place) in rows.remove_contested()? {
+                if let Some(unread) = &mut self.unread {
+                    unread.keys.push(key);
+                }
                 self.refuse_contested(place)?;
             }
         }
@@ -278,3 +306,6 @@ impl From<FileFault> for StageFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,10 @@ pub enum RejectKind {
     Overflow,
     /// A local time that the zone skips.
     NonexistentTime,
+    /// Not one of the words that say what was done.
+    BadOp,
+    /// No instant, or none that can be read.
+    BadInstant,
     /// A key with an empty part.
     NullKey,
     /// No value in a column that must have one.
@@ -120,6 +124,8 @@ impl RejectKind {
             Self::BadType => "bad_type",
             Self::Overflow => "overflow",
             Self::NonexistentTime => "nonexistent_time",
+            Self::BadOp => "bad_op",
+            Self::BadInstant => "bad_instant",
             Self::NullKey => "null_key",
             Self::NotNull => "not_null",
             Self::UnresolvedReference => "unresolved_reference",

@@ -4,11 +4,13 @@ use uuid::Uuid;
 
 use super::StageFault;
 use super::csv::{Header, Record, RecordFault};
-use super::header::{self, Cell, Layout, Source};
+use super::header::{self, Cell, Source};
+use super::history::{HistoryParser, Notes};
 use super::key::KeyScheme;
 use super::reject::{Place, Reject, RejectColumn, RejectKind};
+use super::rows::{Presence, Row};
 use super::value::{Parsed, ValueFault, ValueParser};
-use crate::contract::{Contract, Kind, Nullability};
+use crate::contract::{Column, Contract, Kind, Nullability};
 use crate::wire;
 
 /// Knows which field goes where, and how each is read. Made once a file.
@@ -16,7 +18,10 @@ pub(super) struct RowParser<'a> {
     keys: &'a KeyScheme,
     /// The header's names, for messages.
     names: Vec<String>,
+    history: HistoryParser,
     cells: Vec<CellParser>,
+    /// The columns that the table is to get.
+    added: Vec<Column>,
     unnamed: Option<usize>,
     /// For each part of the key, in the contract's order, the text that is hashed.
     key_texts: Vec<String>,
@@ -24,10 +29,12 @@ pub(super) struct RowParser<'a> {
     warnings: Vec<Reject>,
 }
 
-/// A row that can be loaded.
-pub(super) struct ParsedRow<'a> {
-    pub(super) key: Uuid,
-    pub(super) cells: &'a [u8],
+/// A row that cannot be loaded.
+pub(super) struct Refused {
+    /// All that is wrong with it.
+    pub(super) rejects: Vec<Reject>,
+    /// Its key, if that can be read.
+    pub(super) key: Option<Uuid>,
 }
 
 struct CellParser {
@@ -63,20 +70,24 @@ impl<'a> RowParser<'a> {
         contract: &Contract,
         keys: &'a KeyScheme,
     ) -> Result<Self, StageFault> {
-        let Layout { cells, unnamed } = header::resolve(header, contract)?;
-        let cells = cells
-            .into_iter()
-            .map(|cell| CellParser::new(cell, contract))
+        let layout = header::resolve(header, contract)?;
+        let cells = layout
+            .cells
+            .iter()
+            .map(|cell| CellParser::new(cell, layout.column(cell, contract), contract))
             .collect::<Result<_, _>>()?;
+        let names: Vec<String> = header
+            .names()
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .collect();
         Ok(Self {
             keys,
-            names: header
-                .names()
-                .iter()
-                .map(|name| name.trim().to_owned())
-                .collect(),
+            history: HistoryParser::new(contract, &layout.history, &names)?,
+            names,
             cells,
-            unnamed,
+            added: layout.added,
+            unnamed: layout.unnamed,
             key_texts: vec![String::new(); contract.key.len()],
             row: Vec::new(),
             warnings: Vec::new(),
@@ -93,33 +104,70 @@ impl<'a> RowParser<'a> {
         self.cells.iter().map(CellParser::first_field).collect()
     }
 
-    /// Parses one record. Every field is looked at, so that a person mends a row once.
-    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<ParsedRow<'_>, Vec<Reject>> {
+    /// The columns that the table is to get.
+    pub(super) fn added(&self) -> Vec<Column> {
+        self.added.clone()
+    }
+
+    /// Parses one record. Every field is looked at, so that a person mends a row once; of a delete
+    /// only those that say what was deleted, and when.
+    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<Row<'_>, Refused> {
+        let place = record.place;
         let fields = match &record.content {
             Ok(fields) => fields,
-            Err(fault) => return Err(vec![no_record(record.place, fault, self)]),
+            Err(fault) => return Err(Refused::unsplit(no_record(place, fault, self))),
         };
-        self.row.clear();
-        self.warnings.clear();
-        let mut rejects = Vec::new();
-        if let Some(field) = self.unnamed.filter(|field| !fields[*field].is_empty()) {
-            rejects.push(unnamed_value(record.place, field));
+        let mut notes = Notes::default();
+        let surplus = self.unnamed.filter(|field| !fields[*field].is_empty());
+        if let Some(field) = surplus {
+            notes.refuse(unnamed_value(place, field));
         }
+        let said = self.history.parse(fields, place, &mut notes);
+        let key = self.parse_cells(fields, place, said.presence, &mut notes);
+        self.warnings = notes.warnings;
+        match (key, said.presence) {
+            (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Row {
+                key,
+                place,
+                presence,
+                at: said.at,
+                sequence: self.history.sequence(),
+                cells: &self.row,
+            }),
+            (key, _) => Err(Refused {
+                rejects: notes.rejects,
+                // With a field too many, none can be trusted to stand in its place.
+                key: key.filter(|_| surplus.is_none()),
+            }),
+        }
+    }
+
+    /// Leaves the cells in `self.row`, and gives the key, if it can be read. Of a row that does not
+    /// say that its key is there, no other field is looked at.
+    fn parse_cells(
+        &mut self,
+        fields: &::csv::ByteRecord,
+        place: Place,
+        presence: Option<Presence>,
+        notes: &mut Notes,
+    ) -> Option<Uuid> {
+        self.row.clear();
+        let mut key_is_read = true;
         for cell in &self.cells {
-            let parsed = cell.parse(fields, self.keys, &mut self.key_texts, &mut self.row);
-            match parsed {
+            if presence != Some(Presence::Present) && !cell.is_key_part() {
+                wire::put_null(&mut self.row);
+                continue;
+            }
+            match cell.parse(fields, self.keys, &mut self.key_texts, &mut self.row) {
                 Ok(Parsed::Value | Parsed::Null) => {}
-                Ok(Parsed::Ambiguous) => self.warnings.push(cell.ambiguous(record.place)),
-                Err((field, fault)) => rejects.push(cell.reject(record.place, field, &fault)),
+                Ok(Parsed::Ambiguous) => notes.warn(cell.ambiguous(place)),
+                Err((field, fault)) => {
+                    key_is_read &= !cell.is_key_part();
+                    notes.refuse(cell.reject(place, field, &fault));
+                }
             }
         }
-        if !rejects.is_empty() {
-            return Err(rejects);
-        }
-        Ok(ParsedRow {
-            key: self.keys.durable_key(&self.key_texts),
-            cells: &self.row,
-        })
+        key_is_read.then(|| self.keys.durable_key(&self.key_texts))
     }
 
     /// What is worth knowing of the row that was parsed last.
@@ -128,18 +176,27 @@ impl<'a> RowParser<'a> {
     }
 }
 
+impl Refused {
+    /// A record that could not be split into the fields of the header.
+    fn unsplit(reject: Reject) -> Self {
+        Self {
+            rejects: vec![reject],
+            key: None,
+        }
+    }
+}
+
 impl CellParser {
-    fn new(cell: Cell, contract: &Contract) -> Result<Self, StageFault> {
-        let column = &contract.columns[cell.column];
+    fn new(cell: &Cell, column: &Column, contract: &Contract) -> Result<Self, StageFault> {
         let key_part = contract.key.iter().position(|part| *part == cell.column);
-        let kind = match cell.source {
+        let kind = match &cell.source {
             Source::Field(field) => CellKind::Value {
-                field,
+                field: *field,
                 parser: compile(column)?,
                 key_part,
             },
             Source::NaturalKey { reference, fields } => CellKind::Member {
-                parts: member_parts(contract, reference, &fields)?,
+                parts: member_parts(contract, *reference, fields)?,
                 key_part,
                 nullability: column.nullability,
             },
@@ -149,6 +206,14 @@ impl CellParser {
             name: column.name.name().to_owned(),
             kind,
         })
+    }
+
+    fn is_key_part(&self) -> bool {
+        match &self.kind {
+            CellKind::Value { key_part, .. } | CellKind::Member { key_part, .. } => {
+                key_part.is_some()
+            }
+        }
     }
 
     /// On failure, the field at fault.
@@ -230,17 +295,7 @@ impl CellParser {
             CellKind::Value { field, .. } => *field,
             CellKind::Member { .. } => 0,
         };
-        let message = "is a local time that its zone has twice (the clock was set back), and the \
-                       earlier one was taken"
-            .to_owned();
-        self.reject(
-            place,
-            field,
-            &ValueFault {
-                kind: RejectKind::AmbiguousTime,
-                message,
-            },
-        )
+        self.reject(place, field, &ValueFault::ambiguous_time())
     }
 
     fn name_of(&self, field: usize) -> String {
@@ -256,7 +311,7 @@ impl CellParser {
     }
 }
 
-fn compile(column: &crate::contract::Column) -> Result<ValueParser, StageFault> {
+fn compile(column: &Column) -> Result<ValueParser, StageFault> {
     ValueParser::new(column).map_err(|fault| StageFault::Contract(fault.to_string()))
 }
 

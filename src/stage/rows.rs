@@ -1,11 +1,13 @@
-//! The rows of one file, one for each key (semantics §6).
+//! The rows of one file, one for each key (semantics §6) or, where rows have instants of their own,
+//! one for each key, instant and sequence.
 //!
 //! In: rows as they are read, each with its key and its cells in the binary COPY format. Out: the
 //! winner of each key, and every row that lost. What is held in memory is the winners alone;
 //! losers go to a temporary file, so a file may repeat its keys as often as it likes.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 
@@ -14,17 +16,18 @@ use uuid::Uuid;
 
 use super::reject::Place;
 use super::spool::Spool;
-use crate::contract::Duplicates;
+use crate::contract::{Contract, Duplicates, Effective, Kind, Mode};
 
 /// The winners, and the losers on disk.
 #[derive(Debug)]
 pub struct Rows {
     policy: Duplicates,
+    head: Head,
     slots: HashMap<Uuid, u32, BuildHasherDefault<KeyBits>>,
     winners: Vec<Winner>,
-    /// The cells of all winners; also, until the next sweep, those of rows that lost since.
-    cells: Vec<u8>,
-    dead_cells: usize,
+    /// Head and cells of all winners; also, until the next sweep, those of rows that lost since.
+    bytes: Vec<u8>,
+    dead_bytes: usize,
     losers: Spool<Loser>,
 }
 
@@ -64,6 +67,20 @@ pub enum Loss {
         /// The line of the row that won.
         winner: u64,
     },
+    /// Other values and a smaller sequence; with the winner's line.
+    Superseded {
+        /// The line of the row that won.
+        winner: u64,
+    },
+}
+
+/// What stands in memory before a row's cells: the instant, the sequence and the presence, each
+/// only where the rows of the file have it. In the usual case that is nothing.
+#[derive(Clone, Copy, Default, Debug)]
+struct Head {
+    instant: usize,
+    sequence: usize,
+    presence: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,58 +96,72 @@ struct Loser {
     slot: u32,
     place: Place,
     print: [u8; 16],
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sequence: Vec<u8>,
 }
 
 impl Rows {
-    /// No rows yet.
+    /// No rows of the table yet.
     #[must_use]
-    pub fn new(policy: Duplicates) -> Self {
+    pub fn new(contract: &Contract) -> Self {
+        Self::with(contract.duplicates, Head::of(contract))
+    }
+
+    fn with(policy: Duplicates, head: Head) -> Self {
         Self {
             policy,
+            head,
             slots: HashMap::default(),
             winners: Vec::new(),
-            cells: Vec::new(),
-            dead_cells: 0,
+            bytes: Vec::new(),
+            dead_bytes: 0,
             losers: Spool::new(),
         }
     }
 
     /// Takes a row. Whether it wins is known only when all rows are in.
-    pub fn push(&mut self, key: Uuid, place: Place, cells: &[u8]) -> io::Result<()> {
-        match self.slots.entry(key) {
+    pub fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
+        let start = self.bytes.len();
+        self.head.put(row, &mut self.bytes);
+        self.bytes.extend_from_slice(row.cells);
+        let new = Winner {
+            key: row.key,
+            place: row.place,
+            start,
+            length: self.bytes.len() - start,
+        };
+        match self.slots.entry(self.head.identity(row)) {
             Entry::Vacant(free) => {
                 let slot = u32::try_from(self.winners.len())
                     .map_err(|_| io::Error::other("a file of more than 4 billion keys"))?;
                 free.insert(slot);
-                let start = self.store(cells);
-                self.winners.push(Winner {
-                    key,
-                    place,
-                    start,
-                    length: cells.len(),
-                });
+                self.winners.push(new);
                 Ok(())
             }
             Entry::Occupied(taken) => {
                 let slot = *taken.get();
-                self.contest(slot, place, cells)
+                self.contest(slot, new)
             }
         }
     }
 
-    /// The accepted rows, in the order in which their keys were first seen.
+    /// The accepted rows, in the order in which they, or the rows that they won against, were
+    /// first seen.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.winners.iter().map(|winner| Row {
-            key: winner.key,
-            place: winner.place,
-            presence: Presence::Present,
-            at: None,
-            sequence: &[],
-            cells: &self.cells[winner.start..winner.start + winner.length],
+        self.winners.iter().map(|winner| {
+            let (head, cells) = self.held(winner).split_at(self.head.length());
+            Row {
+                key: winner.key,
+                place: winner.place,
+                presence: self.head.presence(head),
+                at: self.head.instant(head),
+                sequence: self.head.sequence(head),
+                cells,
+            }
         })
     }
 
-    /// How many keys the file has.
+    /// How many accepted rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.winners.len()
@@ -148,106 +179,183 @@ impl Rows {
         &mut self,
         mut tell: impl FnMut(Place, Loss) -> Result<(), E>,
     ) -> Result<(), E> {
-        let winners = &self.winners;
-        let cells = &self.cells;
-        self.losers.read_back(|loser: Loser| {
-            let winner = &winners[loser.slot as usize];
-            let same = loser.print == print(&cells[winner.start..winner.start + winner.length]);
-            let loss = if same {
-                Loss::Exact
-            } else {
-                Loss::Conflicting {
-                    winner: winner.place.line,
-                }
-            };
-            tell(loser.place, loss)
-        })
+        self.read_losers(|loser, _, loss| tell(loser.place, loss))
     }
 
-    /// Takes out the keys whose rows disagree, and tells of the row that had stood for each.
-    pub fn remove_contested(&mut self) -> io::Result<Vec<Place>> {
-        let mut contested = vec![false; self.winners.len()];
-        let (winners, cells) = (&self.winners, &self.cells);
-        self.losers.read_back(|loser: Loser| {
-            let winner = &winners[loser.slot as usize];
-            if loser.print != print(&cells[winner.start..winner.start + winner.length]) {
-                contested[loser.slot as usize] = true;
+    /// Takes out the keys of which rows disagree, and tells of the rows that had stood for each.
+    pub fn remove_contested(&mut self) -> io::Result<Vec<(Uuid, Place)>> {
+        let mut contested: HashSet<Uuid, BuildHasherDefault<KeyBits>> = HashSet::default();
+        self.read_losers(|_, winner, loss| {
+            if let Loss::Conflicting { .. } = loss {
+                contested.insert(winner.key);
             }
             Ok::<_, io::Error>(())
         })?;
-        let mut removed = Vec::new();
-        let mut slot = 0;
-        self.winners.retain(|winner| {
-            let keep = !contested[slot];
-            slot += 1;
-            if !keep {
-                removed.push(winner.place);
-            }
-            keep
-        });
-        Ok(removed)
+        let removed = self
+            .winners
+            .extract_if(.., |winner| contested.contains(&winner.key))
+            .map(|winner| (winner.key, winner.place));
+        Ok(removed.collect())
     }
 
-    fn contest(&mut self, slot: u32, place: Place, cells: &[u8]) -> io::Result<()> {
-        let held = self.winners[slot as usize];
-        let standing = &self.cells[held.start..held.start + held.length];
-        if self.policy == Duplicates::Last && standing != cells {
-            let print = print(standing);
-            self.losers.push(&Loser {
-                slot,
-                place: held.place,
-                print,
-            })?;
-            self.replace(slot, place, cells);
-            return Ok(());
-        }
-        // An equal row changes nothing now, but both may lose against a later one.
-        self.losers.push(&Loser {
-            slot,
-            place,
-            print: print(cells),
+    fn read_losers<E: From<io::Error>>(
+        &mut self,
+        mut take: impl FnMut(&Loser, &Winner, Loss) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (head, winners, bytes) = (self.head, &self.winners, &self.bytes);
+        self.losers.read_back(|loser: Loser| {
+            let winner = &winners[loser.slot as usize];
+            let stored = &bytes[winner.start..winner.start + winner.length];
+            let line = winner.place.line;
+            let loss = if loser.print == print(head.content(stored)) {
+                Loss::Exact
+            } else if loser.sequence == head.sequence(stored) {
+                Loss::Conflicting { winner: line }
+            } else {
+                Loss::Superseded { winner: line }
+            };
+            take(&loser, winner, loss)
         })
     }
 
-    fn replace(&mut self, slot: u32, place: Place, cells: &[u8]) {
-        self.dead_cells += self.winners[slot as usize].length;
-        if self.dead_cells > self.cells.len() / 2 {
-            self.sweep();
+    /// Two rows stand for one key. The new one is the last in memory.
+    fn contest(&mut self, slot: u32, new: Winner) -> io::Result<()> {
+        let held = self.winners[slot as usize];
+        let new_wins = self.new_wins(&held, &new);
+        // An equal row changes nothing now, but both may lose against a later one.
+        let lost = if new_wins { held } else { new };
+        let bytes = self.held(&lost);
+        let loser = Loser {
+            slot,
+            place: lost.place,
+            print: print(self.head.content(bytes)),
+            sequence: self.head.sequence(bytes).to_vec(),
+        };
+        self.losers.push(&loser)?;
+        if new_wins {
+            self.winners[slot as usize] = new;
+            self.dead_bytes += held.length;
+            if self.dead_bytes > self.bytes.len() / 2 {
+                self.sweep();
+            }
+        } else {
+            self.bytes.truncate(new.start);
         }
-        let start = self.store(cells);
-        let winner = &mut self.winners[slot as usize];
-        (winner.place, winner.start, winner.length) = (place, start, cells.len());
+        Ok(())
+    }
+
+    fn new_wins(&self, held: &Winner, new: &Winner) -> bool {
+        let (held, new) = (self.held(held), self.held(new));
+        match self.head.sequence(new).cmp(self.head.sequence(held)) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => {
+                self.policy == Duplicates::Last && self.head.content(held) != self.head.content(new)
+            }
+        }
     }
 
     /// Without this, a file that repeats one key would hold all of its rows in memory.
     fn sweep(&mut self) {
-        let mut live = Vec::with_capacity(self.cells.len() - self.dead_cells);
+        let mut live = Vec::with_capacity(self.bytes.len() - self.dead_bytes);
         for winner in &mut self.winners {
             let start = live.len();
-            live.extend_from_slice(&self.cells[winner.start..winner.start + winner.length]);
+            live.extend_from_slice(&self.bytes[winner.start..winner.start + winner.length]);
             winner.start = start;
         }
-        self.cells = live;
-        self.dead_cells = 0;
+        self.bytes = live;
+        self.dead_bytes = 0;
     }
 
-    fn store(&mut self, cells: &[u8]) -> usize {
-        let start = self.cells.len();
-        self.cells.extend_from_slice(cells);
-        start
+    fn held(&self, winner: &Winner) -> &[u8] {
+        &self.bytes[winner.start..winner.start + winner.length]
     }
 }
 
-/// Stands for a row's cells after the cells are gone. 128 bits of SHA-256: two different rows
+impl Head {
+    fn of(contract: &Contract) -> Self {
+        let Kind::Dimension { history, .. } = &contract.kind else {
+            return Self::default();
+        };
+        Self {
+            instant: match history.effective {
+                Effective::Column { .. } => size_of::<i64>(),
+                Effective::LoadTime | Effective::FileName { .. } | Effective::Sidecar { .. } => 0,
+            },
+            sequence: history.sequence.len() * size_of::<i64>(),
+            presence: match history.mode {
+                Mode::Feed { .. } => 1,
+                Mode::Incremental | Mode::Snapshot => 0,
+            },
+        }
+    }
+
+    fn length(self) -> usize {
+        self.instant + self.sequence + self.presence
+    }
+
+    fn put(self, row: &Row<'_>, bytes: &mut Vec<u8>) {
+        if let Some(at) = row.at.filter(|_| self.instant > 0) {
+            bytes.extend_from_slice(&at.to_be_bytes());
+        }
+        bytes.extend_from_slice(row.sequence);
+        if self.presence > 0 {
+            bytes.push(u8::from(row.presence == Presence::Present));
+        }
+    }
+
+    /// What rows of one file must share for only one of them to count.
+    fn identity(self, row: &Row<'_>) -> Uuid {
+        let Some(at) = row.at.filter(|_| self.instant > 0) else {
+            return row.key;
+        };
+        let digest = Sha256::new()
+            .chain_update(row.key)
+            .chain_update(at.to_be_bytes())
+            .chain_update(row.sequence)
+            .finalize();
+        Uuid::from_bytes(first_half(digest.into()))
+    }
+
+    fn instant(self, held: &[u8]) -> Option<i64> {
+        held.get(..self.instant)?
+            .try_into()
+            .ok()
+            .map(i64::from_be_bytes)
+    }
+
+    fn sequence(self, held: &[u8]) -> &[u8] {
+        &held[self.instant..self.instant + self.sequence]
+    }
+
+    fn presence(self, head: &[u8]) -> Presence {
+        if self.presence > 0 && head.ends_with(&[0]) {
+            Presence::Absent
+        } else {
+            Presence::Present
+        }
+    }
+
+    /// What the row says: its presence and its cells.
+    fn content(self, held: &[u8]) -> &[u8] {
+        &held[self.instant + self.sequence..]
+    }
+}
+
+/// Stands for what a row says after its bytes are gone. 128 bits of SHA-256: two different rows
 /// with one print do not occur.
-fn print(cells: &[u8]) -> [u8; 16] {
-    let digest = Sha256::digest(cells);
-    let mut print = [0; 16];
-    print.copy_from_slice(&digest[..16]);
-    print
+fn print(content: &[u8]) -> [u8; 16] {
+    first_half(Sha256::digest(content).into())
 }
 
-/// A durable key is a digest already: its own bits are the best hash of it.
+fn first_half(digest: [u8; 32]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+/// A durable key is a digest already, and so is every other identity: its own bits are the best
+/// hash of it.
 #[derive(Default)]
 struct KeyBits(u64);
 
@@ -266,109 +374,4 @@ impl Hasher for KeyBits {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One key, these cells on lines 2, 3, …: which line wins, and what the others are.
-    fn outcome(policy: Duplicates, cells: &[&str]) -> (u64, Vec<(u64, Loss)>) {
-        let mut rows = Rows::new(policy);
-        for (index, cells) in cells.iter().enumerate() {
-            let line = index as u64 + 2;
-            rows.push(
-                Uuid::nil(),
-                Place {
-                    line,
-                    offset: 0,
-                    length: 0,
-                },
-                cells.as_bytes(),
-            )
-            .unwrap();
-        }
-        let mut losses = Vec::new();
-        rows.losses(|place, loss| {
-            losses.push((place.line, loss));
-            Ok::<_, io::Error>(())
-        })
-        .unwrap();
-        losses.sort_by_key(|(line, _)| *line);
-        let winner = rows.iter().next().unwrap();
-        assert_eq!(
-            winner.cells,
-            cells[usize::try_from(winner.place.line).unwrap() - 2].as_bytes()
-        );
-        (winner.place.line, losses)
-    }
-
-    const fn lost_to(winner: u64) -> Loss {
-        Loss::Conflicting { winner }
-    }
-
-    #[test]
-    fn of_equal_rows_the_first_stands() {
-        assert_eq!(
-            outcome(Duplicates::Last, &["a", "a"]),
-            (2, vec![(3, Loss::Exact)])
-        );
-    }
-
-    #[test]
-    fn of_different_rows_the_last_wins_and_the_loser_knows_the_winner() {
-        assert_eq!(
-            outcome(Duplicates::Last, &["a", "b"]),
-            (3, vec![(2, lost_to(3))])
-        );
-    }
-
-    #[test]
-    fn a_row_that_comes_back_makes_its_earlier_self_an_exact_duplicate() {
-        assert_eq!(
-            outcome(Duplicates::Last, &["a", "a", "b", "a"]),
-            (5, vec![(2, Loss::Exact), (3, Loss::Exact), (4, lost_to(5))])
-        );
-    }
-
-    #[test]
-    fn the_first_wins_where_the_contract_says_so() {
-        assert_eq!(
-            outcome(Duplicates::First, &["a", "b", "a"]),
-            (2, vec![(3, lost_to(2)), (4, Loss::Exact)])
-        );
-    }
-
-    #[test]
-    fn a_contested_key_is_taken_out_whole_and_an_agreed_one_stays() {
-        let mut rows = Rows::new(Duplicates::RejectKey);
-        let place = |line| Place {
-            line,
-            offset: 0,
-            length: 0,
-        };
-        let (ann, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        for (key, line, cells) in [(ann, 2, "a"), (bob, 3, "x"), (ann, 4, "b"), (bob, 5, "x")] {
-            rows.push(key, place(line), cells.as_bytes()).unwrap();
-        }
-        assert_eq!(rows.remove_contested().unwrap(), [place(2)]);
-        assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), [bob]);
-    }
-
-    #[test]
-    fn memory_is_bounded_by_keys_not_by_rows() {
-        let mut rows = Rows::new(Duplicates::Last);
-        for line in 0..10_000 {
-            let cells = format!("{line:0100}");
-            let place = Place {
-                line,
-                offset: 0,
-                length: 0,
-            };
-            rows.push(Uuid::nil(), place, cells.as_bytes()).unwrap();
-        }
-        assert_eq!(rows.len(), 1);
-        assert!(
-            rows.cells.len() <= 400,
-            "{} bytes for one row of 100",
-            rows.cells.len()
-        );
-    }
-}
+mod tests;

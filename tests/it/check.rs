@@ -283,9 +283,10 @@ fn a_damaged_table_is_told_in_words() {
 #[test]
 fn of_many_damaged_keys_five_are_named() {
     let warehouse = Warehouse::new();
-    let rows: String = (0..9)
-        .map(|number| format!("u{number}@x.org,U,01/02/1990\n"))
+    let rows: Vec<String> = (0..9)
+        .map(|number| format!("u{number}@x.org,U,01/02/1990"))
         .collect();
+    let rows = rows.join("\n");
     warehouse
         .load("users.csv", format!("email,name,date_of_birth\n{rows}"))
         .exits(0);

@@ -53,6 +53,24 @@ fn a_contract_that_cannot_hold_is_refused_with_what_would_mend_it() {
             "tables.users.effective = \"mtime\" is not available yet",
         ),
         (
+            "a feed that does not say what was done",
+            ("kind        = \"dimension\"", "mode = \"feed\""),
+            "tables.users.op is missing",
+        ),
+        (
+            "an instant from a column that no file fills",
+            (
+                "kind        = \"dimension\"",
+                "effective = { column = \"effective_start_date\" }",
+            ),
+            "tables.users.effective names \"effective_start_date\", which Hayloft fills itself",
+        ),
+        (
+            "a key with a role",
+            ("canonical = \"email\"", "role = \"type1\""),
+            "tables.users.columns.email.role: the column is part of the key",
+        ),
+        (
             "a reference to nothing",
             ("user_id = \"users\"", "user_id = \"user\""),
             "Did you mean \"users\"?",

@@ -12,6 +12,7 @@
 )]
 
 mod encoding;
+mod feeds;
 mod header;
 mod history;
 mod keys;

@@ -26,6 +26,7 @@ use hayloft::stage::{Limits, Progress, csv};
 use hayloft::summary::{Changes, Rows, Status};
 use hayloft::watch::Arrival;
 
+use crate::dice::Dice;
 use crate::support::Warehouse;
 
 // ---- the world ---------------------------------------------------------------------------------
@@ -778,27 +779,7 @@ fn without<T: Clone>(all: &[T], place: usize) -> Vec<T> {
 
 // ---- chance ------------------------------------------------------------------------------------
 
-/// Numbers that look random, the same for the same seed (splitmix64).
-struct Dice(u64);
-
 impl Dice {
-    fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below the bound.
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.number() % bound as u64).unwrap()
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-
     fn maybe(&mut self, bound: usize) -> Option<usize> {
         (!self.one_in(3)).then(|| self.below(bound))
     }
@@ -810,13 +791,6 @@ impl Dice {
         } else {
             Ok(self.below(good))
         }
-    }
-
-    fn shuffled<T>(&mut self, mut all: Vec<T>) -> Vec<T> {
-        for end in (1..all.len()).rev() {
-            all.swap(end, self.below(end + 1));
-        }
-        all
     }
 
     fn case(&mut self) -> Vec<Delivery> {

@@ -294,7 +294,7 @@ fn a_migration_of_ones_own_is_run_by_migrate_and_undone_by_reset() {
         .run(&["migrate", "--reset", "--yes", "--format", "json"])
         .exits(0)
         .only();
-    assert_eq!(reset["applied"].as_array().unwrap().len(), 3, "{reset}");
+    assert_eq!(reset["applied"].as_array().unwrap().len(), 5, "{reset}");
     assert_eq!(
         warehouse
             .query("select count(*) from datawarehouse.stations")

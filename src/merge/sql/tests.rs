@@ -30,6 +30,12 @@ references = { station_key = "stations" }
 "#
 );
 
+/// The contract of one of the tables.
+pub(crate) fn contract(name: &str) -> Contract {
+    let contracts = contracts();
+    contracts.get(&TableName::new(name)).unwrap().clone()
+}
+
 fn contracts() -> Contracts {
     let file = ContractFile::parse(Path::new("hayloft.toml"), TOML).unwrap();
     let tables = BTreeMap::from([

@@ -1,12 +1,13 @@
-//! Instants that are no field of a row: in a file's name, or in the file beside it. They are read
-//! by the same patterns, and with the same zones, as a `timestamptz`.
+//! Instants that are no column's value: from which on a row or a file holds, in a field of the row,
+//! in the file's name, or in the file beside it. They are read by the same patterns, and with the
+//! same zones, as a `timestamptz`.
 
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 
 use super::pattern::{Misread, Pattern};
 use super::timestamp::in_zone;
-use super::{FormatFault, ValueFault};
+use super::{FormatFault, Parsed, ValueFault};
 
 /// Reads instants in one format.
 #[derive(Clone, Debug)]
@@ -14,6 +15,24 @@ pub struct InstantParser {
     /// In the order in which they are tried.
     patterns: Vec<Pattern>,
     zone: Tz,
+}
+
+/// What a text says that is an instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// The instant.
+    pub at: DateTime<Utc>,
+    /// Whether another one could be meant.
+    pub clarity: Clarity,
+}
+
+/// Whether a local time can mean one instant only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clarity {
+    /// It can.
+    Clear,
+    /// Its zone has it twice; the earlier instant was taken.
+    Ambiguous,
 }
 
 /// What a text has in it.
@@ -42,18 +61,24 @@ impl InstantParser {
 
     /// Reads a text that is an instant and nothing else.
     pub fn read(&self, text: &[u8]) -> Result<DateTime<Utc>, ValueFault> {
-        let mut fault = None;
+        Ok(self.read_moment(text)?.at)
+    }
+
+    /// The same, and whether another instant could be meant.
+    pub fn read_moment(&self, text: &[u8]) -> Result<Moment, ValueFault> {
         for pattern in &self.patterns {
             match self.read_by(pattern, text) {
-                // Another pattern may fit; of several that do not, the first is told of.
-                Err(Misfit::Shape(unfit)) => {
-                    fault.get_or_insert(unfit);
-                }
+                // Another pattern may fit.
+                Err(Misfit::Shape) => {}
                 Err(Misfit::Moment(fault)) => return Err(fault),
-                Ok(at) => return Ok(at),
+                Ok(moment) => return Ok(moment),
             }
         }
-        Err(fault.unwrap_or_else(|| ValueFault::bad_type("is not an instant")))
+        // Of several that do not fit, the first is told of.
+        Err(self.patterns.first().map_or_else(
+            || ValueFault::bad_type("is not an instant"),
+            |pattern| pattern.fault("timestamp", Misread::Shape),
+        ))
     }
 
     /// Looks for an instant in a text. A run of digits is taken whole: no instant begins or ends
@@ -95,34 +120,37 @@ impl InstantParser {
             self.patterns
                 .iter()
                 .find_map(|pattern| match self.read_by(pattern, &text[from..end]) {
-                    Ok(at) => Some((end, Ok(at))),
+                    Ok(moment) => Some((end, Ok(moment.at))),
                     Err(Misfit::Moment(fault)) => Some((end, Err(fault))),
-                    Err(Misfit::Shape(_)) => None,
+                    Err(Misfit::Shape) => None,
                 })
         })
     }
 
-    fn read_by(&self, pattern: &Pattern, text: &[u8]) -> Result<DateTime<Utc>, Misfit> {
-        let reading = pattern.read(text).map_err(|misread| {
-            let fault = pattern.fault("timestamp", misread);
-            match misread {
-                Misread::Shape => Misfit::Shape(fault),
-                Misread::NoSuchMoment | Misread::Year => Misfit::Moment(fault),
-            }
+    fn read_by(&self, pattern: &Pattern, text: &[u8]) -> Result<Moment, Misfit> {
+        let no_such = |misread| Misfit::Moment(pattern.fault("timestamp", misread));
+        let reading = pattern.read(text).map_err(|misread| match misread {
+            Misread::Shape => Misfit::Shape,
+            Misread::NoSuchMoment | Misread::Year => no_such(misread),
         })?;
-        let (utc, _) = in_zone(&reading, self.zone).map_err(Misfit::Moment)?;
-        if (1..=9999).contains(&utc.year()) {
-            Ok(utc.and_utc())
-        } else {
-            Err(Misfit::Moment(pattern.fault("timestamp", Misread::Year)))
+        let (utc, parsed) = in_zone(&reading, self.zone).map_err(Misfit::Moment)?;
+        if !(1..=9999).contains(&utc.year()) {
+            return Err(no_such(Misread::Year));
         }
+        Ok(Moment {
+            at: utc.and_utc(),
+            clarity: match parsed {
+                Parsed::Ambiguous => Clarity::Ambiguous,
+                Parsed::Value | Parsed::Null => Clarity::Clear,
+            },
+        })
     }
 }
 
 /// Why a text is no instant in one pattern.
 enum Misfit {
     /// It does not look like the pattern.
-    Shape(ValueFault),
+    Shape,
     /// It does, and there is no such moment.
     Moment(ValueFault),
 }
@@ -135,4 +163,87 @@ fn is_boundary(text: &[u8], place: usize) -> bool {
             .is_some_and(u8::is_ascii_digit)
     };
     !(digit(place.checked_sub(1)) && digit(Some(place)))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Europe::Berlin;
+
+    use super::*;
+    use crate::stage::reject::RejectKind;
+
+    fn parse(format: Option<&str>, zone: Tz, text: &str) -> Result<Moment, RejectKind> {
+        InstantParser::new(format, zone)
+            .unwrap()
+            .read_moment(text.as_bytes())
+            .map_err(|fault| fault.kind)
+    }
+
+    fn instant(rfc3339: &str) -> DateTime<Utc> {
+        rfc3339.parse().unwrap()
+    }
+
+    #[test]
+    fn an_instant_is_a_timestamp_or_a_date_alone() {
+        const DAY: Option<&str> = Some("%d/%m/%Y");
+        const MINUTE: Option<&str> = Some("%d/%m/%Y %H:%M");
+        for (format, zone, text, expected) in [
+            (None, Tz::UTC, "2024-03-01", "2024-03-01T00:00:00Z"),
+            (None, Berlin, "2024-03-01", "2024-02-29T23:00:00Z"),
+            (None, Berlin, "2024-07-01 12:00:00", "2024-07-01T10:00:00Z"),
+            (None, Berlin, "2024-07-01T12:00:00Z", "2024-07-01T12:00:00Z"),
+            (
+                None,
+                Tz::UTC,
+                "1969-12-31 23:59:59.5",
+                "1969-12-31T23:59:59.5Z",
+            ),
+            (
+                None,
+                Tz::UTC,
+                "2024-07-01T12:00:00.1234567+02:00",
+                "2024-07-01T10:00:00.123456Z",
+            ),
+            (
+                None,
+                Tz::UTC,
+                "1960-01-01 00:00:00.9999999",
+                "1960-01-01T00:00:00.999999Z",
+            ),
+            (DAY, Berlin, "01/03/2024", "2024-02-29T23:00:00Z"),
+            (MINUTE, Tz::UTC, "01/03/2024 04:05", "2024-03-01T04:05:00Z"),
+        ] {
+            let moment = parse(format, zone, text).unwrap();
+            // Postgres keeps microseconds; what is finer is cut off.
+            let micros = instant(expected).timestamp_micros();
+            assert_eq!(moment.at.timestamp_micros(), micros, "{text}");
+            assert_eq!(moment.clarity, Clarity::Clear, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_local_time_that_occurs_twice_the_earlier_is_taken() {
+        let twice = parse(None, Berlin, "2024-10-27 02:30:00").unwrap();
+        assert_eq!(twice.clarity, Clarity::Ambiguous);
+        assert_eq!(twice.at, instant("2024-10-27T00:30:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for (text, kind) in [
+            ("", RejectKind::BadType),
+            ("2024-13-01", RejectKind::BadType),
+            ("2024-01-01 24:00:00", RejectKind::BadType),
+            ("01/03/2024", RejectKind::BadType),
+            (" 2024-01-01", RejectKind::BadType),
+            ("now", RejectKind::BadType),
+            ("infinity", RejectKind::BadType),
+            ("1704067200", RejectKind::BadType),
+            ("0000-01-01", RejectKind::Overflow),
+            ("2024-03-31 02:30:00", RejectKind::NonexistentTime),
+        ] {
+            assert_eq!(parse(None, Berlin, text), Err(kind), "{text}");
+        }
+        assert!(InstantParser::new(Some("%H:%M"), Tz::UTC).is_err());
+    }
 }

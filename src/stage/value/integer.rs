@@ -33,7 +33,7 @@ pub(super) fn int8(
     Ok(())
 }
 
-fn value<T: TryFrom<i64> + Display>(
+pub(super) fn value<T: TryFrom<i64> + Display>(
     field: &[u8],
     key_text: Option<&mut String>,
     range: &RangeInclusive<T>,

@@ -271,6 +271,11 @@ impl Family {
     }
 }
 
+/// Reads a whole number that is no column's value, by the rules of `bigint`.
+pub(super) fn whole_number(field: &[u8]) -> Result<i64, ValueFault> {
+    integer::value(field, None, &(i64::MIN..=i64::MAX))
+}
+
 /// Refuses what the contract says of a type that cannot have it.
 fn check_spelling(column_type: &ColumnType, spelling: &Spelling) -> Result<(), String> {
     use ColumnType::{Date, Enum, Other, Text, Timestamp, TimestampTz};
@@ -320,6 +325,16 @@ impl ValueFault {
         Self {
             kind: RejectKind::NotNull,
             message: "has no value, and the column must have one".into(),
+        }
+    }
+
+    /// Of a local time that occurs twice, which costs nothing but a warning.
+    pub(super) fn ambiguous_time() -> Self {
+        Self {
+            kind: RejectKind::AmbiguousTime,
+            message: "is a local time that its zone has twice (the clock was set back), and the \
+                      earlier one was taken"
+                .into(),
         }
     }
 

@@ -1,0 +1,336 @@
+//! What each observation said, and what became of it. Plain functions over what was read.
+//!
+//! The ledger does not keep every value of every row. What an observation said is its payload where
+//! there is one; else what the version that covers its instant shows, as far as its load's file had
+//! the columns. A column that keeps no history shows only one value, so of it each observation
+//! says the same as the one before, unless its payload says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{Origin, Shown, ShownColumn, Values, Version};
+use crate::contract::Role;
+
+/// One observation of the key: at an instant it had some values, or was not there.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Observation {
+    /// The instant.
+    pub at: DateTime<Utc>,
+    /// Whether the key was there.
+    pub presence: Presence,
+    /// What said so.
+    pub source: Source,
+    /// Whether its load counts; one that was undone does not.
+    pub standing: Standing,
+    /// Bytes that decide between observations at one instant: the greatest counts.
+    pub sequence: Vec<u8>,
+    /// The columns that the file had; `None` stands for all.
+    pub columns: Option<Vec<String>>,
+    /// Values that the table does not show, by column.
+    pub payload: Option<BTreeMap<String, Option<String>>>,
+    /// The load and the line.
+    pub origin: Origin,
+}
+
+/// Whether a key was said to be there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Presence {
+    /// It was, with values.
+    Present,
+    /// It was not.
+    Absent,
+}
+
+/// What made an observation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A row of a file.
+    Row,
+    /// A snapshot without a row of the key.
+    Silence,
+}
+
+/// Whether a load counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It does.
+    Counts,
+    /// It was taken back.
+    Undone,
+}
+
+/// An observation with what it said and what became of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judged {
+    /// The observation.
+    pub observation: Observation,
+    /// What it said, by the place of the column. What cannot be known any more is not here.
+    pub values: BTreeMap<usize, Option<String>>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Columns that had no value yet and got this one's, within a version that goes on.
+    pub filled: Vec<usize>,
+    /// Columns without history whose value it replaced.
+    pub overwrote: Vec<usize>,
+}
+
+/// What became of an observation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It opened this version.
+    Opened(i32),
+    /// It said what this version says.
+    Confirmed(i32),
+    /// It ended this version.
+    Closed(i32),
+    /// It said that the key is not there, which was so already.
+    AbsentAlready,
+    /// It said that the key is not there, and the table does not listen to that.
+    Ignored,
+    /// Another one at the same instant counts.
+    Lost(Origin),
+    /// Its load was undone.
+    Undone,
+    /// It wrote the fact as it is.
+    Wrote,
+    /// A later one replaced values of the fact.
+    Superseded(Origin),
+    /// It said what the fact says.
+    Repeated,
+    /// The fact waits for a member.
+    Held,
+    /// It should have a version, and has none: somebody changed the table.
+    NotShown,
+}
+
+impl Outcome {
+    /// The word in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "opened",
+            Self::Confirmed(_) | Self::Repeated => "confirmed",
+            Self::Closed(_) => "closed",
+            Self::AbsentAlready => "absent_already",
+            Self::Ignored => "ignored",
+            Self::Lost(_) => "lost",
+            Self::Undone => "undone",
+            Self::Wrote => "wrote",
+            Self::Superseded(_) => "superseded",
+            Self::Held => "held",
+            Self::NotShown => "not_shown",
+        }
+    }
+
+    /// The version that it is about.
+    #[must_use]
+    pub fn version(&self) -> Option<i32> {
+        match self {
+            Self::Opened(number) | Self::Confirmed(number) | Self::Closed(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The observation that counts instead of this one.
+    #[must_use]
+    pub fn winner(&self) -> Option<&Origin> {
+        match self {
+            Self::Lost(winner) | Self::Superseded(winner) => Some(winner),
+            _ => None,
+        }
+    }
+}
+
+/// Puts observations into their order, and judges each.
+#[must_use]
+pub fn judge(
+    mut observations: Vec<Observation>,
+    shown: &Shown,
+    columns: &[ShownColumn],
+) -> Vec<Judged> {
+    observations.sort_by(|one, other| order(one).cmp(&order(other)));
+    let outcomes: Vec<Outcome> = (0..observations.len())
+        .map(|place| match shown {
+            Shown::Versions(versions) => outcome(&observations, place, versions),
+            Shown::Fact(_) | Shown::Held(..) => outcome_for_fact(&observations[place], shown),
+        })
+        .collect();
+    let values = values(&observations, &outcomes, shown, columns);
+    let mut judged: Vec<Judged> = observations
+        .into_iter()
+        .zip(outcomes)
+        .zip(values)
+        .map(|((observation, outcome), values)| Judged {
+            values: known(values, &outcome, &observation),
+            observation,
+            outcome,
+            filled: Vec::new(),
+            overwrote: Vec::new(),
+        })
+        .collect();
+    note_side_effects(&mut judged, columns);
+    judged
+}
+
+/// Semantics §7: the greatest at an instant counts.
+fn order(observation: &Observation) -> (DateTime<Utc>, &[u8], i64, Option<i64>) {
+    let Observation {
+        at,
+        sequence,
+        origin,
+        ..
+    } = observation;
+    (*at, sequence, origin.load_id, origin.line)
+}
+
+fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> Outcome {
+    let observation = &observations[place];
+    if observation.standing == Standing::Undone {
+        return Outcome::Undone;
+    }
+    let mut later = observations[place + 1..].iter().rev();
+    let winner = later.find(|other| other.at == observation.at && counts(other));
+    if let Some(winner) = winner {
+        return Outcome::Lost(winner.origin.clone());
+    }
+    let covering = versions
+        .iter()
+        .find(|version| version.covers(observation.at));
+    match (observation.presence, covering) {
+        (Presence::Present, Some(version)) if version.from == observation.at => {
+            Outcome::Opened(version.number)
+        }
+        (Presence::Present, Some(version)) => Outcome::Confirmed(version.number),
+        (Presence::Present, None) => Outcome::NotShown,
+        (Presence::Absent, Some(_)) => Outcome::Ignored,
+        (Presence::Absent, None) => versions
+            .iter()
+            .find(|version| version.to == Some(observation.at))
+            .map_or(Outcome::AbsentAlready, |version| {
+                Outcome::Closed(version.number)
+            }),
+    }
+}
+
+/// A fact shows one row: that of the load that changed it last.
+fn outcome_for_fact(observation: &Observation, shown: &Shown) -> Outcome {
+    if observation.standing == Standing::Undone {
+        return Outcome::Undone;
+    }
+    let (row, last) = match shown {
+        Shown::Fact(Some(row)) => (row, Outcome::Wrote),
+        Shown::Held(row, _) => (row, Outcome::Held),
+        Shown::Fact(None) | Shown::Versions(_) => return Outcome::NotShown,
+    };
+    match observation.origin.load_id.cmp(&row.origin.load_id) {
+        std::cmp::Ordering::Less => Outcome::Superseded(row.origin.clone()),
+        std::cmp::Ordering::Equal => last,
+        std::cmp::Ordering::Greater => Outcome::Repeated,
+    }
+}
+
+fn counts(observation: &Observation) -> bool {
+    observation.standing == Standing::Counts
+}
+
+/// What each observation said.
+fn values(
+    observations: &[Observation],
+    outcomes: &[Outcome],
+    shown: &Shown,
+    columns: &[ShownColumn],
+) -> Vec<BTreeMap<usize, Option<String>>> {
+    let mut said = vec![BTreeMap::new(); observations.len()];
+    for (place, column) in columns.iter().enumerate() {
+        let shown_in = |values: Option<&Values>| values.and_then(|it| it.get(place).cloned());
+        let mut before = shown_in(shown_once(shown));
+        for ((observation, outcome), said) in observations.iter().zip(outcomes).zip(&mut said) {
+            if observation.presence == Presence::Absent || !has(observation, &column.name) {
+                continue;
+            }
+            let payload = observation.payload.as_ref();
+            let own = payload.and_then(|payload| payload.get(&column.name).cloned());
+            let value = match (own, column.role, shown) {
+                (Some(own), ..) => Some(own),
+                (None, Role::Type2, Shown::Versions(versions)) => {
+                    shown_in(shown_at(versions, observation.at))
+                }
+                // Another value than before would be in the payload.
+                (None, ..) => before.clone(),
+            };
+            if !matches!(outcome, Outcome::Lost(_) | Outcome::Undone) {
+                before.clone_from(&value);
+            }
+            said.extend(value.map(|value| (place, value)));
+        }
+    }
+    said
+}
+
+/// Without the values of what lost and is not kept, such as in the ledger of an older version:
+/// what the table shows is then not what was said.
+fn known(
+    values: BTreeMap<usize, Option<String>>,
+    outcome: &Outcome,
+    observation: &Observation,
+) -> BTreeMap<usize, Option<String>> {
+    match outcome {
+        Outcome::Superseded(_) if observation.payload.is_none() => BTreeMap::new(),
+        _ => values,
+    }
+}
+
+/// Whether the file had the column.
+fn has(observation: &Observation, column: &str) -> bool {
+    let columns = observation.columns.as_ref();
+    columns.is_none_or(|columns| columns.iter().any(|name| name == column))
+}
+
+fn shown_at(versions: &[Version], at: DateTime<Utc>) -> Option<&Values> {
+    let covering = versions.iter().find(|version| version.covers(at))?;
+    Some(&covering.values)
+}
+
+/// The values of columns that keep no history: all versions have them.
+fn shown_once(shown: &Shown) -> Option<&Values> {
+    Some(match shown {
+        Shown::Versions(versions) => &versions.last()?.values,
+        Shown::Fact(fact) => &fact.as_ref()?.values,
+        Shown::Held(fact, _) => &fact.values,
+    })
+}
+
+/// What an observation did beside its outcome: it filled a column that nothing had spoken of since
+/// the key was last absent, or replaced a value of a column that keeps no history.
+fn note_side_effects(judged: &mut [Judged], columns: &[ShownColumn]) {
+    let mut spoken_of: BTreeSet<usize> = BTreeSet::new();
+    let mut latest: BTreeMap<usize, Option<String>> = BTreeMap::new();
+    for judged in judged.iter_mut() {
+        match (&judged.outcome, judged.observation.presence) {
+            (Outcome::Lost(_) | Outcome::Undone | Outcome::Ignored, _) => {}
+            (_, Presence::Absent) => spoken_of.clear(),
+            (outcome, Presence::Present) => {
+                let goes_on = matches!(outcome, Outcome::Confirmed(_));
+                for (place, value) in &judged.values {
+                    let new = spoken_of.insert(*place);
+                    let is_type2 = columns[*place].role == Role::Type2;
+                    if goes_on && new && is_type2 && value.is_some() {
+                        judged.filled.push(*place);
+                    }
+                    let before = latest.insert(*place, value.clone());
+                    if columns[*place].role == Role::Type1
+                        && before.is_some_and(|before| before != *value)
+                    {
+                        judged.overwrote.push(*place);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
