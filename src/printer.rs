@@ -78,12 +78,33 @@ impl Printer {
     /// Writes the line of one load: data, so it goes to stdout.
     pub fn load(&self, entry: &Entry) {
         match self.format {
-            OutputFormat::Text => self.out(&load_line(entry, self.stdout)),
+            OutputFormat::Text => {
+                let summary = &entry.summary;
+                self.out(&line(how(summary), &what(summary), summary, self.stdout));
+            }
             OutputFormat::Json => self.json(&entry.summary),
         }
         if let (Status::Skipped, Some(reason)) = (entry.summary.status, &entry.reason) {
             self.say(&format!("`{}` was skipped. {reason}", entry.summary.file));
         }
+        self.tell_released(entry);
+    }
+
+    /// Writes the line of a load that was taken back or put in again: `undone`, or `redone`.
+    pub fn turn(&self, done: &str, target: i64, entry: &Entry) {
+        match self.format {
+            OutputFormat::Text => {
+                let summary = &entry.summary;
+                let what = format!("load {target} ({})", what(summary));
+                let how = (format!("{done:<7}"), GREEN);
+                self.out(&line((&how.0, how.1), &what, summary, self.stdout));
+            }
+            OutputFormat::Json => self.json(&entry.summary),
+        }
+        self.tell_released(entry);
+    }
+
+    fn tell_released(&self, entry: &Entry) {
         if entry.released > 0 {
             let rows = grouped(entry.released);
             self.say(&format!(
@@ -237,19 +258,21 @@ impl Drop for Bar {
     }
 }
 
-/// `loaded   users.csv     10,000 rows: 9,964 new · 36 duplicate  (0.41 s, load 1)`
-fn load_line(entry: &Entry, paint: Paint) -> String {
-    let summary = &entry.summary;
-    let (word, colour) = match summary.status {
+/// How a load ended, and the colour of that.
+fn how(summary: &Summary) -> (&'static str, &'static str) {
+    match summary.status {
         Status::Loaded if summary.rows.rejected > 0 => ("loaded ", YELLOW),
         Status::Loaded => ("loaded ", GREEN),
         Status::Skipped => ("skipped", YELLOW),
         Status::Failed => ("failed ", RED),
-    };
+    }
+}
+
+/// `loaded   users.csv     10,000 rows: 9,964 new · 36 duplicate  (0.41 s, load 1)`
+fn line((word, colour): (&str, &str), what: &str, summary: &Summary, paint: Paint) -> String {
     let mut line = format!(
-        "{}  {:<20} {:>10} {}",
+        "{}  {what:<20} {:>10} {}",
         painted(word, colour, paint),
-        what(summary),
         grouped(summary.rows.read),
         if summary.rows.read == 1 {
             "row"

@@ -114,8 +114,8 @@ fn tell_plan(planned: &Planned, found: &Plan, contract: &Contract, printer: &Pri
     });
     if summary.status != Status::Skipped {
         preview::tables(found, contract, printer);
+        tell_rejects(planned, printer);
     }
-    tell_rejects(planned, printer);
 }
 
 /// The word for how a load would end, and why, where it would not be loaded.

@@ -37,7 +37,7 @@ pub(super) fn run(
     }
     match pipeline::turn(&desk, which, turn, &attendant) {
         Ok(entry) => {
-            printer.load(&entry);
+            printer.turn(done(turn), args.load, &entry);
             Ok(ExitStatus::Done)
         }
         Err(error) => Ok(tell_failure(turn, &load, &error, printer)),
@@ -65,16 +65,16 @@ fn table_of(load: &Known, contracts: &Contracts) -> Result<TableName, Refusal> {
 }
 
 fn show(plan: &Plan, turn: Turn, load: &Known, desk: &Desk, printer: &Printer) {
-    let (verb, outcome) = match turn {
-        Turn::Undo => ("Undoing", "undone"),
-        Turn::Redo => ("Redoing", "redone"),
-    };
     if printer.format() == OutputFormat::Json {
-        return printer.json(&Preview::of(plan, outcome));
+        return printer.json(&Preview::of(plan, done(turn)));
     }
+    let verb = match turn {
+        Turn::Undo => "Undoing",
+        Turn::Redo => "Redoing",
+    };
     printer.out(&format!(
-        "{verb} load {} would change `{}` ({}).",
-        load.load_id, load.table, plan.path
+        "{verb} load {} would change `{}`.",
+        load.load_id, load.table
     ));
     let contracts = desk.contracts();
     if let Some(contract) = contracts.get(&plan.entry.summary.table) {
@@ -108,15 +108,20 @@ fn question(turn: Turn, load: &Known) -> String {
 }
 
 fn tell_failure(turn: Turn, load: &Known, error: &LoadError, printer: &Printer) -> ExitStatus {
-    let done = match turn {
-        Turn::Undo => "undone",
-        Turn::Redo => "redone",
-    };
+    let done = done(turn);
     printer.error(&format!("Load {} was not {done}. {error}", load.load_id));
     match error.verdict() {
         _ if error.is_of_the_settings() => ExitStatus::Refused,
         Verdict::Refuse | Verdict::Hold | Verdict::GiveBack => ExitStatus::Refused,
         Verdict::Retry | Verdict::Stop => ExitStatus::Fault,
+    }
+}
+
+/// What has been done then.
+fn done(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Undo => "undone",
+        Turn::Redo => "redone",
     }
 }
 

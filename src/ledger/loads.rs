@@ -21,9 +21,15 @@ pub struct Listed {
     /// The file's name, without its folder.
     #[diesel(sql_type = Text)]
     pub file: String,
-    /// `loaded`, `skipped` or `failed`.
+    /// `loaded`, `skipped`, `failed` or `undone`.
     #[diesel(sql_type = Text)]
     pub status: String,
+    /// What was done: `load`, `undo` or `redo`.
+    #[diesel(sql_type = Text)]
+    pub action: String,
+    /// The load that was taken back or put in again, if one was.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub target_load_id: Option<i64>,
     /// Why it was skipped, or failed.
     #[diesel(sql_type = Nullable<Text>)]
     pub reason: Option<String>,
@@ -36,6 +42,15 @@ pub struct Listed {
     /// Changed keys.
     #[diesel(sql_type = BigInt)]
     pub changed: i64,
+    /// Rows that said what was known.
+    #[diesel(sql_type = BigInt)]
+    pub unchanged: i64,
+    /// Facts that waited for their dimension.
+    #[diesel(sql_type = BigInt)]
+    pub held: i64,
+    /// Rows that lost against another of the same key.
+    #[diesel(sql_type = BigInt)]
+    pub duplicates: i64,
     /// Rows that could not be used.
     #[diesel(sql_type = BigInt)]
     pub rejected: i64,

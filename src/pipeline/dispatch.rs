@@ -20,11 +20,11 @@ use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
 use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::stop::Stop;
-use super::way::{self, Stamp};
+use super::way;
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
-use crate::stage::Progress;
+use crate::stage::{Progress, Stamp};
 use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
 /// The pause before a load is tried again that needs a person's help first.
@@ -251,7 +251,7 @@ impl<'a> Dispatcher<'a> {
                     file: arrival.name().to_owned(),
                     error: error.to_string(),
                 }));
-                let read = way::stamp(found);
+                let read = Stamp::of(found);
                 let _ = leave.send(Leftover { arrival, read });
                 return;
             }

@@ -68,7 +68,7 @@ impl<T: ForTable> Queue<T> {
     }
 
     /// Takes out the longest waiting delivery that may run now; its table is busy until
-    /// [`Queue::done`] or [`Queue::retry`].
+    /// [`Queue::done`].
     #[expect(
         clippy::should_implement_trait,
         reason = "it is a queue, not an iterator: None ends nothing"
@@ -91,13 +91,6 @@ impl<T: ForTable> Queue<T> {
                 self.lines.remove(table);
             }
         }
-    }
-
-    /// The table's running delivery is to run again, before any other of its table.
-    pub fn retry(&mut self, item: T) {
-        let line = self.lines.entry(item.table().clone()).or_default();
-        let turn = line.running.take().unwrap_or_default();
-        line.waiting.push_front((turn, item));
     }
 
     /// How many deliveries wait.
@@ -217,25 +210,6 @@ mod tests {
     fn the_longest_waiting_goes_first_whatever_its_table_is_called() {
         let mut queue = queue(&[("users", 1), ("products", 2)]);
         assert_eq!(queue.next(), Some(item("users", 1)));
-    }
-
-    #[test]
-    fn what_is_tried_again_comes_before_what_arrived_later() {
-        let mut queue = queue(&[("users", 1), ("users", 2), ("products", 3)]);
-        let first = queue.next().unwrap();
-        queue.retry(first);
-        assert_eq!(queue.next(), Some(item("users", 1)));
-        assert_eq!(queue.next(), Some(item("products", 3)));
-        assert_eq!(queue.next(), None);
-    }
-
-    #[test]
-    fn facts_wait_as_well_for_a_dimension_that_is_to_be_tried_again() {
-        let mut queue = queue(&[("users", 1), ("transactions", 2)]);
-        let users = queue.next().unwrap();
-        queue.retry(users);
-        assert_eq!(queue.next(), Some(item("users", 1)));
-        assert_eq!(queue.next(), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One file's way from its claim to its end.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant as Clock;
@@ -18,7 +18,7 @@ use crate::failpoint;
 use crate::merge::ledger::Entry;
 use crate::merge::{self, Instant, Receipt, Terms};
 use crate::retire::{self, Disposal, Lot, Shelf};
-use crate::stage::{self, Delivery, Source, Staged, Tally};
+use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
 use crate::watch::{Arrival, Origin, display_name};
 
@@ -105,19 +105,6 @@ pub(super) fn open(arrival: &Arrival) -> io::Result<File> {
     Ok(file)
 }
 
-/// What tells one state of a file from any other, of this file or of another one.
-pub(super) type Stamp = (u64, u64, u64, i64, i64);
-
-pub(super) fn stamp(file: &Metadata) -> Stamp {
-    (
-        file.dev(),
-        file.ino(),
-        file.len(),
-        file.ctime(),
-        file.ctime_nsec(),
-    )
-}
-
 /// One file, and everything that its load needs.
 pub(super) struct Way<'a> {
     desk: &'a Desk,
@@ -154,7 +141,7 @@ impl<'a> Way<'a> {
 
     fn go(&self) -> Result<Outcome, LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
-        let read = stamp(&file.metadata().map_err(LoadError::Open)?);
+        let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
         let (instant, mut staged) = match self.take_in(&file) {
             Ok(taken_in) => taken_in,
             Err(error) => {
@@ -296,7 +283,7 @@ impl<'a> Way<'a> {
     /// place, or wrote on through a descriptor that was open all the time.
     fn was_written_to(&self, read: Stamp) -> bool {
         // One that is gone, or cannot be seen, is for retire to speak of.
-        fs::metadata(self.arrival.path()).is_ok_and(|now| stamp(&now) != read)
+        fs::metadata(self.arrival.path()).is_ok_and(|now| Stamp::of(&now) != read)
     }
 
     /// Does not remove a file of which some bytes were never read.

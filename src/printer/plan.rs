@@ -72,7 +72,8 @@ pub fn samples_of(plan: &Plan, key: &[&str], width: Option<usize>) -> Vec<String
         let samples: Vec<&Sample> = plan
             .samples
             .iter()
-            .filter(|sample| sample.action == counted.field)
+            // A key that stays as it is has nothing to show.
+            .filter(|sample| sample.action == counted.field && sample.before != sample.after)
             .collect();
         if samples.is_empty() {
             continue;

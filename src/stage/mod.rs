@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
 pub use rows::{Loss, Presence, Row, Rows};
-pub use source::{Delivery, Source, digest};
+pub use source::{Delivery, Source, Stamp, digest};
 
 use crate::contract::{Column, Contract, Duplicates, Kind, Mode};
 use crate::stage::csv::{CsvFile, FileFault};

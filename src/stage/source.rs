@@ -77,7 +77,7 @@ impl<'a> Reading<'a> {
             .file
             .metadata()
             .map_err(StageFault::Unreadable)?;
-        if after.len() != self.bytes || stamp(&after) != stamp(&self.before) {
+        if after.len() != self.bytes || Stamp::of(&after) != Stamp::of(&self.before) {
             return Err(StageFault::Changed);
         }
         Ok(Delivery {
@@ -90,10 +90,28 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What changes when a file's content does. The change time rather than the modification time:
-/// whoever restores the latter (`rsync`, `cp -p`) cannot restore the former.
-fn stamp(metadata: &Metadata) -> (u64, i64, i64) {
-    (metadata.len(), metadata.ctime(), metadata.ctime_nsec())
+/// What tells one state of a file from any other, of this file or of another one. The change time
+/// rather than the modification time: whoever restores the latter (`rsync`, `cp -p`) cannot
+/// restore the former.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// Of what is known of the file without reading it.
+    #[must_use]
+    pub fn of(file: &Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.len(),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
 }
 
 /// The size and digest of a file that staging did not read to its end, for the ledger's note of

@@ -156,30 +156,53 @@ fn last_load(table: &Table, report: &Report) -> String {
     }
 }
 
+/// A count of a load: its heading, how it is found, and whether it is shown where it is always 0.
+type Count = (&'static str, fn(&Listed) -> i64, Shown);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Always,
+    /// The line is short enough only if what says nothing is left out.
+    WhereThereAreSome,
+}
+
+const COUNTS: [Count; 7] = [
+    ("read", |load| load.read, Shown::Always),
+    ("new", |load| load.new, Shown::Always),
+    ("changed", |load| load.changed, Shown::Always),
+    ("unchanged", |load| load.unchanged, Shown::WhereThereAreSome),
+    ("held", |load| load.held, Shown::WhereThereAreSome),
+    (
+        "duplicate",
+        |load| load.duplicates,
+        Shown::WhereThereAreSome,
+    ),
+    ("rejected", |load| load.rejected, Shown::Always),
+];
+
 fn loads(report: &Report) -> Option<Columns> {
-    let mut table = Columns::new(&[
+    let counts = COUNTS.into_iter().filter(|(_, of, shown)| {
+        *shown == Shown::Always || report.loads.iter().any(|load| of(load) > 0)
+    });
+    let counts: Vec<Count> = counts.collect();
+    let mut heads = vec![
         ("load", Side::Right),
         ("file", Side::Elastic),
         ("status", Side::Left),
-        ("read", Side::Right),
-        ("new", Side::Right),
-        ("changed", Side::Right),
-        ("rejected", Side::Right),
-        ("s", Side::Right),
-        ("when", Side::Left),
-    ]);
+    ];
+    heads.extend(counts.iter().map(|(head, _, _)| (*head, Side::Right)));
+    heads.extend([("s", Side::Right), ("when", Side::Left)]);
+    let mut table = Columns::new(&heads);
     for load in &report.loads {
-        table.row([
+        let mut cells = vec![
             load.load_id.to_string(),
             file_and_table(load),
             load.status.clone(),
-            count(load.read),
-            count(load.new),
-            count(load.changed),
-            count(load.rejected),
-            format!("{:.2}", load.seconds),
-            ago(load.started_at, report.at),
-        ]);
+        ];
+        cells.extend(counts.iter().map(|(_, of, _)| count(of(load))));
+        cells.push(format!("{:.2}", load.seconds));
+        cells.push(ago(load.started_at, report.at));
+        table.row(cells);
     }
     (!report.loads.is_empty()).then_some(table)
 }
@@ -195,9 +218,10 @@ fn file_and_table(load: &Listed) -> String {
     } else {
         format!(" → {table}")
     };
-    match load.parent_load_id {
-        Some(parent) => format!("{file}{table} (rejects of {parent})"),
-        None => format!("{file}{table}"),
+    match (load.parent_load_id, load.target_load_id) {
+        (_, Some(target)) => format!("{file}{table} ({} of {target})", load.action),
+        (Some(parent), None) => format!("{file}{table} (rejects of {parent})"),
+        (None, None) => format!("{file}{table}"),
     }
 }
 
@@ -304,10 +328,15 @@ mod tests {
             table: "users".into(),
             file: file.into(),
             status: "loaded".into(),
+            action: "load".into(),
+            target_load_id: None,
             reason: None,
             read: 10_000,
             new: 9_964,
             changed: 0,
+            unchanged: 0,
+            held: 0,
+            duplicates: 0,
             rejected: 0,
             seconds: 0.153,
             started_at: "2026-11-21T11:57:00Z".parse().unwrap(),

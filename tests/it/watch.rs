@@ -61,7 +61,9 @@ fn events_alone() -> Options {
 }
 
 fn routes() -> Routes {
-    Routes::new(["users", "transactions", "sentinel"].map(|table| (TableName::new(table), None)))
+    let tables = ["users", "transactions", "rates", "sentinel"];
+    Routes::new(tables.map(|table| (TableName::new(table), None)))
+        .with_sidecars([TableName::new("rates")])
 }
 
 impl Ground {
@@ -574,6 +576,68 @@ fn claims_of_an_earlier_run_come_first_in_order_and_under_their_ids() {
     }
     watch.until_ready();
     assert_eq!(watch.arrival().name(), "users-0.csv");
+}
+
+#[test]
+fn a_file_and_its_sidecar_are_claimed_together_whichever_comes_last() {
+    let ground = Ground::new();
+    let mut watch = ground.ready(events_alone());
+    watch.move_in("rates.csv", "x");
+    watch.nothing_else();
+    watch.move_in("rates.csv.effective", "2026-11-21");
+    let first = watch.arrival();
+    assert_eq!(first.name(), "rates.csv");
+    assert!(watch.claimed(&first, "rates.csv.effective").exists());
+    watch.move_in("rates-2.csv.effective", "2026-11-22");
+    watch.nothing_else();
+    watch.move_in("rates-2.csv", "y");
+    let second = watch.arrival();
+    assert!(watch.claimed(&second, "rates-2.csv.effective").exists());
+    assert_eq!(visible(&ground.imports()), [""; 0]);
+}
+
+#[test]
+fn a_file_that_is_given_back_has_its_sidecar_beside_it_again() {
+    let ground = Ground::new();
+    let watch = ground.ready(events_alone());
+    watch.move_in("rates.csv.effective", "2026-11-21");
+    watch.move_in("rates.csv", "x");
+    let arrival = watch.arrival();
+    assert!(matches!(arrival.release().unwrap(), Released::PutBack));
+    assert_eq!(
+        visible(&ground.imports()),
+        ["rates.csv", "rates.csv.effective"]
+    );
+}
+
+#[test]
+fn a_sidecar_that_a_crash_left_claimed_alone_goes_back_to_its_file() {
+    let ground = Ground::new();
+    drop(Folder::open(ground.imports()).unwrap());
+    let claim = uuid::Uuid::now_v7();
+    let alone = format!(".claimed/{claim}~rates.csv.effective");
+    fs::write(ground.imports().join(alone), "2026-11-21").unwrap();
+    fs::write(ground.imports().join("rates.csv"), "x").unwrap();
+    let stray = format!("{claim}~rates-2.csv.effective");
+    fs::write(ground.imports().join(".claimed").join(&stray), "2026-11-22").unwrap();
+
+    let watch = ground.watch(quick());
+
+    assert_eq!(watch.left_alone(), (stray, Why::SidecarAlone));
+    watch.until_ready();
+    let arrival = watch.arrival();
+    assert_eq!(arrival.name(), "rates.csv");
+    assert_ne!(arrival.claim().uuid(), claim);
+    assert!(watch.claimed(&arrival, "rates.csv.effective").exists());
+}
+
+#[test]
+fn a_file_that_waits_long_for_its_sidecar_is_said_once() {
+    let ground = Ground::new();
+    let mut watch = ground.ready(quick());
+    watch.move_in("rates.csv", "x");
+    assert_eq!(watch.left_alone(), ("rates.csv".into(), Why::NoSidecar));
+    watch.nothing_else();
 }
 
 #[test]
