@@ -318,20 +318,27 @@ fn what_a_file_of_stations_does_not_name_carries_over() {
     assert_text(
         &sql,
         &expect![[r#"
-        create temporary table hayloft_change on commit drop as
-        select landing.hayloft_key, landing.hayloft_line,
-            landing."country" as "country",
-            landing."number" as "number",
-            landing."address"::inet as "address",
-            current."It's ""odd""",
-            current.effective_start_date as hayloft_start,
-            coalesce(current.version_number, 0) + 1 as hayloft_version
-        from pg_temp.hayloft_landing as landing
-        left join "datawarehouse"."stations" as current
-            on current."station_key" = landing.hayloft_key and current.effective_end_date is null
-        where current."station_key" is null
-           or landing."address"::inet::text is distinct from current."address"::text
-    "#]],
+            create temporary table hayloft_change on commit drop as
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."country" as "country",
+                landing."number" as "number",
+                landing."address"::inet as "address",
+                current."It's ""odd""",
+                current.effective_start_date as hayloft_start,
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+            from pg_temp.hayloft_landing as landing
+            left join "datawarehouse"."stations" as current
+                on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+            left join lateral (
+                select version.version_number
+                from "datawarehouse"."stations" as version
+                where current."station_key" is null and version."station_key" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as closed on true
+            where (current."station_key" is null
+                or landing."address"::inet::text is distinct from current."address"::text)
+        "#]],
     );
 }
 
