@@ -93,7 +93,7 @@ pub(super) fn contract(way: Way, rules: &Rules) -> String {
     let mut toml = format!(
         "[tables.members]\nkey = [\"email\"]\ndurable_key = \"member_id\"\n{}\n\
          on_new_column = \"{new_column}\"\nnull_tokens = [\"-\"]\n\
-         guards = {{ max_close_fraction = 1.0 }}\n\
+         guards = {{ max_close_fraction = 1.0, max_reject_fraction = 1.0 }}\n\
          [tables.members.columns]\nemail = {{ canonical = \"email\" }}\n",
         way.settings()
     );
@@ -145,7 +145,6 @@ const GRADES: [[&str; 3]; 3] = [
     ["2.0", "2", "02.0"],
     ["-0.5", "-0.5", "-0.50"],
 ];
-const MEMBER_COUNT: usize = 5;
 pub(super) const LAST_INSTANT: Instant = 9;
 const SEQUENCES: [i64; 5] = [-1, 0, 9, 10, 10];
 
@@ -297,12 +296,20 @@ impl Delivery {
             .collect();
     }
 
+    /// Leaves out the rows that can be used and are not in such a place.
+    pub(super) fn keep_places(&mut self, keeps: impl Fn(&(usize, Instant, Vec<i64>)) -> bool) {
+        let rows = std::mem::take(&mut self.rows);
+        let is_kept = |row: &Row| self.place(row).is_none_or(|place| keeps(&place));
+        self.rows = rows.into_iter().filter(is_kept).collect();
+    }
+
+    fn place(&self, row: &Row) -> Option<(usize, Instant, Vec<i64>)> {
+        Some((row.member?, self.instant(row)?, self.sequence(row)))
+    }
+
     /// Of whom, as of when and in which order its rows speak.
     pub(super) fn places(&self) -> BTreeSet<(usize, Instant, Vec<i64>)> {
-        self.rows
-            .iter()
-            .filter_map(|row| Some((row.member?, self.instant(row)?, self.sequence(row))))
-            .collect()
+        self.rows.iter().filter_map(|row| self.place(row)).collect()
     }
 }
 
@@ -429,7 +436,13 @@ pub(super) fn date(at: Instant) -> String {
 // ---- chance ------------------------------------------------------------------------------------
 
 impl Dice {
-    pub(super) fn file_of_members(&mut self, label: usize, ways: &[Way]) -> Delivery {
+    /// A file about some of so many members.
+    pub(super) fn file_of_members(
+        &mut self,
+        label: usize,
+        ways: &[Way],
+        members: usize,
+    ) -> Delivery {
         let way = ways[self.below(ways.len())];
         let authored = COLUMNS
             .iter()
@@ -440,13 +453,14 @@ impl Dice {
                 _ => !self.one_in(3),
             })
             .collect();
-        let length = 1 + self.below(8);
+        let length = 1 + self.below(2 * members);
+        let has_keys = !self.one_in(4);
         let mut rows: Vec<Row> = Vec::new();
         for _ in 0..length {
             let row = match rows.len() {
                 // The same row again.
                 earlier @ 1.. if self.one_in(12) => rows[self.below(earlier)].clone(),
-                _ => self.member(),
+                _ => self.member(members, has_keys),
             };
             rows.push(row);
         }
@@ -460,7 +474,8 @@ impl Dice {
         }
     }
 
-    fn member(&mut self) -> Row {
+    /// A row about one of so many members; now and then about nobody, unless all have keys.
+    fn member(&mut self, members: usize, has_keys: bool) -> Row {
         let values = COLUMNS.map(|(column, values)| {
             let value = self.below(values.len() + 1);
             // The first two values are the more common ones.
@@ -468,7 +483,7 @@ impl Dice {
             (column, (value < values.len()).then_some(value))
         });
         Row {
-            member: (!self.one_in(30)).then(|| self.below(MEMBER_COUNT)),
+            member: (has_keys || !self.one_in(10)).then(|| self.below(members)),
             at: (!self.one_in(30)).then(|| self.instant()),
             op: match self.below(20) {
                 0 => Op::Nonsense,
@@ -477,7 +492,7 @@ impl Dice {
             },
             lsn: SEQUENCES[self.below(SEQUENCES.len())],
             values: values.into(),
-            is_broken: self.one_in(20),
+            is_broken: self.one_in(12),
         }
     }
 
