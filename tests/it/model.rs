@@ -559,6 +559,8 @@ const EMPTY: &str = "
     delete from datawarehouse.users;
     delete from datawarehouse.transactions;
     delete from hayloft.held_fact;
+    delete from hayloft.observation;
+    delete from hayloft.payload;
     delete from hayloft.reject;
     delete from hayloft.load;";
 

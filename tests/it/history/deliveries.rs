@@ -19,6 +19,8 @@ pub(super) enum Way {
     Stamped,
     /// All members as of the instant in the file's name.
     Snapshot,
+    /// The same, where of several rows of a member the one of the highest number counts.
+    RankedSnapshot,
     /// What was done, when, and in which order.
     Feed,
     /// The same, where nobody is ever deleted.
@@ -26,10 +28,11 @@ pub(super) enum Way {
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Incremental,
         Self::Stamped,
         Self::Snapshot,
+        Self::RankedSnapshot,
         Self::Feed,
         Self::FeedThatKeeps,
     ];
@@ -39,6 +42,10 @@ impl Way {
             Self::Incremental => "mode = \"incremental\"\neffective = { file_name = \"%Y-%m-%d\" }",
             Self::Stamped => "mode = \"incremental\"\neffective = { column = \"changed_at\" }",
             Self::Snapshot => "mode = \"snapshot\"\neffective = { file_name = \"%Y-%m-%d\" }",
+            Self::RankedSnapshot => {
+                "mode = \"snapshot\"\neffective = { file_name = \"%Y-%m-%d\" }\n\
+                 sequence = [\"lsn\"]"
+            }
             Self::Feed => {
                 "mode = \"feed\"\nop = \"op\"\neffective = { column = \"changed_at\" }\n\
                  sequence = [\"lsn\"]"
@@ -52,7 +59,16 @@ impl Way {
 
     /// Whether each row has an instant of its own.
     pub(super) fn is_stamped(self) -> bool {
-        !matches!(self, Self::Incremental | Self::Snapshot)
+        matches!(self, Self::Stamped | Self::Feed | Self::FeedThatKeeps)
+    }
+
+    /// Whether a file says who is absent.
+    pub(super) fn is_snapshot(self) -> bool {
+        matches!(self, Self::Snapshot | Self::RankedSnapshot)
+    }
+
+    fn is_ranked(self) -> bool {
+        self.is_feed() || self == Self::RankedSnapshot
     }
 
     fn is_feed(self) -> bool {
@@ -206,7 +222,7 @@ impl Delivery {
             .filter_map(|(line, row)| self.observation(number, line, row));
         let rows = without_repetitions(rows);
         let says_who_is_absent =
-            self.way == Way::Snapshot && self.rows.iter().all(|row| row.member.is_some());
+            self.way.is_snapshot() && self.rows.iter().all(|row| row.member.is_some());
         let absence = says_who_is_absent.then(|| Absence {
             at: self.at,
             named: self
@@ -279,7 +295,7 @@ impl Delivery {
     }
 
     fn sequence(&self, row: &Row) -> Vec<i64> {
-        if self.way.is_feed() {
+        if self.way.is_ranked() {
             vec![row.lsn]
         } else {
             Vec::new()
@@ -348,8 +364,10 @@ impl Delivery {
                     .map_or("soon".to_owned(), |at| format!("{}T00:00:00Z", date(at)))
             }));
         }
-        if self.way.is_feed() {
+        if self.way.is_ranked() {
             columns.push(self.column("lsn", |row| row.lsn.to_string()));
+        }
+        if self.way.is_feed() {
             columns.push(self.column("op", |row| match row.op {
                 Op::Is => "update".to_owned(),
                 Op::IsNot => "delete".to_owned(),

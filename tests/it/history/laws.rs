@@ -56,6 +56,32 @@ impl Book {
         fold::table(rules, &counting)
     }
 
+    /// Columns keep history from now on: what was said of them so far is what the table shows,
+    /// if it has rows.
+    fn begin_history(&mut self, rules: &Rules) {
+        let table = self.table(rules);
+        let begun = rules.roles.iter().filter(|(_, role)| **role != Role::Type2);
+        let begun: Vec<&String> = begun.map(|(column, _)| column).collect();
+        let counting = self.loads.iter_mut().filter(|load| !load.is_undone);
+        let rows = counting.filter_map(|load| load.says.as_mut());
+        let rows = rows.flat_map(|says| &mut says.rows);
+        for row in rows.filter(|_| !table.is_empty()) {
+            let fold::Said::Present(values) = &mut row.said else {
+                continue;
+            };
+            for column in &begun {
+                match table.get(&row.key) {
+                    Some(versions) => {
+                        values.insert((*column).clone(), versions[0].values[*column].clone());
+                    }
+                    None => {
+                        values.entry((*column).clone()).or_default();
+                    }
+                }
+            }
+        }
+    }
+
     fn find(&mut self, label: usize) -> Option<&mut Loaded> {
         self.loads
             .iter_mut()
@@ -348,10 +374,47 @@ the_table_is_the_fold_of_what_was_said! {
     by_rows_with_instants: deliveries::rules(NewColumn::Fills), [Way::Stamped];
     where_a_new_column_is_a_change: deliveries::rules(NewColumn::Changes), [Way::Stamped];
     where_only_the_newest_counts: deliveries::only_the_newest(), [Way::Stamped];
-    by_snapshots: deliveries::rules(NewColumn::Fills), [Way::Snapshot];
+    by_snapshots: deliveries::rules(NewColumn::Fills), [Way::Snapshot, Way::RankedSnapshot];
     by_feeds: deliveries::rules(NewColumn::Fills), [Way::Feed];
     by_feeds_whose_deletes_are_ignored: deliveries::rules(NewColumn::Fills), [Way::FeedThatKeeps];
     by_files_of_every_kind: deliveries::rules(NewColumn::Changes), Way::ALL;
+}
+
+/// What was loaded while a column showed one value in all versions stays as it is when it begins
+/// to keep history, whatever comes after; only what is loaded then makes versions of it.
+#[test]
+fn a_column_that_begins_to_keep_history_keeps_what_it_shows() {
+    let before = deliveries::rules(NewColumn::Fills);
+    let mut after = before.clone();
+    after
+        .roles
+        .values_mut()
+        .for_each(|role| *role = Role::Type2);
+    let holds = |engine: &mut Engine, steps: &[Step], seed: u64| {
+        let change = Dice(seed).below(steps.len());
+        engine.empty();
+        engine.change(&before);
+        let mut told = Told::nothing(engine, Planning::Skipped);
+        for (place, step) in steps.iter().enumerate() {
+            told.take(step)?;
+            let rules = if place < change { &before } else { &after };
+            if place == change {
+                told.book.begin_history(&before);
+                told.engine.change(&after);
+            }
+            let expected = told.book.table(rules);
+            let found = told.table();
+            let what = format!(
+                "The table after step {} (changed after {})",
+                place + 1,
+                change + 1
+            );
+            same(&what, &told.text(&expected), &told.text(&found))?;
+            told.is_sound()?;
+        }
+        Ok(())
+    };
+    hold(&before, |dice| dice.steps(&Way::ALL), holds);
 }
 
 // ---- what makes the same table -----------------------------------------------------------------
@@ -404,10 +467,10 @@ fn untied(steps: &[Step]) -> Vec<Delivery> {
         delivery
             .keep_places(|place @ (_, at, _)| !places.contains(place) && !snapshots.contains(at));
         let has_rivals = places.iter().any(|(_, at, _)| *at == delivery.at);
-        if delivery.rows.is_empty() || delivery.way == Way::Snapshot && has_rivals {
+        if delivery.rows.is_empty() || delivery.way.is_snapshot() && has_rivals {
             continue;
         }
-        if delivery.way == Way::Snapshot {
+        if delivery.way.is_snapshot() {
             snapshots.insert(delivery.at);
         }
         places.extend(delivery.places());
@@ -806,7 +869,12 @@ impl Dice {
     /// What happens to each member is a case of its own: many of them cost little more than few.
     fn steps(&mut self, ways: &[Way]) -> Vec<Step> {
         let members = if self.one_in(2) { 3 } else { 40 };
-        let mut steps = vec![Step::Load(self.file_of_members(0, ways, members))];
+        let comes_in_order = self.one_in(3);
+        let mut first = self.file_of_members(0, ways, members);
+        if comes_in_order {
+            first.at = 1;
+        }
+        let mut steps = vec![Step::Load(first)];
         let mut labels = 1;
         for _ in 0..=self.below(8) {
             let earlier = self.below(labels);
@@ -821,6 +889,10 @@ impl Dice {
                         _ => self.file_of_members(labels, ways, members),
                     };
                     delivery.label = labels;
+                    if comes_in_order {
+                        delivery.at =
+                            deliveries::LAST_INSTANT.min(1 + i64::try_from(labels).unwrap());
+                    }
                     labels += 1;
                     Step::Load(delivery)
                 }
