@@ -234,3 +234,33 @@ fn values_for_all(rules: &Rules, counting: &[&Observation]) -> Values {
         .map(|column| (column.clone(), said(&column).into_iter().next().flatten()));
     newest.chain(oldest).collect()
 }
+
+/// All columns keep history from now on. What the loads that count said of those that did not is
+/// what the table shows in them, if it has rows: so it stays as it is.
+pub(super) fn begin_history<'l>(
+    rules: &Rules,
+    table: &History,
+    counting: impl Iterator<Item = &'l mut Load>,
+) {
+    if table.is_empty() {
+        return;
+    }
+    let begun: Vec<String> = columns(rules, Role::Type1)
+        .chain(columns(rules, Role::Type0))
+        .collect();
+    for row in counting.flat_map(|load| &mut load.rows) {
+        let Said::Present(values) = &mut row.said else {
+            continue;
+        };
+        for column in &begun {
+            match table.get(&row.key) {
+                Some(versions) => {
+                    values.insert(column.clone(), versions[0].values[column].clone());
+                }
+                None => {
+                    values.entry(column.clone()).or_default();
+                }
+            }
+        }
+    }
+}
