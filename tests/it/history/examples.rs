@@ -114,8 +114,9 @@ impl Tale {
         let table = fold::table(&self.rules, &counting);
         let counting = self.told.iter_mut().filter(|told| !told.is_undone);
         fold::begin_history(&self.rules, &table, counting.map(|told| &mut told.says));
-        let roles = self.rules.roles.values_mut();
-        roles.for_each(|role| *role = Role::Type2);
+        for role in self.rules.roles.values_mut() {
+            *role = Role::Type2;
+        }
         if let Some(engine) = &mut self.engine {
             let mut rules = self.rules.clone();
             rules.roles.remove("club");

@@ -20,6 +20,16 @@ pub(super) struct Rules {
     /// Each column but the key.
     pub(super) roles: BTreeMap<String, Role>,
     pub(super) new_column: NewColumn,
+    pub(super) late: Late,
+}
+
+/// What becomes of a row when something later is known of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Late {
+    /// It takes its place.
+    Fits,
+    /// It is not used.
+    Refused,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -263,4 +273,24 @@ pub(super) fn begin_history<'l>(
             }
         }
     }
+}
+
+/// What is used of a load that comes after these.
+pub(super) fn used(rules: &Rules, counting: &[Load], mut coming: Load) -> Load {
+    if rules.late == Late::Fits {
+        return coming;
+    }
+    let last = |key: &str| said_of(key, counting).iter().map(|one| one.at).max();
+    coming.rows.retain(|row| last(&row.key) <= Some(row.at));
+    if let Some(absence) = &mut coming.absence {
+        // That somebody was absent is late like a row, where it would end something.
+        let at = absence.at;
+        let is_there =
+            |version: &Version| version.from <= at && version.to.is_none_or(|to| at < to);
+        let late = table(rules, counting)
+            .into_iter()
+            .filter(|(key, versions)| last(key) > Some(at) && versions.iter().any(is_there));
+        absence.named.extend(late.map(|(key, _)| key));
+    }
+    coming
 }

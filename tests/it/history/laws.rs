@@ -47,13 +47,12 @@ struct Loaded {
 impl Book {
     /// The table that these loads make.
     fn table(&self, rules: &Rules) -> History {
-        let counting: Vec<fold::Load> = self
-            .loads
-            .iter()
-            .filter(|load| !load.is_undone)
-            .filter_map(|load| load.says.clone())
-            .collect();
-        fold::table(rules, &counting)
+        fold::table(rules, &self.counting())
+    }
+
+    fn counting(&self) -> Vec<fold::Load> {
+        let counting = self.loads.iter().filter(|load| !load.is_undone);
+        counting.filter_map(|load| load.says.clone()).collect()
     }
 
     /// All columns keep history from now on.
@@ -137,6 +136,8 @@ impl<'a> Told<'a> {
 
     fn load(&mut self, delivery: &Delivery) -> Result<Summary, String> {
         let says = delivery.says(self.book.loads.len());
+        let rules = self.engine.rules();
+        let says = says.map(|says| fold::used(rules, &self.book.counting(), says));
         let (file, text) = (delivery.file_name(), delivery.text());
         let is_planned = self.planning == Planning::Compared && says.is_some();
         let planned = if is_planned {
@@ -362,6 +363,7 @@ the_table_is_the_fold_of_what_was_said! {
     by_snapshots: deliveries::rules(NewColumn::Fills), [Way::Snapshot, Way::RankedSnapshot];
     by_feeds: deliveries::rules(NewColumn::Fills), [Way::Feed];
     by_feeds_whose_deletes_are_ignored: deliveries::rules(NewColumn::Fills), [Way::FeedThatKeeps];
+    where_late_rows_are_refused: deliveries::nothing_late(), Way::ALL;
     by_files_of_every_kind: deliveries::rules(NewColumn::Changes), Way::ALL;
 }
 
