@@ -18,7 +18,7 @@ use super::guard::{self, Closes, Crowd};
 use super::history::{self, Arrival, Event, Table};
 use super::landing::{Line, taken_out};
 use super::sql::{self, Refolded, Shape, Spoken};
-use super::{MergeError, counts, held, ledger, manifest};
+use super::{Instant, MergeError, counts, held, ledger, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
@@ -38,6 +38,8 @@ pub(super) struct Landed<'a> {
     pub(super) staged: &'a Staged,
     /// The keys of rejected rows: a snapshot does not call them absent.
     pub(super) unread: Vec<Uuid>,
+    /// Whether keys that the file does not name are absent.
+    pub(super) closes_absent: bool,
     pub(super) closes: &'a Closes,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
@@ -68,11 +70,13 @@ pub(super) enum Way {
 }
 
 /// Whether keys that the file does not name are absent (semantics §5, §10.5). A row whose key
-/// cannot be read could be anybody's, so then none is.
-pub(super) fn closes_absent(history: &History, staged: &Staged) -> bool {
+/// cannot be read could be anybody's, so then none is; and mended rows of a snapshot are some of
+/// its rows, not all.
+pub(super) fn closes_absent(history: &History, staged: &Staged, instant: Instant) -> bool {
     history.mode == Mode::Snapshot
         && history.deletes == Deletes::Close
         && staged.unread.without_key == 0
+        && !matches!(instant, Instant::OfParent { .. })
 }
 
 /// The keys of rejected rows, those that only the database refused included.
@@ -164,10 +168,6 @@ impl Landed<'_> {
         Table::new(self.shape.contract, self.durable_key)
     }
 
-    fn closes_absent(&self) -> bool {
-        closes_absent(self.history, self.staged)
-    }
-
     /// Whether all rows hold from one instant, after all that counts.
     fn is_in_order(&self, conn: &mut PgConnection) -> QueryResult<bool> {
         if self.shape.own_instants() {
@@ -197,7 +197,7 @@ impl Landed<'_> {
             .saturating_sub(touched)
             .saturating_sub(changes.rows());
         let mut told = self.sample_changes(conn)?;
-        if self.closes_absent() {
+        if self.closes_absent {
             told.extend(self.sample_absent(conn, self.samples)?);
             changes.closed_by_absence = self.close_absent(conn)?;
         }
@@ -270,12 +270,12 @@ impl Landed<'_> {
     fn refold(&self, conn: &mut PgConnection) -> Result<Applied, MergeError> {
         sql_query(sql::CREATE_TOUCHED).execute(conn)?;
         sql_query(sql::TOUCH_LANDED).execute(conn)?;
-        if self.closes_absent() {
+        if self.closes_absent {
             sql_query(sql::touch_present(self.shape.contract, self.durable_key))
                 .bind::<Timestamptz, _>(self.at)
                 .execute(conn)?;
         }
-        self.refold_touched(conn, self.closes_absent())
+        self.refold_touched(conn, self.closes_absent)
     }
 
     fn refold_touched(
@@ -330,7 +330,7 @@ impl Landed<'_> {
     // ---- the guard of closes -----------------------------------------------------------------
 
     fn note_unread(&self, conn: &mut PgConnection) -> QueryResult<()> {
-        if self.closes_absent() {
+        if self.closes_absent {
             sql_query(sql::CREATE_UNREAD).execute(conn)?;
             sql_query(sql::NOTE_UNREAD)
                 .bind::<Array<diesel::sql_types::Uuid>, _>(&self.unread)
@@ -349,7 +349,7 @@ impl Landed<'_> {
             #[diesel(sql_type = BigInt)]
             absent: i64,
         }
-        if !self.closes_absent() || *self.closes != Closes::Guarded {
+        if !self.closes_absent || *self.closes != Closes::Guarded {
             return Ok(());
         }
         let absent: Absent = sql_query(sql::count_absent(self.shape.contract, self.durable_key))

@@ -124,7 +124,7 @@ impl Load<'_> {
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
                 history.mode.word(),
-                dimension::closes_absent(history, staged),
+                dimension::closes_absent(history, staged, self.terms.instant),
             ),
             Kind::Fact { .. } => (Mode::Incremental.word(), false),
         };
@@ -170,6 +170,7 @@ impl Load<'_> {
                 durable_key,
                 history,
             } => {
+                let closes_absent = dimension::closes_absent(history, staged, self.terms.instant);
                 let landed = Landed {
                     shape,
                     durable_key,
@@ -179,6 +180,7 @@ impl Load<'_> {
                     load_id,
                     staged,
                     unread: dimension::unread(staged, &findings),
+                    closes_absent,
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
@@ -187,7 +189,7 @@ impl Load<'_> {
                 let done = landed.apply(conn)?;
                 findings.extend(done.findings);
                 let mut unread = Vec::new();
-                if dimension::closes_absent(history, staged) {
+                if closes_absent {
                     unread = dimension::unread(staged, &findings);
                     unread.extend(done.withheld);
                 }

@@ -51,7 +51,7 @@ fn a_sequence_that_the_contract_no_longer_has_refuses_no_row() {
     let lower = ranked.replace("Ann,", "Anne,").replace(",7", ",6");
     let refused = warehouse.load("users-2.csv", &lower).only();
     assert_eq!(refused["rows"]["rejected"], 1);
-    warehouse.write("hayloft.toml", &contract("", "name = { role = \"type1\" }"));
+    warehouse.write("hayloft.toml", contract("", "name = { role = \"type1\" }"));
     warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
     let plain = "email,name,date_of_birth\nann@x.org,Anne,01/02/1990\n";
     let load = warehouse.load("users-3.csv", plain).only();
@@ -74,4 +74,27 @@ fn a_late_row_that_the_contract_refuses_is_a_reject_and_says_so() {
     assert_eq!(warehouse.query(rejects), "2 | late\n");
     // The other row is not: nothing was known of its key.
     assert_eq!(warehouse.query(NAMES), "Bob | t\nAnn | t\n");
+}
+
+#[test]
+fn mended_rows_of_a_snapshot_say_nothing_of_who_is_absent() {
+    let settings = "mode = \"snapshot\"\neffective = { file_name = \"%Y-%m-%d\" }";
+    let warehouse = warehouse(settings, "");
+    let file = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\nbob@x.org,Bob,soon\n";
+    warehouse.load("users-2026-02-01.csv", file).exits(1);
+    let mended = "email,name,date_of_birth\nbob@x.org,Bob,01/02/1990\n";
+    warehouse.write("mended.csv", mended);
+    warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(0);
+    let names = "select name, effective_start_date::date::text, effective_end_date is null
+        from datawarehouse.users order by name";
+    assert_eq!(
+        warehouse.query(names),
+        "Ann | 2026-02-01 | t\nBob | 2026-02-01 | t\n"
+    );
+    // The next one does, and it is known that Bob was there before.
+    let without = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
+    let load = warehouse.load("users-2026-03-01.csv", without).only();
+    assert_eq!(load["changes"]["closed_by_absence"], 1);
 }
