@@ -195,16 +195,20 @@ impl Engine {
     }
 
     /// Undoes or redoes a load, under the contract of the latest one.
-    pub(super) fn turn(&mut self, load_id: i64, turn: Turn) -> Result<(), String> {
-        let desk = self.desk(self.way.unwrap());
-        pipeline::turn(
-            desk,
-            (&TableName::new("members"), load_id),
-            turn,
-            &Impatient,
-        )
-        .map(drop)
-        .map_err(|error| format!("{turn:?} of load {load_id} fails: {error}"))
+    pub(super) fn turn(&mut self, load_id: i64, turn: Turn) -> Result<Summary, String> {
+        let target = (&TableName::new("members"), load_id);
+        let entry = pipeline::turn(self.desk(self.way.unwrap()), target, turn, &Impatient);
+        entry
+            .map(|entry| entry.summary)
+            .map_err(|error| format!("{turn:?} of load {load_id} fails: {error}"))
+    }
+
+    /// What it would count to undo or redo a load.
+    pub(super) fn plan_turn(&mut self, load_id: i64, turn: Turn) -> Result<Summary, String> {
+        let target = (&TableName::new("members"), load_id);
+        let plan = pipeline::plan_turn(self.desk(self.way.unwrap()), target, turn, 2, &Impatient);
+        plan.map(|plan| plan.entry.summary)
+            .map_err(|error| format!("{turn:?} of load {load_id} cannot be planned: {error}"))
     }
 
     /// The desk of this way, whose contract is the one that holds from now on.

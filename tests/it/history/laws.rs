@@ -116,22 +116,33 @@ impl<'a> Told<'a> {
         Ok(told)
     }
 
-    /// Takes a step; of a load, what was counted.
+    /// Takes a step; what was counted, if anything was done.
     fn take(&mut self, step: &Step) -> Result<Option<Summary>, String> {
         match step {
             Step::Load(delivery) => self.load(delivery).map(Some),
-            Step::Turn(label, turn) => {
-                let is_undone = *turn == Turn::Undo;
-                let Some(load) = self.book.find(*label) else {
-                    return Ok(None);
-                };
-                if load.says.is_some() && load.is_undone != is_undone {
-                    load.is_undone = is_undone;
-                    self.engine.turn(load.load_id, *turn)?;
-                }
-                Ok(None)
-            }
+            Step::Turn(label, turn) => self.turn(*label, *turn),
         }
+    }
+
+    fn turn(&mut self, label: usize, turn: Turn) -> Result<Option<Summary>, String> {
+        let is_undone = turn == Turn::Undo;
+        let Some(load) = self.book.find(label) else {
+            return Ok(None);
+        };
+        if load.says.is_none() || load.is_undone == is_undone {
+            return Ok(None);
+        }
+        load.is_undone = is_undone;
+        let load_id = load.load_id;
+        let planned = match self.planning {
+            Planning::Compared => Some(self.engine.plan_turn(load_id, turn)?),
+            Planning::Skipped => None,
+        };
+        let summary = self.engine.turn(load_id, turn)?;
+        if let Some(planned) = planned {
+            same_counts(&planned, &summary)?;
+        }
+        Ok(Some(summary))
     }
 
     fn load(&mut self, delivery: &Delivery) -> Result<Summary, String> {
@@ -147,14 +158,10 @@ impl<'a> Told<'a> {
         };
         let entry = self.engine.load(delivery.way, &file, &text)?;
         let summary = entry.summary;
-        if is_planned {
-            let counted = |summary: &Summary| (summary.status, summary.rows, summary.changes);
-            let (planned, done) = (planned.as_ref().map(counted), counted(&summary));
-            same(
-                "The plan",
-                &format!("{:?}", Some(done)),
-                &format!("{planned:?}"),
-            )?;
+        if let Some(planned) = planned {
+            same_counts(&planned, &summary)?;
+        } else if is_planned {
+            return Err(format!("The plan refuses `{file}`"));
         }
         let expected = if says.is_some() {
             Status::Loaded
@@ -231,6 +238,12 @@ fn unlabelled(table: &History) -> String {
     text(&table, |_| "?".to_owned())
 }
 
+fn same_counts(planned: &Summary, done: &Summary) -> Result<(), String> {
+    let counted =
+        |summary: &Summary| format!("{:?}", (summary.status, summary.rows, summary.changes));
+    same("The plan", &counted(done), &counted(planned))
+}
+
 fn same(what: &str, expected: &str, found: &str) -> Result<(), String> {
     if expected == found {
         return Ok(());
@@ -256,12 +269,27 @@ fn is_the_fold(rules: &Rules, engine: &mut Engine, steps: &[Step]) -> Result<(),
         same(&what, &told.text(&expected), &told.text(&found))?;
         if let Some(summary) = counted {
             let written = told.engine.places() != places;
+            if matches!(step, Step::Load(_)) {
+                rows_hold(&summary)
+                    .map_err(|error| format!("Step {}: {error}\n{summary:#?}", place + 1))?;
+            }
             counts_hold(rules, &summary, &before, &expected, written)
                 .map_err(|error| format!("Step {}: {error}\n{summary:#?}", place + 1))?;
         }
         before = expected;
         told.is_sound()
             .map_err(|error| format!("After step {}: {error}", place + 1))?;
+    }
+    Ok(())
+}
+
+fn rows_hold(summary: &Summary) -> Result<(), String> {
+    let (rows, changes) = (summary.rows, summary.changes);
+    if rows.read != rows.accepted + rows.rejected + rows.duplicates {
+        return Err("the rows do not add up".into());
+    }
+    if summary.status == Status::Loaded && changes.rows() != rows.accepted {
+        return Err("not every accepted row is counted as one change, or as none".into());
     }
     Ok(())
 }
@@ -273,13 +301,7 @@ fn counts_hold(
     after: &History,
     written: bool,
 ) -> Result<(), String> {
-    let (rows, changes) = (summary.rows, summary.changes);
-    if rows.read != rows.accepted + rows.rejected + rows.duplicates {
-        return Err("the rows do not add up".into());
-    }
-    if summary.status == Status::Loaded && changes.rows() != rows.accepted {
-        return Err("not every accepted row is counted as one change, or as none".into());
-    }
+    let changes = summary.changes;
     let nothing = changes.unchanged + changes.late_unchanged + changes.absent_already;
     let shown = changes.rows() - nothing - changes.corrected
         + changes.closed_by_absence
