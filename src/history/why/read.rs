@@ -202,10 +202,16 @@ pub(super) fn observations(
     let mut observations = Vec::new();
     for load in loads(conn, table)? {
         let shared = spoken_of.get(&load.load_id);
-        if let Some(observation) = shared_or_absent(&load, shared, &mut payloads) {
+        let own: Vec<&OwnInstant> = rows
+            .iter()
+            .filter(|row| row.load_id == load.load_id)
+            .collect();
+        if own.is_empty()
+            && let Some(observation) = shared_or_absent(&load, shared, &mut payloads)
+        {
             observations.push(observation);
         }
-        for row in rows.iter().filter(|row| row.load_id == load.load_id) {
+        for row in own {
             observations.push(load.observation(
                 row.at,
                 row.presence(),
@@ -235,8 +241,6 @@ struct SpokenLoad {
     started_at: DateTime<Utc>,
     #[diesel(sql_type = Text)]
     absence: String,
-    #[diesel(sql_type = Text)]
-    instants: String,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     columns: Option<Vec<String>>,
 }
@@ -271,8 +275,8 @@ impl SpokenLoad {
     }
 }
 
-/// What a load whose rows share one instant said of the key: that it is there, if it has a row of
-/// it; that it is not, if it is a snapshot that closes and has none.
+/// What a load said of the key that has no row of it with an instant of its own: that it is
+/// there, if it has one at all; that it is not, if it is a snapshot that closes and has none.
 fn shared_or_absent(
     load: &SpokenLoad,
     spoken_of: Option<&SpokenOf>,
@@ -289,7 +293,7 @@ fn shared_or_absent(
             observation.payload = place.and_then(|place| payloads.remove(&place));
             Some(observation)
         }
-        None if load.absence == "closes" && load.instants == "shared" => {
+        None if load.absence == "closes" => {
             Some(load.observation(at, Presence::Absent, Source::Silence, None))
         }
         Some(SpokenOf::Unread) | None => None,
@@ -311,7 +315,7 @@ enum SpokenOf {
     Unread,
 }
 
-/// The loads whose manifests have the key. A part is up to 64 KiB, and there is one for each load
+/// The loads whose manifests have the key. A part is up to 8 KiB, and there is one for each load
 /// of the table, so they are read one after the other.
 fn spoken_of(
     conn: &mut PgConnection,

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz};
@@ -442,14 +443,16 @@ fn read_mentions(
     to: Uuid,
     keys: &[Uuid],
 ) -> QueryResult<HashMap<(i64, Uuid), Mention>> {
-    let parts: Vec<PartRow> = sql_query(include_str!("manifests.sql"))
+    // One by one: all parts together may be more than fits in memory.
+    let parts = sql_query(include_str!("manifests.sql"))
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(table.contract.name.as_str())
-        .load(conn)?;
+        .load_iter::<PartRow, PgRowByRowLoadingMode>(conn)?;
     let mut mentions = HashMap::new();
-    for part in &parts {
-        mentioned(part, keys, |key, mention| {
+    for part in parts {
+        let part = part?;
+        mentioned(&part, keys, |key, mention| {
             mentions.insert((part.load_id, key), mention);
         });
     }

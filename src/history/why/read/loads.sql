@@ -1,5 +1,5 @@
 -- The loads of a table that spoke of its keys.
-select load_id, file_name as file, status, effective_at, started_at, absence, instants, columns
+select load_id, file_name as file, status, effective_at, started_at, absence, columns
 from hayloft.load
 where table_name = $1 and action = 'load' and status in ('loaded', 'undone')
   and effective_at is not null
