@@ -184,6 +184,7 @@ impl Landed<'_> {
         if self.closes_absent() {
             told.extend(self.sample_absent(conn, self.samples)?);
             changes.closed_by_absence = self.close_absent(conn)?;
+            failpoint!("merge::absent");
         }
         changes.deactivated = changes.updated + changes.closed_by_absence;
         assert_unbroken(conn, contract, durable_key)?;
@@ -296,6 +297,7 @@ impl Landed<'_> {
                 .bind::<Timestamptz, _>(self.at)
                 .bind::<Bool, _>(self.history.deletes == Deletes::Close)
                 .execute(conn)?;
+            failpoint!("merge::observed");
         }
         Ok(Applied {
             changes: refolded.changes,

@@ -73,8 +73,10 @@ impl Load<'_> {
             Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
         self.add_columns(conn, staged)?;
+        failpoint!("merge::widened");
         let applied = self.apply(conn, load_id, at, staged)?;
         let latest = self.write_down(conn, load_id, at, staged, &applied)?;
+        failpoint!("merge::described");
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
         if let Some(parent) = self.terms.parent() {
             ledger::mark_replayed(conn, parent, staged.tally.read)?;

@@ -133,6 +133,7 @@ pub fn plan_turn(
             load_id,
             turn,
             samples,
+            claim: Uuid::now_v7(),
         };
         let done = turning.run(conn)?;
         Ok((done.entry, done.told, "refold"))

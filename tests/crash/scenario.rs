@@ -1,7 +1,7 @@
 //! The base, the files that are dropped on it, and what must be there in the end.
 
 use std::io::Write as _;
-use std::process::{ChildStdin, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,19 +75,8 @@ impl Scenario {
 
     /// Starts the program, and waits until it has come to the step.
     pub fn stop_at(&self, step: &str) -> Stopped {
-        let mut child = self
-            .warehouse
-            .command(&["watch", "--format", "json"])
-            .env("HAYLOFT_STOP_AT", step)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdin = child.stdin.take().unwrap();
-        let watch = Watch::of(child);
-        watch.wait_for("stopped at ");
-        Stopped { watch, stdin }
+        let mut command = self.warehouse.command(&["watch", "--format", "json"]);
+        Stopped::at(step, &mut command)
     }
 
     /// Runs the program undisturbed until nothing is left to do.
@@ -111,10 +100,7 @@ impl Scenario {
 
     /// Has the server end every connection of the program.
     pub fn cut_off(&self) {
-        self.warehouse.query(
-            "select pg_terminate_backend(pid, 10000) from pg_stat_activity
-             where datname = current_database() and application_name = 'hayloft'",
-        );
+        cut_off(&self.warehouse);
     }
 
     /// Asserts that the end is that of an undisturbed run.
@@ -165,6 +151,21 @@ impl Scenario {
 }
 
 impl Stopped {
+    /// Starts the program, and waits until it has come to the step.
+    pub fn at(step: &str, command: &mut Command) -> Self {
+        let mut child = command
+            .env("HAYLOFT_STOP_AT", step)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let watch = Watch::of(child);
+        watch.wait_for("stopped at ");
+        Self { watch, stdin }
+    }
+
     pub fn kill(self) {
         self.watch.signal("KILL");
         assert_eq!(self.watch.ended(), 128 + 9);
@@ -183,6 +184,14 @@ impl Stopped {
         self.watch.signal("INT");
         self.watch.ended()
     }
+}
+
+/// Has the server end every connection of the program.
+pub fn cut_off(warehouse: &Warehouse) {
+    warehouse.query(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+         where datname = current_database() and application_name = 'hayloft'",
+    );
 }
 
 /// Waits until nothing lies in the folder, and nothing is claimed.
@@ -300,7 +309,7 @@ const SOUND: [(&str, &str); 6] = [
 ];
 
 /// Open transactions, advisory locks and sessions of the program.
-const RESIDUE: &str = "
+pub const RESIDUE: &str = "
     select application_name, state, query from pg_stat_activity
     where datname = current_database() and application_name = 'hayloft'
     union all

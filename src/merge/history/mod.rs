@@ -17,7 +17,7 @@ mod turn;
 pub(super) use refold::{Arrival, Refolded, refold};
 pub(super) use settle::Event;
 pub use turn::Turn;
-pub(super) use turn::{open, turn_dimension, turn_facts};
+pub(super) use turn::{Begun, open, turn_dimension, turn_facts};
 
 use self::fold::{NewValues, Rules};
 use crate::contract::{Contract, Ident, UnknownColumns};
