@@ -58,7 +58,7 @@ fn carry(mut client: TcpStream, mut server: TcpStream, armed: &Arc<AtomicBool>) 
     let unheard = Arc::new(AtomicBool::new(false));
     let (armed, swallow) = (Arc::clone(armed), Arc::clone(&unheard));
     thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 8192];
         while let Ok(read @ 1..) = client.read(&mut buffer) {
             let commits = buffer[..read]
                 .windows(7)
@@ -73,7 +73,7 @@ fn carry(mut client: TcpStream, mut server: TcpStream, armed: &Arc<AtomicBool>) 
         let _ = server.shutdown(Shutdown::Both);
     });
     thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 8192];
         while let Ok(read @ 1..) = from_server.read(&mut buffer) {
             if swallow.load(Ordering::SeqCst) || to_client.write_all(&buffer[..read]).is_err() {
                 break;
