@@ -266,7 +266,7 @@ impl Story {
         let changes = "select keys_inserted + keys_updated + keys_deactivated + keys_corrected
                        from hayloft.load order by load_id desc limit 1";
         assert_eq!(self.warehouse.query(changes).trim(), "0");
-        self.warehouse.run(&["check"]).exits(0);
+        self.warehouse.assert_sound();
     }
 
     /// Asserts that the end is that of an undisturbed run, and sound.
@@ -275,7 +275,7 @@ impl Story {
         let folders = self.folders();
         self.end
             .assert_eq(&format!("{}-- folders\n{folders}", self.tables()));
-        self.warehouse.run(&["check"]).exits(0);
+        self.warehouse.assert_sound();
     }
 }
 
