@@ -22,6 +22,7 @@ mod model;
 mod new_table;
 mod parallel;
 mod plan;
+mod plan_counts;
 mod privacy;
 mod reference_faults;
 mod rejects;
