@@ -18,7 +18,7 @@ use super::guard::{self, Closes, Crowd};
 use super::history::{self, Arrival, Event, Table};
 use super::landing::{Line, taken_out};
 use super::sql::{self, Refolded, Shape, Spoken};
-use super::{MergeError, counts, held, ledger};
+use super::{MergeError, counts, held, ledger, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
@@ -36,6 +36,8 @@ pub(super) struct Landed<'a> {
     pub(super) at: DateTime<Utc>,
     pub(super) load_id: i64,
     pub(super) staged: &'a Staged,
+    /// The keys of rejected rows: a snapshot does not call them absent.
+    pub(super) unread: Vec<Uuid>,
     pub(super) closes: &'a Closes,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
@@ -48,6 +50,8 @@ pub(super) struct Applied {
     pub(super) released: u64,
     /// Rows that came too late to be used.
     pub(super) findings: Vec<Finding>,
+    /// Keys whose absence came too late to count.
+    pub(super) withheld: Vec<Uuid>,
     pub(super) way: Way,
     spoken: Vec<Spoken>,
     /// What was done to some of the keys.
@@ -69,6 +73,18 @@ pub(super) fn closes_absent(history: &History, staged: &Staged) -> bool {
     history.mode == Mode::Snapshot
         && history.deletes == Deletes::Close
         && staged.unread.without_key == 0
+}
+
+/// The keys of rejected rows, those that only the database refused included.
+pub(super) fn unread(staged: &Staged, refused: &[Finding]) -> Vec<Uuid> {
+    let mut unread = staged.unread.keys.clone();
+    if !refused.is_empty() {
+        let refused = manifest::lines_of(refused);
+        let rows = staged.rows.iter();
+        let rows = rows.filter(|row| refused.contains(&row.place.line));
+        unread.extend(rows.map(|row| row.key));
+    }
+    unread
 }
 
 impl Landed<'_> {
@@ -189,6 +205,7 @@ impl Landed<'_> {
         changes.deactivated = changes.updated + changes.closed_by_absence;
         assert_unbroken(conn, contract, durable_key)?;
         let mut findings = Vec::new();
+        let mut withheld = Vec::new();
         let mut spoken = vec![Spoken::Change];
         if touched > 0 {
             spoken.push(Spoken::Touched);
@@ -196,11 +213,13 @@ impl Landed<'_> {
             changes += refolded.changes;
             told.extend(refolded.told);
             findings = refolded.findings;
+            withheld = refolded.withheld;
         }
         Ok(Applied {
             changes,
             released: 0,
             findings,
+            withheld,
             way: Way::InOrder,
             spoken,
             told,
@@ -270,7 +289,7 @@ impl Landed<'_> {
             shape: self.shape,
             at: self.at.timestamp_micros(),
             closes_absent,
-            unread: &self.staged.unread.keys,
+            unread: &self.unread,
             history: self.history,
         };
         let event = Event::Comes;
@@ -303,6 +322,7 @@ impl Landed<'_> {
             changes: refolded.changes,
             released: 0,
             findings,
+            withheld: refolded.withheld,
             way: Way::Refold,
             spoken: vec![Spoken::Touched],
             told: refolded.told,
@@ -315,7 +335,7 @@ impl Landed<'_> {
         if self.closes_absent() {
             sql_query(sql::CREATE_UNREAD).execute(conn)?;
             sql_query(sql::NOTE_UNREAD)
-                .bind::<Array<diesel::sql_types::Uuid>, _>(&self.staged.unread.keys)
+                .bind::<Array<diesel::sql_types::Uuid>, _>(&self.unread)
                 .execute(conn)?;
         }
         Ok(())

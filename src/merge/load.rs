@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::dimension::{self, Landed, Way};
 use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
+use super::manifest::Spoken;
 use super::sql::{self, Shape};
 use super::{Closes, Instant, MergeError, Terms, fact, guard, landing, locks, manifest, rejects};
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
@@ -116,12 +117,12 @@ impl Load<'_> {
     ) -> Result<DateTime<Utc>, MergeError> {
         let shape = self.shape(staged);
         let own = shape.own_instants();
-        let (earliest, latest) = if own {
-            landing::instants(conn, at)?
+        let (spoken, (earliest, latest)) = if own {
+            (Spoken::NONE, landing::instants(conn, at)?)
         } else {
-            manifest::write(conn, load_id, staged, &applied.findings)?;
-            (at, at)
+            (Spoken::of(staged, &applied.findings), (at, at))
         };
+        manifest::write(conn, load_id, &spoken, &applied.unread)?;
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
                 history.mode.word(),
@@ -179,6 +180,7 @@ impl Load<'_> {
                     at,
                     load_id,
                     staged,
+                    unread: dimension::unread(staged, &findings),
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
@@ -186,11 +188,17 @@ impl Load<'_> {
                 self.guard(staged, &findings)?;
                 let done = landed.apply(conn)?;
                 findings.extend(done.findings);
+                let mut unread = Vec::new();
+                if dimension::closes_absent(history, staged) {
+                    unread = dimension::unread(staged, &findings);
+                    unread.extend(done.withheld);
+                }
                 Ok(Applied {
                     changes: done.changes,
                     released: done.released,
                     held: 0,
                     findings,
+                    unread,
                     way: done.way,
                     told: done.told,
                 })
@@ -210,6 +218,7 @@ impl Load<'_> {
                     released: 0,
                     held: done.held,
                     findings,
+                    unread: Vec::new(),
                     way: Way::InOrder,
                     told: Vec::new(),
                 })
@@ -349,6 +358,8 @@ struct Applied {
     released: u64,
     /// Rows that staging accepted and the database did not.
     findings: Vec<Finding>,
+    /// Keys of which a snapshot that closes who is absent says nothing.
+    unread: Vec<Uuid>,
     way: Way,
     told: Vec<(Uuid, String)>,
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::reject::Place;
 use super::spool::Spool;
-use crate::contract::{Contract, Duplicates, Effective, Kind, Mode};
+use crate::contract::{Contract, Deletes, Duplicates, Effective, Kind, Mode};
 
 /// The winners, and the losers on disk.
 #[derive(Debug)]
@@ -81,6 +81,8 @@ struct Head {
     instant: usize,
     sequence: usize,
     presence: usize,
+    /// Rows that say this mean nothing, and so they win against none.
+    ignored: Option<Presence>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -287,6 +289,10 @@ impl Head {
                 Mode::Feed { .. } => 1,
                 Mode::Incremental | Mode::Snapshot => 0,
             },
+            ignored: match history.deletes {
+                Deletes::Ignore => Some(Presence::Absent),
+                Deletes::Close => None,
+            },
         }
     }
 
@@ -313,6 +319,7 @@ impl Head {
             .chain_update(row.key)
             .chain_update(at.to_be_bytes())
             .chain_update(row.sequence)
+            .chain_update([u8::from(self.ignored == Some(row.presence))])
             .finalize();
         Uuid::from_bytes(first_half(digest.into()))
     }

@@ -88,38 +88,40 @@ pub fn touch_spoken(contract: &Contract, durable_key: &Ident) -> String {
 #[must_use]
 pub fn touch_doubtful(shape: Shape<'_>, durable_key: &Ident, unsure: &[&str]) -> Option<String> {
     let keeps_no_history = |column: &&Column| column.role != Role::Type2;
-    let doubtful: Vec<String> = shape
+    let differing: Vec<String> = shape
         .compared()
         .filter(|column| keeps_no_history(column) || unsure.contains(&column.name.name()))
         .map(|column| super::differs(column, "current"))
         .collect();
+    let mut doubtful = Vec::new();
+    if !differing.is_empty() {
+        doubtful.push(format!(
+            "current.{durable_key} is not null and ({})",
+            differing.join("\n    or ")
+        ));
+    }
+    // Also where the file names none of them: they are to be as they were before the gap.
+    let columns = &shape.contract.columns;
+    if columns.iter().any(|column| keeps_no_history(&column)) {
+        doubtful.push(format!(
+            "current.{durable_key} is null and exists (\n       \
+                select from {table} as version where version.{durable_key} = landing.hayloft_key)",
+            table = shape.contract.table
+        ));
+    }
     if doubtful.is_empty() {
         return None;
     }
-    let mut sql = format!(
+    Some(format!(
         "insert into {TOUCHED} (key)\n\
          select landing.hayloft_key\n\
          from {LANDING} as landing\n\
          left join {table} as current\n    \
              on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
-         where current.{durable_key} is not null and ({differ})",
+         where {doubtful}",
         table = shape.contract.table,
-        differ = doubtful.join("\n    or ")
-    );
-    if shape
-        .contract
-        .columns
-        .iter()
-        .any(|it| keeps_no_history(&it))
-    {
-        let _ = write!(
-            sql,
-            "\n   or current.{durable_key} is null and exists (\n       \
-                select from {table} as version where version.{durable_key} = landing.hayloft_key)",
-            table = shape.contract.table
-        );
-    }
-    Some(sql)
+        doubtful = doubtful.join("\n   or ")
+    ))
 }
 
 // ---- reading -------------------------------------------------------------------------------
