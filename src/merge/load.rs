@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
-use super::dimension::{self, Landed, Way};
+use super::dimension::{self, Delivered, Way};
 use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::sql::{self, Shape};
@@ -43,7 +43,7 @@ impl Done {
     fn of(entry: Entry) -> Self {
         Self {
             entry,
-            way: Way::InOrder,
+            way: Way::Join,
             told: Vec::new(),
         }
     }
@@ -162,14 +162,12 @@ impl Load<'_> {
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
         let shape = self.shape(staged);
-        let mut findings = landing::land(conn, shape, staged)?;
-        failpoint!("merge::landed");
         match &self.contract.kind {
             Kind::Dimension {
                 durable_key,
                 history,
             } => {
-                let landed = Landed {
+                let delivered = Delivered {
                     shape,
                     durable_key,
                     history,
@@ -180,9 +178,11 @@ impl Load<'_> {
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
-                findings.extend(landed.refuse_instants(conn)?);
-                self.guard(staged, &findings)?;
-                let done = landed.apply(conn)?;
+                let landed = delivered.land(conn)?;
+                failpoint!("merge::landed");
+                self.guard(staged, &landed.findings)?;
+                let done = delivered.apply(conn, &landed)?;
+                let mut findings = landed.findings;
                 findings.extend(done.findings);
                 Ok(Applied {
                     changes: done.changes,
@@ -194,6 +194,9 @@ impl Load<'_> {
                 })
             }
             Kind::Fact { references, .. } => {
+                let mut findings = landing::land(conn, shape, staged)?;
+                landing::analyze(conn)?;
+                failpoint!("merge::landed");
                 findings.extend(manifest::refuse_late(
                     conn,
                     &self.contract.name,
@@ -208,7 +211,7 @@ impl Load<'_> {
                     released: 0,
                     held: done.held,
                     findings,
-                    way: Way::InOrder,
+                    way: Way::Join,
                     told: Vec::new(),
                 })
             }

@@ -6,6 +6,7 @@
 mod check;
 mod commands;
 mod contract;
+mod copy;
 mod demo;
 mod dice;
 mod dimension;
