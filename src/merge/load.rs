@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
-use super::dimension::{self, Landed, Way};
+use super::dimension::{self, Delivered, Way};
 use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::manifest::Spoken;
@@ -44,7 +44,7 @@ impl Done {
     fn of(entry: Entry) -> Self {
         Self {
             entry,
-            way: Way::InOrder,
+            way: Way::Join,
             told: Vec::new(),
         }
     }
@@ -165,14 +165,12 @@ impl Load<'_> {
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
         let shape = self.shape(staged);
-        let mut findings = landing::land(conn, shape, staged)?;
-        failpoint!("merge::landed");
         match &self.contract.kind {
             Kind::Dimension {
                 durable_key,
                 history,
             } => {
-                let landed = Landed {
+                let delivered = Delivered {
                     shape,
                     durable_key,
                     history,
@@ -180,13 +178,14 @@ impl Load<'_> {
                     at,
                     load_id,
                     staged,
-                    unread: dimension::unread(staged, &findings),
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
-                findings.extend(landed.refuse_instants(conn)?);
-                self.guard(staged, &findings)?;
-                let done = landed.apply(conn)?;
+                let landed = delivered.land(conn)?;
+                failpoint!("merge::landed");
+                self.guard(staged, &landed.findings)?;
+                let done = delivered.apply(conn, &landed)?;
+                let mut findings = landed.findings;
                 findings.extend(done.findings);
                 let mut unread = Vec::new();
                 if dimension::closes_absent(history, staged) {
@@ -204,6 +203,9 @@ impl Load<'_> {
                 })
             }
             Kind::Fact { references, .. } => {
+                let mut findings = landing::land(conn, shape, staged)?;
+                landing::analyze(conn)?;
+                failpoint!("merge::landed");
                 findings.extend(manifest::refuse_late(
                     conn,
                     &self.contract.name,
@@ -219,7 +221,7 @@ impl Load<'_> {
                     held: done.held,
                     findings,
                     unread: Vec::new(),
-                    way: Way::InOrder,
+                    way: Way::Join,
                     told: Vec::new(),
                 })
             }
