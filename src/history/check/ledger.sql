@@ -38,11 +38,6 @@ with asked as (
                 <> keys_inserted + keys_updated + keys_unchanged + keys_reopened + keys_corrected
                     + keys_split + keys_moved + keys_late_unchanged + keys_closed + keys_absent_already
         ),
-        (
-            'closes_do_not_add_up',
-            $2 and meant.speaks
-                and keys_deactivated <> keys_updated + keys_closed + keys_closed_by_absence
-        ),
         ('rejects_missing', meant.speaks and rows_rejected <> rejected.lines),
         (
             'manifest_incomplete',
