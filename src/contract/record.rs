@@ -84,6 +84,14 @@ impl Record {
         }
     }
 
+    /// The role of a column, if it was there.
+    #[must_use]
+    pub fn role_of(&self, column: &str) -> Option<Role> {
+        let word = self.roles.get(column)?;
+        let roles = [Role::Type0, Role::Type1, Role::Type2];
+        roles.into_iter().find(|known| role(*known) == word)
+    }
+
     /// In what the record of now differs, of all that gives a load another meaning. A column that
     /// is new, or gone, is no difference.
     #[must_use]

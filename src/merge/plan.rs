@@ -87,11 +87,7 @@ pub fn plan(
                 samples,
             };
             let done = load.run(conn, staged)?;
-            let path = match done.way {
-                Way::InOrder => "in order",
-                Way::Refold => "refold",
-            };
-            Ok((done.entry, done.told, path))
+            Ok((done.entry, done.told, done.way.words()))
         };
         rolled_back(conn, contract, wider, trial)
     };
@@ -136,7 +132,7 @@ pub fn plan_turn(
             claim: Uuid::now_v7(),
         };
         let done = turning.run(conn)?;
-        Ok((done.entry, done.told, "refold"))
+        Ok((done.entry, done.told, Way::Refold.words()))
     })?;
     Ok(Plan {
         entry: trial.entry,

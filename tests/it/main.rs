@@ -7,6 +7,7 @@ mod at_once;
 mod check;
 mod commands;
 mod contract;
+mod copy;
 mod demo;
 mod dice;
 mod dimension;

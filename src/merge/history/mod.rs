@@ -7,6 +7,7 @@
 //! load's own transaction. What it costs goes with the touched keys and their past, not with
 //! the table.
 
+mod change;
 mod fold;
 mod record;
 mod refold;
@@ -14,6 +15,7 @@ mod settle;
 mod store;
 mod turn;
 
+pub(super) use change::keep_as_shown;
 pub(super) use refold::{Arrival, Refolded, refold};
 pub(super) use settle::Event;
 pub use turn::Turn;

@@ -77,7 +77,7 @@ impl Batch {
             wire::put_uuid(&mut self.payloads, past.key);
             wire::put_int8(&mut self.payloads, *load);
             wire::put_int8(&mut self.payloads, *line);
-            wire::put_jsonb(&mut self.payloads, &document(payload)?);
+            wire::put_jsonb(&mut self.payloads, document(payload)?.as_bytes());
         }
         Ok(())
     }
@@ -119,12 +119,12 @@ impl Batch {
 }
 
 /// A payload as a JSON object.
-fn document(payload: &Payload) -> Result<Vec<u8>, MergeError> {
+pub(super) fn document(payload: &Payload) -> Result<String, MergeError> {
     let cells: BTreeMap<&str, Option<&str>> = payload
         .iter()
         .map(|(name, cell)| (name.as_str(), cell.as_deref()))
         .collect();
-    serde_json::to_vec(&cells).map_err(|error| MergeError::Unreadable(error.into()))
+    serde_json::to_string(&cells).map_err(|error| MergeError::Unreadable(error.into()))
 }
 
 fn differs(shown: &Shown, new: &Version, number: i32) -> bool {

@@ -562,3 +562,9 @@ fn exists(conn: &mut PgConnection, database: &str) -> bool {
         .unwrap();
     counted.count == 1
 }
+
+/// How many migrations Hayloft comes with.
+pub(crate) fn shipped_migrations() -> usize {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    std::fs::read_dir(folder).unwrap().count()
+}
