@@ -288,11 +288,6 @@ const DAMAGES: &[Damage] = &[
         "not_of_its_instant",
     ),
     (
-        "update hayloft.load set keys_deactivated = 2 where load_id = 2",
-        "users",
-        "closes_do_not_add_up",
-    ),
-    (
         "update hayloft.manifest set part = 1 where load_id = 2",
         "users",
         "manifest_unsorted",

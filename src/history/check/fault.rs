@@ -41,8 +41,6 @@ pub enum Fault {
     RowsDoNotAddUp,
     /// The accepted rows of a load are not those that did something.
     KeysDoNotAddUp,
-    /// The versions that a load ended are not those that it replaced, closed and found absent.
-    ClosesDoNotAddUp,
     /// A load's list of keys does not have one for each row that was used.
     ManifestIncomplete,
     /// A load's list of keys is not in its order.
@@ -63,7 +61,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 25] = [
         Self::EndsBeforeItStarts,
         Self::SeveralOpen,
         Self::StartTogether,
@@ -81,7 +79,6 @@ impl Fault {
         Self::HeldForNothing,
         Self::RowsDoNotAddUp,
         Self::KeysDoNotAddUp,
-        Self::ClosesDoNotAddUp,
         Self::ManifestIncomplete,
         Self::ManifestUnsorted,
         Self::ObservationsIncomplete,
@@ -127,7 +124,6 @@ impl Fault {
             Self::HeldForNothing => "held_for_nothing",
             Self::RowsDoNotAddUp => "rows_do_not_add_up",
             Self::KeysDoNotAddUp => "keys_do_not_add_up",
-            Self::ClosesDoNotAddUp => "closes_do_not_add_up",
             Self::ManifestIncomplete => "manifest_incomplete",
             Self::ManifestUnsorted => "manifest_unsorted",
             Self::ObservationsIncomplete => "observations_incomplete",
@@ -178,9 +174,6 @@ impl Fault {
             }
             Self::KeysDoNotAddUp => {
                 "load(s) accepted another number of rows than did something or are held"
-            }
-            Self::ClosesDoNotAddUp => {
-                "load(s) ended another number of versions than they replaced and closed"
             }
             Self::ManifestIncomplete => {
                 "load(s) have a list of keys that does not have one for each accepted row"
@@ -253,7 +246,6 @@ impl Fault {
             }
             Self::RowsDoNotAddUp
             | Self::KeysDoNotAddUp
-            | Self::ClosesDoNotAddUp
             | Self::ManifestIncomplete
             | Self::ManifestUnsorted
             | Self::ObservationsIncomplete

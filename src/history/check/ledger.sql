@@ -1,5 +1,5 @@
--- $1: table; $2: whether it is a dimension. What the ledger says of the loads of a table and cannot
--- be: the code, how many loads, and some of them.
+-- $1: table. What the ledger says of the loads of a table and cannot be: the code, how many loads,
+-- and some of them.
 with asked as (
     select load.load_id, fault.code
     from hayloft.load
@@ -37,11 +37,6 @@ with asked as (
             meant.speaks and rows_accepted - rows_held
                 <> keys_inserted + keys_updated + keys_unchanged + keys_reopened + keys_corrected
                     + keys_split + keys_moved + keys_late_unchanged + keys_closed + keys_absent_already
-        ),
-        (
-            'closes_do_not_add_up',
-            $2 and meant.speaks
-                and keys_deactivated <> keys_updated + keys_closed + keys_closed_by_absence
         ),
         ('rejects_missing', meant.speaks and rows_rejected <> rejected.lines),
         (
