@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Canonical, Contract, Effective, Kind, Mode, Role};
+use super::{Canonical, Contract, Effective, Kind, Mode, Role, UnknownColumns};
 
 /// What must not change silently under a table that has rows.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -23,6 +23,10 @@ pub struct Record {
     /// The role of each column; of one in the key, how the key is made of it. A column that is not
     /// here was not there, or nothing was written down of it yet.
     pub roles: BTreeMap<String, String>,
+    /// Whether a value in a column that is new is a version of its own; `None` if nothing was
+    /// written down of it yet. Every history that is made anew is made by this, so another word
+    /// would write over the past.
+    pub new_column: Option<String>,
 }
 
 /// Something that was otherwise.
@@ -63,6 +67,7 @@ impl Record {
                 .map(|field| field.name.clone())
                 .collect(),
             roles: keys(contract).chain(roles(contract, |role| role)).collect(),
+            new_column: Some(new_column(contract).to_owned()),
         }
     }
 
@@ -81,6 +86,7 @@ impl Record {
             effective: effective(&Effective::LoadTime),
             sequence: Vec::new(),
             roles,
+            new_column: None,
         }
     }
 
@@ -116,7 +122,14 @@ impl Record {
                 change: change_of_role(before, now),
             })
         });
-        let all = settings.chain(roles);
+        let new_column = self.new_column.iter().zip(&now.new_column);
+        let new_column = new_column.map(|(before, now)| Difference {
+            what: "a value in a new column".to_owned(),
+            before: before.clone(),
+            now: now.clone(),
+            change: Change::Never,
+        });
+        let all = settings.chain(roles).chain(new_column);
         all.filter(|difference| difference.before != difference.now)
             .collect()
     }
@@ -168,6 +181,15 @@ fn roles(
             let name = column.name.name().to_owned();
             (name, role(recorded(column.role)).to_owned())
         })
+}
+
+fn new_column(contract: &Contract) -> &'static str {
+    match contract.unknown_columns {
+        UnknownColumns::Version => "version",
+        UnknownColumns::Refuse | UnknownColumns::Ignore | UnknownColumns::FillCurrent => {
+            "no version"
+        }
+    }
 }
 
 fn effective(effective: &Effective) -> String {

@@ -11,7 +11,7 @@ mod manifests;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use serde::Serialize;
 
 pub use fault::Fault;
@@ -167,10 +167,8 @@ impl Check<'_> {
 
     /// What the ledger says of the table's loads.
     fn ledger(&mut self) -> QueryResult<()> {
-        let is_dimension = matches!(self.contract.kind, Kind::Dimension { .. });
         let asked = sql_query(include_str!("check/ledger.sql"))
             .bind::<Text, _>(self.contract.name.as_str())
-            .bind::<Bool, _>(is_dimension)
             .load(self.conn)?;
         self.add_coded(&asked);
         let shown = manifests::read(self.conn, &self.contract.name)?;

@@ -1,5 +1,5 @@
--- $1: table; $2: whether it is a dimension. What the ledger says of the loads of a table and cannot
--- be: the code, how many loads, and some of them.
+-- $1: table. What the ledger says of the loads of a table and cannot be: the code, how many loads,
+-- and some of them.
 with asked as (
     select load.load_id, fault.code
     from hayloft.load

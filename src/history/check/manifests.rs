@@ -71,7 +71,9 @@ pub(super) fn read(conn: &mut PgConnection, table: &TableName) -> QueryResult<Sh
         {
             rows.retain(|row| !part.has(row));
         }
-        let after = before.take().filter(|before| before.is_of(&part));
+        let after = before
+            .take()
+            .filter(|before| before.part.load_id == part.load_id);
         match part.last_in_order(after.as_ref()) {
             Some(last) => before = Some(Before { last, part }),
             None => _ = unsorted.insert(part.load_id),
@@ -119,12 +121,6 @@ struct Before {
     part: Part,
 }
 
-impl Before {
-    fn is_of(&self, part: &Part) -> bool {
-        self.part.load_id == part.load_id && self.part.kind == part.kind
-    }
-}
-
 impl Part {
     /// The last key, if the part follows on the one before, and its keys lie in their order, none
     /// before those, and between the first and the last that the part is found by.
@@ -134,7 +130,9 @@ impl Part {
         };
         let (first, last) = (*keys.first()?, *keys.last()?);
         let (number, after) = match before {
-            Some(before) => (before.part.number + 1, before.last),
+            Some(before) if before.part.kind == self.kind => (before.part.number + 1, before.last),
+            // The parts of rejected rows come after those of the others.
+            Some(before) => (before.part.number + 1, [0; 8]),
             None => (0, [0; 8]),
         };
         let whole = match &self.lines {
