@@ -126,7 +126,7 @@ impl Load<'_> {
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
                 history.mode.word(),
-                dimension::closes_absent(history, staged),
+                dimension::closes_absent(history, staged, self.terms.instant),
             ),
             Kind::Fact { .. } => (Mode::Incremental.word(), false),
         };
@@ -170,6 +170,7 @@ impl Load<'_> {
                 durable_key,
                 history,
             } => {
+                let closes_absent = dimension::closes_absent(history, staged, self.terms.instant);
                 let delivered = Delivered {
                     shape,
                     durable_key,
@@ -178,6 +179,7 @@ impl Load<'_> {
                     at,
                     load_id,
                     staged,
+                    closes_absent,
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
@@ -188,7 +190,7 @@ impl Load<'_> {
                 let mut findings = landed.findings;
                 findings.extend(done.findings);
                 let mut unread = Vec::new();
-                if dimension::closes_absent(history, staged) {
+                if closes_absent {
                     unread = dimension::unread(staged, &findings);
                     unread.extend(done.withheld);
                 }

@@ -77,6 +77,15 @@ pub enum InstantFault {
         /// The limit, in words.
         limit: String,
     },
+    /// The instant is too long ago.
+    #[error(
+        "The file would hold from an instant that is more than {limit} ago, which horizon does not \
+         allow. Is the year right?"
+    )]
+    Past {
+        /// The limit, in words.
+        limit: String,
+    },
     /// The sidecar cannot be read.
     #[error("The sidecar `{name}` cannot be read: {source}.")]
     Unreadable {
@@ -124,7 +133,7 @@ pub(super) fn of(contract: &Contract, arrival: &Arrival) -> Result<Instant, Inst
             in_sidecar(&parser, arrival)?
         }
     };
-    not_too_far_ahead(at, history, Utc::now())
+    not_too_far_away(at, history, Utc::now())
 }
 
 fn takes_sidecar(contract: &Contract) -> bool {
@@ -199,7 +208,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn not_too_far_ahead(
+fn not_too_far_away(
     at: DateTime<Utc>,
     history: &History,
     now: DateTime<Utc>,
@@ -207,6 +216,12 @@ fn not_too_far_ahead(
     if at.signed_duration_since(now) > history.max_future {
         let limit = in_words(history.max_future);
         return Err(InstantFault::Future { limit });
+    }
+    if let Some(horizon) = history.horizon
+        && now.signed_duration_since(at) > horizon
+    {
+        let limit = in_words(horizon);
+        return Err(InstantFault::Past { limit });
     }
     Ok(Instant::Delivered(at))
 }
@@ -359,22 +374,41 @@ mod tests {
         assert!(read(&beside(&path)).is_err());
     }
 
+    const HISTORY: History = History {
+        mode: Mode::Incremental,
+        effective: Effective::LoadTime,
+        sequence: Vec::new(),
+        deletes: Deletes::Ignore,
+        late: Late::Fix,
+        horizon: Some(TimeDelta::days(90)),
+        max_future: TimeDelta::days(1),
+    };
+
+    #[test]
+    fn an_instant_beyond_the_horizon_is_not_taken() {
+        let now: DateTime<Utc> = "2026-11-21T09:30:00Z".parse().unwrap();
+        let oldest = now - TimeDelta::days(90);
+        assert!(not_too_far_away(oldest, &HISTORY, now).is_ok());
+        let older = oldest - TimeDelta::microseconds(1);
+        let refusal = not_too_far_away(older, &HISTORY, now).unwrap_err();
+        assert!(
+            refusal.to_string().contains("more than 90 days ago"),
+            "{refusal}"
+        );
+        let unlimited = History {
+            horizon: None,
+            ..HISTORY
+        };
+        assert!(not_too_far_away(older, &unlimited, now).is_ok());
+    }
+
     #[test]
     fn an_instant_that_lies_too_far_ahead_is_taken_for_a_mistake() {
-        let history = History {
-            mode: Mode::Incremental,
-            effective: Effective::LoadTime,
-            sequence: Vec::new(),
-            deletes: Deletes::Ignore,
-            late: Late::Fix,
-            horizon: None,
-            max_future: TimeDelta::days(1),
-        };
         let now: DateTime<Utc> = "2026-11-21T09:30:00Z".parse().unwrap();
         let tomorrow = now + TimeDelta::days(1);
-        assert!(not_too_far_ahead(tomorrow, &history, now).is_ok());
+        assert!(not_too_far_away(tomorrow, &HISTORY, now).is_ok());
         let later = tomorrow + TimeDelta::microseconds(1);
-        let refusal = not_too_far_ahead(later, &history, now).unwrap_err();
+        let refusal = not_too_far_away(later, &HISTORY, now).unwrap_err();
         assert!(
             refusal.to_string().contains("more than 1 day ahead"),
             "{refusal}"

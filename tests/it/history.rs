@@ -4,11 +4,11 @@
 //! the rule book, each told twice: to the definition, and to the program on a real Postgres.
 //! [`laws`] are random deliveries, undone and redone at random, after each of which the program
 //! and the definition must agree on every version; and laws that ask no definition: another order,
-//! other cuts, another spelling.
+//! other cuts, another spelling. [`corners`] are what neither of them comes by.
 
+mod corners;
 mod deliveries;
 mod engine;
 mod examples;
-
 mod fold;
 mod laws;

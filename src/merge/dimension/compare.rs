@@ -40,7 +40,7 @@ impl Delivered<'_> {
                 conn.batch_execute(include_str!("look_up_no_more.sql"))?;
             }
         }
-        if self.closes_absent() {
+        if self.closes_absent {
             applied.told.extend(absent::sample(conn, self.samples)?);
             applied.changes.closed_by_absence = self.close_absent(conn)?;
             failpoint!("merge::absent");

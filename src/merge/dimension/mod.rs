@@ -28,7 +28,7 @@ use super::guard::Closes;
 use super::history::{self, Arrival, Event, Table};
 use super::landing::{self, Line, taken_out};
 use super::sql::{self, Shape, Spoken};
-use super::{MergeError, held, manifest};
+use super::{Instant, MergeError, held, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
@@ -46,6 +46,8 @@ pub(super) struct Delivered<'a> {
     pub(super) at: DateTime<Utc>,
     pub(super) load_id: i64,
     pub(super) staged: &'a Staged,
+    /// Whether keys that the file does not name are absent.
+    pub(super) closes_absent: bool,
     pub(super) closes: &'a Closes,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
@@ -94,11 +96,13 @@ pub(super) struct Landed {
 }
 
 /// Whether keys that the file does not name are absent (semantics §5, §10.5). A row whose key
-/// cannot be read could be anybody's, so then none is.
-pub(super) fn closes_absent(history: &History, staged: &Staged) -> bool {
+/// cannot be read could be anybody's, so then none is; and mended rows of a snapshot are some of
+/// its rows, not all.
+pub(super) fn closes_absent(history: &History, staged: &Staged, instant: Instant) -> bool {
     history.mode == Mode::Snapshot
         && history.deletes == Deletes::Close
         && staged.unread.without_key == 0
+        && !matches!(instant, Instant::OfParent { .. })
 }
 
 /// The keys of rejected rows, those that only the database refused included.
@@ -142,7 +146,7 @@ impl Delivered<'_> {
                 landed.rows = (self.staged.rows.len() - refused) as u64;
             }
         }
-        if self.closes_absent() {
+        if self.closes_absent {
             landed.unread = unread(self.staged, &landed.findings);
         }
         Ok(landed)
@@ -201,7 +205,7 @@ impl Delivered<'_> {
         conn: &mut PgConnection,
         landed: &Landed,
     ) -> Result<Applied, MergeError> {
-        if self.closes_absent() && landed.way != Way::Fill {
+        if self.closes_absent && landed.way != Way::Fill {
             let absent = self.find_absent(conn, landed)?;
             self.guard_closes(conn, &absent)?;
         }
@@ -227,21 +231,17 @@ impl Delivered<'_> {
         Table::new(self.shape.contract, self.durable_key)
     }
 
-    fn closes_absent(&self) -> bool {
-        closes_absent(self.history, self.staged)
-    }
-
     /// The general way, for every key of the file.
     fn refold(&self, conn: &mut PgConnection, landed: &Landed) -> Result<Applied, MergeError> {
         landing::analyze(conn)?;
         sql_query(sql::CREATE_TOUCHED).execute(conn)?;
         sql_query(sql::TOUCH_LANDED).execute(conn)?;
-        if self.closes_absent() {
+        if self.closes_absent {
             sql_query(sql::touch_present(self.shape.contract, self.durable_key))
                 .bind::<Timestamptz, _>(self.at)
                 .execute(conn)?;
         }
-        self.refold_touched(conn, self.closes_absent(), &landed.unread)
+        self.refold_touched(conn, self.closes_absent, &landed.unread)
     }
 
     fn refold_touched(

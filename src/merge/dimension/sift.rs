@@ -41,7 +41,7 @@ impl Delivered<'_> {
             .map(|column| self.shape.contract.key.contains(column))
             .collect();
         let unread: HashSet<&Uuid> = self.staged.unread.keys.iter().collect();
-        let closes_absent = self.closes_absent();
+        let closes_absent = self.closes_absent;
         let mut sifted = Sifted {
             differs: vec![true; rows.len()],
             differing: 0,

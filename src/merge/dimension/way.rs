@@ -61,7 +61,7 @@ impl Delivered<'_> {
             return Ok(Way::Fill);
         }
         // Who is absent is known only to those who read the whole table.
-        if self.closes_absent() || !self.is_small(conn, self.staged.rows.len() as u64)? {
+        if self.closes_absent || !self.is_small(conn, self.staged.rows.len() as u64)? {
             return Ok(Way::Sift);
         }
         Ok(Way::LookUp)

@@ -131,7 +131,7 @@ impl Refolded {
     fn refuse(&mut self, history: &History, past: &Past, rows: &mut Vec<Observation>) {
         let last = past.counted.iter().map(|counted| counted.at).max();
         let reached = past.counted.iter().map(|counted| &counted.sequence).max();
-        let by_load_time = history.effective == Effective::LoadTime;
+        let ranks = history.effective == Effective::LoadTime && !history.sequence.is_empty();
         rows.retain(|row| {
             let is_late = last.is_some_and(|last| row.at < last);
             let is_stale = reached.is_some_and(|reached| row.sequence < *reached);
@@ -142,7 +142,7 @@ impl Refolded {
                 }
                 return true;
             }
-            if by_load_time && is_stale {
+            if ranks && is_stale {
                 self.stale.lines.push(row.line);
             } else if is_late && history.late == Late::Reject {
                 self.late.lines.push(row.line);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{LANDING, Shape, landed, names};
-use crate::contract::{Column, ColumnType, Contract, Ident, Kind, Role};
+use crate::contract::{Column, ColumnType, Contract, Ident, JsonKind, Kind, Role};
 
 /// The temporary table of the keys whose history is made anew.
 pub const TOUCHED: &str = "pg_temp.hayloft_touched";
@@ -138,12 +138,7 @@ pub fn read_versions(contract: &Contract, durable_key: &Ident) -> String {
          join {table} as version on version.{durable_key} = touched.key\n\
          where touched.key between $1 and $2\n\
          order by version.{durable_key}, version.effective_start_date",
-        cells = texts(
-            contract
-                .columns
-                .iter()
-                .map(|it| format!("version.{}", it.name))
-        ),
+        cells = cells(contract),
         table = contract.table
     )
 }
@@ -174,14 +169,25 @@ pub fn read_landed(shape: Shape<'_>) -> String {
         } else {
             "null::bytea"
         },
-        cells = texts(shape.filled().map(landed)),
+        cells = texts(shape.filled().map(|column| (column, landed(column)))),
     )
 }
 
-/// Values as Postgres prints them, as one array.
-fn texts(values: impl Iterator<Item = String>) -> String {
-    let values: Vec<String> = values.map(|value| format!("({value})::text")).collect();
+/// Values as Postgres prints them, as one array. They are compared as they are printed, so a
+/// `json` document comes in the one form that all of its spellings share.
+fn texts<'a>(values: impl Iterator<Item = (&'a Column, String)>) -> String {
+    let text = |(column, value): (&Column, String)| match &column.column_type {
+        ColumnType::Json(JsonKind::Text) => format!("({value})::jsonb::text"),
+        _ => format!("({value})::text"),
+    };
+    let values: Vec<String> = values.map(text).collect();
     format!("array[{}]::text[]", values.join(", "))
+}
+
+/// All columns of a version.
+fn cells(contract: &Contract) -> String {
+    let columns = contract.columns.iter();
+    texts(columns.map(|column| (column, format!("version.{}", column.name))))
 }
 
 // ---- writing -------------------------------------------------------------------------------
@@ -420,12 +426,7 @@ pub fn read_key(contract: &Contract, durable_key: &Ident) -> String {
          from {table} as version\n\
          where version.{durable_key} = $1\n\
          order by version.effective_start_date",
-        cells = texts(
-            contract
-                .columns
-                .iter()
-                .map(|it| format!("version.{}", it.name))
-        ),
+        cells = cells(contract),
         table = contract.table
     )
 }

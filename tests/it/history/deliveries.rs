@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::fold::{Absence, Instant, Load, NewColumn, Observation, Role, Rules, Said, Values};
+use super::fold::{
+    Absence, Instant, Late, Load, NewColumn, Observation, Role, Rules, Said, Values,
+};
 use crate::dice::Dice;
 
 /// How files of a table speak: what its contract says.
@@ -106,9 +108,13 @@ pub(super) fn contract(way: Way, rules: &Rules) -> String {
         NewColumn::Fills => "fill_current",
         NewColumn::Changes => "version",
     };
+    let late = match rules.late {
+        Late::Fits => "fix",
+        Late::Refused => "reject",
+    };
     let mut toml = format!(
         "[tables.members]\nkey = [\"email\"]\ndurable_key = \"member_id\"\n{}\n\
-         on_new_column = \"{new_column}\"\nnull_tokens = [\"-\"]\n\
+         on_new_column = \"{new_column}\"\nlate = \"{late}\"\nnull_tokens = [\"-\"]\n\
          guards = {{ max_close_fraction = 1.0, max_reject_fraction = 1.0 }}\n\
          [tables.members.columns]\nemail = {{ canonical = \"email\" }}\n",
         way.settings()
@@ -135,6 +141,7 @@ pub(super) fn rules(new_column: NewColumn) -> Rules {
     Rules {
         roles: roles.map(|(column, role)| (column.to_owned(), role)).into(),
         new_column,
+        late: Late::Fits,
     }
 }
 
@@ -144,6 +151,15 @@ pub(super) fn only_the_newest() -> Rules {
     Rules {
         roles: columns.into(),
         new_column: NewColumn::Fills,
+        late: Late::Fits,
+    }
+}
+
+/// Where something later is known of a key, an older row is not used.
+pub(super) fn nothing_late() -> Rules {
+    Rules {
+        late: Late::Refused,
+        ..rules(NewColumn::Fills)
     }
 }
 

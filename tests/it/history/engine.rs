@@ -145,6 +145,10 @@ impl Engine {
         self.way = None;
     }
 
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// Takes other rules for what comes from now on.
     pub(super) fn change(&mut self, rules: &Rules) {
         self.rules = rules.clone();

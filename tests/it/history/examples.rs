@@ -107,6 +107,23 @@ impl Tale {
         }
     }
 
+    /// All columns keep history from now on.
+    fn begin_history(&mut self) {
+        let counting = self.told.iter().filter(|told| !told.is_undone);
+        let counting: Vec<fold::Load> = counting.map(|told| told.says.clone()).collect();
+        let table = fold::table(&self.rules, &counting);
+        let counting = self.told.iter_mut().filter(|told| !told.is_undone);
+        fold::begin_history(&self.rules, &table, counting.map(|told| &mut told.says));
+        for role in self.rules.roles.values_mut() {
+            *role = Role::Type2;
+        }
+        if let Some(engine) = &mut self.engine {
+            let mut rules = self.rules.clone();
+            rules.roles.remove("club");
+            engine.change(&rules);
+        }
+    }
+
     /// Asserts on every version that is there.
     #[track_caller]
     fn shows(&mut self, expected: &[&str]) {
@@ -279,6 +296,8 @@ examples! {
     example_17_13_a_new_column_is_a_change_if_the_contract_says_so, Changes;
     a_correction_at_the_same_instant_replaces_in_place, Fills;
     what_came_first_stays_in_a_column_of_type_0, Fills;
+    what_was_loaded_before_a_column_kept_history_stays, Fills;
+    who_was_absent_from_their_first_instant_on_is_back_after_an_undo, Fills;
 }
 
 fn example_17_1_a_key_that_a_file_leaves_out_is_untouched(mut tale: Tale) {
@@ -451,6 +470,46 @@ fn what_came_first_stays_in_a_column_of_type_0(mut tale: Tale) {
     tale.shows(&["k [2,8) A origin=o0 by L3", "k [8,∞) B origin=o0 by L2"]);
     tale.undo("L3");
     tale.shows(&["k [5,8) A origin=o1 by L1", "k [8,∞) B origin=o1 by L2"]);
+}
+
+fn what_was_loaded_before_a_column_kept_history_stays(mut tale: Tale) {
+    tale.file("L1", 5, "k=A phone=p1");
+    tale.file("L2", 8, "k=B");
+    tale.file("L3", 10, "k=B phone=p3");
+    let shown = ["k [5,8) A phone=p3 by L1", "k [8,∞) B phone=p3 by L2"];
+    tale.shows(&shown);
+    tale.begin_history();
+    tale.shows(&shown);
+    tale.file("L4", 12, "k=B phone=p4");
+    tale.counts("updated", 1);
+    tale.counts("overwritten", 0);
+    let both = [
+        "k [5,8) A phone=p3 by L1",
+        "k [8,12) B phone=p3 by L2",
+        "k [12,∞) B phone=p4 by L4",
+    ];
+    tale.shows(&both);
+    // A late row asks for all that was ever said, and p1 is no version of the past all the same.
+    tale.file("L5", 6, "k=C phone=p5");
+    tale.shows(&[
+        "k [5,6) A phone=p3 by L1",
+        "k [6,8) C phone=p5 by L5",
+        "k [8,12) B phone=p3 by L2",
+        "k [12,∞) B phone=p4 by L4",
+    ]);
+    tale.undo("L5");
+    tale.shows(&both);
+}
+
+fn who_was_absent_from_their_first_instant_on_is_back_after_an_undo(mut tale: Tale) {
+    tale.snapshot("S1", 5, "k=A, m=A");
+    tale.snapshot("S2", 5, "m=A");
+    tale.counts("closed_by_absence", 1);
+    tale.shows(&["m [5,∞) A by S2"]);
+    tale.undo("S2");
+    tale.shows(&["k [5,∞) A by S1", "m [5,∞) A by S1"]);
+    tale.redo("S2");
+    tale.shows(&["m [5,∞) A by S2"]);
 }
 
 #[test]

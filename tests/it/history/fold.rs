@@ -20,6 +20,16 @@ pub(super) struct Rules {
     /// Each column but the key.
     pub(super) roles: BTreeMap<String, Role>,
     pub(super) new_column: NewColumn,
+    pub(super) late: Late,
+}
+
+/// What becomes of a row when something later is known of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Late {
+    /// It takes its place.
+    Fits,
+    /// It is not used.
+    Refused,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -233,4 +243,54 @@ fn values_for_all(rules: &Rules, counting: &[&Observation]) -> Values {
     let oldest = columns(rules, Role::Type0)
         .map(|column| (column.clone(), said(&column).into_iter().next().flatten()));
     newest.chain(oldest).collect()
+}
+
+/// All columns keep history from now on. What the loads that count said of those that did not is
+/// what the table shows in them, if it has rows: so it stays as it is.
+pub(super) fn begin_history<'l>(
+    rules: &Rules,
+    table: &History,
+    counting: impl Iterator<Item = &'l mut Load>,
+) {
+    if table.is_empty() {
+        return;
+    }
+    let begun: Vec<String> = columns(rules, Role::Type1)
+        .chain(columns(rules, Role::Type0))
+        .collect();
+    for row in counting.flat_map(|load| &mut load.rows) {
+        let Said::Present(values) = &mut row.said else {
+            continue;
+        };
+        for column in &begun {
+            match table.get(&row.key) {
+                Some(versions) => {
+                    values.insert(column.clone(), versions[0].values[column].clone());
+                }
+                None => {
+                    values.entry(column.clone()).or_default();
+                }
+            }
+        }
+    }
+}
+
+/// What is used of a load that comes after these.
+pub(super) fn used(rules: &Rules, counting: &[Load], mut coming: Load) -> Load {
+    if rules.late == Late::Fits {
+        return coming;
+    }
+    let last = |key: &str| said_of(key, counting).iter().map(|one| one.at).max();
+    coming.rows.retain(|row| last(&row.key) <= Some(row.at));
+    if let Some(absence) = &mut coming.absence {
+        // That somebody was absent is late like a row, where it would end something.
+        let at = absence.at;
+        let is_there =
+            |version: &Version| version.from <= at && version.to.is_none_or(|to| at < to);
+        let late = table(rules, counting)
+            .into_iter()
+            .filter(|(key, versions)| last(key) > Some(at) && versions.iter().any(is_there));
+        absence.named.extend(late.map(|(key, _)| key));
+    }
+    coming
 }

@@ -47,39 +47,23 @@ struct Loaded {
 impl Book {
     /// The table that these loads make.
     fn table(&self, rules: &Rules) -> History {
-        let counting: Vec<fold::Load> = self
-            .loads
-            .iter()
-            .filter(|load| !load.is_undone)
-            .filter_map(|load| load.says.clone())
-            .collect();
-        fold::table(rules, &counting)
+        fold::table(rules, &self.counting())
     }
 
-    /// Columns keep history from now on: what was said of them so far is what the table shows,
-    /// if it has rows.
+    fn counting(&self) -> Vec<fold::Load> {
+        let counting = self.loads.iter().filter(|load| !load.is_undone);
+        counting.filter_map(|load| load.says.clone()).collect()
+    }
+
+    /// All columns keep history from now on.
     fn begin_history(&mut self, rules: &Rules) {
         let table = self.table(rules);
-        let begun = rules.roles.iter().filter(|(_, role)| **role != Role::Type2);
-        let begun: Vec<&String> = begun.map(|(column, _)| column).collect();
         let counting = self.loads.iter_mut().filter(|load| !load.is_undone);
-        let rows = counting.filter_map(|load| load.says.as_mut());
-        let rows = rows.flat_map(|says| &mut says.rows);
-        for row in rows.filter(|_| !table.is_empty()) {
-            let fold::Said::Present(values) = &mut row.said else {
-                continue;
-            };
-            for column in &begun {
-                match table.get(&row.key) {
-                    Some(versions) => {
-                        values.insert((*column).clone(), versions[0].values[*column].clone());
-                    }
-                    None => {
-                        values.entry((*column).clone()).or_default();
-                    }
-                }
-            }
-        }
+        fold::begin_history(
+            rules,
+            &table,
+            counting.filter_map(|load| load.says.as_mut()),
+        );
     }
 
     fn find(&mut self, label: usize) -> Option<&mut Loaded> {
@@ -152,6 +136,8 @@ impl<'a> Told<'a> {
 
     fn load(&mut self, delivery: &Delivery) -> Result<Summary, String> {
         let says = delivery.says(self.book.loads.len());
+        let rules = self.engine.rules();
+        let says = says.map(|says| fold::used(rules, &self.book.counting(), says));
         let (file, text) = (delivery.file_name(), delivery.text());
         let is_planned = self.planning == Planning::Compared && says.is_some();
         let planned = if is_planned {
@@ -377,6 +363,7 @@ the_table_is_the_fold_of_what_was_said! {
     by_snapshots: deliveries::rules(NewColumn::Fills), [Way::Snapshot, Way::RankedSnapshot];
     by_feeds: deliveries::rules(NewColumn::Fills), [Way::Feed];
     by_feeds_whose_deletes_are_ignored: deliveries::rules(NewColumn::Fills), [Way::FeedThatKeeps];
+    where_late_rows_are_refused: deliveries::nothing_late(), Way::ALL;
     by_files_of_every_kind: deliveries::rules(NewColumn::Changes), Way::ALL;
 }
 
@@ -766,7 +753,7 @@ fn hold(
     let mut try_case = |seed: u64| {
         let case = steps(&mut Dice(seed));
         let Err(difference) = holds(&mut engine, &case, seed) else {
-            return;
+            return members(&case).len();
         };
         let still_fails = |case: &[Step]| holds(&mut engine, case, seed).err();
         let (case, difference) = shrunk(case, difference, still_fails);
@@ -774,28 +761,36 @@ fn hold(
         panic!("{difference}\nafter these steps:\n{told}\nHAYLOFT_PROPERTY_SEED={seed} replays it");
     };
     if let Ok(seed) = std::env::var("HAYLOFT_PROPERTY_SEED") {
-        return try_case(seed.parse().unwrap());
+        try_case(seed.parse().unwrap());
+        return;
     }
     let seconds =
         std::env::var("HAYLOFT_PROPERTY_SECONDS").map_or(3, |seconds| seconds.parse().unwrap());
     let deadline = Clock::now() + Duration::from_secs(seconds);
     let mut seeds = Dice(uuid::Uuid::new_v4().as_u64_pair().0);
-    let mut cases = 0;
+    let (mut cases, mut histories) = (0, 0);
     while Clock::now() < deadline || cases == 0 {
-        try_case(seeds.number());
+        histories += try_case(seeds.number());
         cases += 1;
     }
-    eprintln!("{cases} cases");
+    eprintln!("{cases} cases, {histories} histories");
 }
 
-/// Leaves out steps and rows as long as it still fails.
+/// Leaves out members, steps and rows as long as it still fails, and there is time.
 fn shrunk(
     mut case: Vec<Step>,
     mut difference: String,
     mut still_fails: impl FnMut(&[Step]) -> Option<String>,
 ) -> (Vec<Step>, String) {
+    let deadline = Clock::now() + SHRINKING;
     'smaller: loop {
-        for smaller in smaller(&case) {
+        for cut in cuts(&case) {
+            let Some(smaller) = cut.of(&case) else {
+                continue;
+            };
+            if Clock::now() > deadline {
+                break;
+            }
             if let Some(still) = still_fails(&smaller) {
                 (case, difference) = (smaller, still);
                 continue 'smaller;
@@ -805,51 +800,70 @@ fn shrunk(
     }
 }
 
-fn smaller(case: &[Step]) -> Vec<Vec<Step>> {
-    let mut all = of_one_member(case);
-    for place in 0..case.len() {
-        let mut fewer = case.to_vec();
-        let step = fewer.remove(place);
-        // No law is about nothing.
-        if fewer.iter().any(|step| matches!(step, Step::Load(_))) {
-            all.push(fewer);
-        }
+/// A case that is small enough is worth a minute, and none is worth ten.
+const SHRINKING: Duration = Duration::from_secs(60);
+
+/// The greatest first.
+fn cuts(case: &[Step]) -> Vec<Cut> {
+    let members = members(case);
+    let mut cuts = Vec::new();
+    let mut size = members.len() / 2;
+    while size > 0 {
+        cuts.extend(members.chunks(size).map(|cut| Cut::Members(cut.to_vec())));
+        size /= 2;
+    }
+    cuts.extend((0..case.len()).map(Cut::Step));
+    for (place, step) in case.iter().enumerate() {
         if let Step::Load(delivery) = step {
-            // A file without rows is another matter.
-            for row in (0..delivery.rows.len()).filter(|_| delivery.rows.len() > 1) {
-                let mut delivery = delivery.clone();
-                delivery.rows.remove(row);
-                let mut smaller = case.to_vec();
-                smaller[place] = Step::Load(delivery);
-                all.push(smaller);
-            }
+            cuts.extend((0..delivery.rows.len()).map(|row| Cut::Row(place, row)));
         }
     }
-    all
+    cuts
 }
 
-/// The same for each member alone, if there are several.
-fn of_one_member(case: &[Step]) -> Vec<Vec<Step>> {
+fn members(case: &[Step]) -> Vec<Option<usize>> {
     let loads = only_loads(case);
     let rows = loads.iter().flat_map(|delivery| &delivery.rows);
     let members: BTreeSet<Option<usize>> = rows.map(|row| row.member).collect();
-    if members.len() < 2 {
-        return Vec::new();
-    }
-    let alone = members.iter().map(|member| {
-        let steps = case.iter().map(|step| match step {
-            Step::Load(delivery) => {
-                let mut delivery = delivery.clone();
-                delivery.rows.retain(|row| row.member == *member);
-                Step::Load(delivery)
+    members.into_iter().collect()
+}
+
+/// What to leave out.
+enum Cut {
+    Members(Vec<Option<usize>>),
+    Step(usize),
+    Row(usize, usize),
+}
+
+impl Cut {
+    /// What is left of the case; `None` if there is nothing of which a law could be.
+    fn of(&self, case: &[Step]) -> Option<Vec<Step>> {
+        let mut left = case.to_vec();
+        match self {
+            Self::Members(members) => {
+                for delivery in left.iter_mut().filter_map(delivery) {
+                    delivery.rows.retain(|row| !members.contains(&row.member));
+                }
             }
-            Step::Turn(..) => step.clone(),
-        });
-        let has_rows =
-            |step: &Step| !matches!(step, Step::Load(delivery) if delivery.rows.is_empty());
-        steps.filter(has_rows).collect()
-    });
-    alone.collect()
+            Self::Step(place) => drop(left.remove(*place)),
+            Self::Row(place, row) => {
+                if let Some(delivery) = delivery(&mut left[*place]) {
+                    delivery.rows.remove(*row);
+                }
+            }
+        }
+        // A file without rows is another matter.
+        left.retain(|step| !matches!(step, Step::Load(delivery) if delivery.rows.is_empty()));
+        let has_loads = left.iter().any(|step| matches!(step, Step::Load(_)));
+        has_loads.then_some(left)
+    }
+}
+
+fn delivery(step: &mut Step) -> Option<&mut Delivery> {
+    match step {
+        Step::Load(delivery) => Some(delivery),
+        Step::Turn(..) => None,
+    }
 }
 
 fn shown(step: &Step) -> String {
