@@ -194,21 +194,22 @@ impl Load<'_> {
                 })
             }
             Kind::Fact { references, .. } => {
-                findings.extend(manifest::refuse_late(
-                    conn,
-                    &self.contract.name,
-                    self.terms.instant,
-                    staged,
-                )?);
                 findings.extend(fact::refuse(conn, shape, references, staged)?);
                 self.guard(staged, &findings)?;
-                let done = fact::apply(conn, shape, references, at, load_id)?;
+                // A load by the clock comes after all others; only a replay takes an old place.
+                let (done, way) = match self.terms.instant {
+                    Instant::LoadTime => {
+                        let done = fact::apply(conn, shape, references, at, load_id)?;
+                        (done, Way::InOrder)
+                    }
+                    _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
+                };
                 Ok(Applied {
                     changes: done.changes,
                     released: 0,
                     held: done.held,
                     findings,
-                    way: Way::InOrder,
+                    way,
                     told: Vec::new(),
                 })
             }

@@ -10,18 +10,10 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Text};
+use diesel::sql_types::{BigInt, Binary, Integer, Text};
 use uuid::Uuid;
 
-use super::landing::{Line, taken_out};
-use super::{Instant, MergeError};
-use crate::contract::TableName;
-use crate::stage::reject::{Reject, RejectKind};
 use crate::stage::{Finding, Staged};
-
-/// What is said of a row that comes too late.
-const LATE: &str = "A later file has spoken of this key, and an older row must not overwrite what \
-                    it said. Load the row in a file of its own to make it current.";
 
 /// Keys in one row of the ledger: 64 KiB of them, so that to look for a few keys is not to read all.
 const PART: usize = 1 << 13;
@@ -87,50 +79,6 @@ fn lowest(prefix: [u8; 8]) -> Uuid {
 /// The highest key with this prefix.
 fn highest(prefix: [u8; 8]) -> Uuid {
     Uuid::from_u64_pair(u64::from_be_bytes(prefix), u64::MAX)
-}
-
-/// Takes the rows out of the landing table that come too late, which only rows can that take the
-/// instant of an earlier load.
-pub(super) fn refuse_late(
-    conn: &mut PgConnection,
-    table: &TableName,
-    instant: Instant,
-    staged: &Staged,
-) -> Result<Vec<Finding>, MergeError> {
-    let Instant::OfParent { load_id, .. } = instant else {
-        return Ok(Vec::new());
-    };
-    let spoken_of = spoken_of_since(conn, table, load_id)?;
-    let late = staged
-        .rows
-        .iter()
-        .filter(|row| spoken_of.contains(&prefix(row.key)));
-    let keys: Vec<Uuid> = late.map(|row| row.key).collect();
-    let lines = sql_query(include_str!("manifest/remove_late.sql"))
-        .bind::<Array<diesel::sql_types::Uuid>, _>(keys)
-        .load::<Line>(conn)?;
-    taken_out(staged, &lines, |place| {
-        Reject::of_row(place, RejectKind::Late, LATE)
-    })
-}
-
-/// The keys that this load and later ones have spoken of.
-fn spoken_of_since(
-    conn: &mut PgConnection,
-    table: &TableName,
-    load_id: i64,
-) -> QueryResult<HashSet<[u8; 8]>> {
-    #[derive(QueryableByName)]
-    struct Part {
-        #[diesel(sql_type = Binary)]
-        keys: Vec<u8>,
-    }
-    let parts: Vec<Part> = sql_query(include_str!("manifest/since.sql"))
-        .bind::<Text, _>(table.as_str())
-        .bind::<BigInt, _>(load_id)
-        .load(conn)?;
-    let keys = parts.iter().flat_map(|part| part.keys.as_chunks().0);
-    Ok(keys.copied().collect())
 }
 
 fn prefix(key: Uuid) -> [u8; 8] {

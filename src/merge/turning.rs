@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::MergeError;
 use super::history::{self, Turn};
 use super::ledger::{self, Entry};
+use super::plan::Sample;
 use crate::contract::{Contract, Contracts, Kind};
 use crate::stage::key::KeyScheme;
 use crate::summary::{Rows, Seconds, Status, Summary};
@@ -26,6 +27,7 @@ pub(super) struct Turning<'a> {
 pub(super) struct Done {
     pub(super) entry: Entry,
     pub(super) told: Vec<(Uuid, String)>,
+    pub(super) samples: Vec<Sample>,
 }
 
 impl Turning<'_> {
@@ -65,9 +67,10 @@ impl Turning<'_> {
             rows: Rows {
                 read: target.rows(),
                 accepted: target.rows(),
+                held: turned.held,
                 ..Rows::default()
             },
-            changes: turned.refolded.changes,
+            changes: turned.changes,
             seconds: Seconds {
                 total: seconds,
                 stage: 0.0,
@@ -82,7 +85,8 @@ impl Turning<'_> {
         ledger::close(conn, number, None, &entry)?;
         Ok(Done {
             entry,
-            told: turned.refolded.told,
+            told: turned.told,
+            samples: turned.samples,
         })
     }
 }

@@ -9,6 +9,7 @@
 mod deliveries;
 mod engine;
 mod examples;
+mod facts;
 
 mod fold;
 mod laws;

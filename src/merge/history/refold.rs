@@ -158,7 +158,7 @@ impl Refolded {
     }
 }
 
-fn touched_after(conn: &mut PgConnection, last: Option<Uuid>) -> QueryResult<Vec<Uuid>> {
+pub(super) fn touched_after(conn: &mut PgConnection, last: Option<Uuid>) -> QueryResult<Vec<Uuid>> {
     #[derive(QueryableByName)]
     struct Touched {
         #[diesel(sql_type = diesel::sql_types::Uuid)]

@@ -105,6 +105,25 @@ pub(in crate::merge) fn read(
     Ok(pasts)
 }
 
+/// What the ledger knows of the touched keys from `from` to `to`, whatever the table shows: who spoke
+/// of them, without the values, and the payloads.
+pub(in crate::merge) fn read_ledger(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    (from, to): (Uuid, Uuid),
+    keys: &[Uuid],
+) -> QueryResult<BTreeMap<Uuid, Past>> {
+    let mut pasts: BTreeMap<Uuid, Past> = keys.iter().map(|key| (*key, Past::of(*key))).collect();
+    read_payloads(conn, table, from, to, &mut pasts)?;
+    for (key, observation) in read_shared(conn, table, loads, from, to, keys)? {
+        if let Some(past) = pasts.get_mut(&key) {
+            past.take(loads, observation);
+        }
+    }
+    Ok(pasts)
+}
+
 impl Past {
     fn of(key: Uuid) -> Self {
         Self {

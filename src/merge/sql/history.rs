@@ -177,7 +177,7 @@ pub fn read_landed(shape: Shape<'_>) -> String {
 }
 
 /// Values as Postgres prints them, as one array.
-fn texts(values: impl Iterator<Item = String>) -> String {
+pub(super) fn texts(values: impl Iterator<Item = String>) -> String {
     let values: Vec<String> = values.map(|value| format!("({value})::text")).collect();
     format!("array[{}]::text[]", values.join(", "))
 }
@@ -290,7 +290,7 @@ fn same_version(durable_key: &Ident) -> String {
     )
 }
 
-fn typed(column: &Column) -> String {
+pub(super) fn typed(column: &Column) -> String {
     match &column.column_type {
         ColumnType::Text {
             max_chars: None, ..

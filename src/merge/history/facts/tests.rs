@@ -1,0 +1,1 @@
+//! What becomes of one fact, without a database.

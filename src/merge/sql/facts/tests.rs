@@ -1,0 +1,1 @@
+//! What each statement about facts looks like.
