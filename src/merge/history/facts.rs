@@ -71,9 +71,6 @@ pub(in crate::merge) fn turn_facts(
     samples: usize,
 ) -> Result<Turned, MergeError> {
     begin(conn, contract)?;
-    sql_query(sql::touch_remembered_facts(contract))
-        .bind::<BigInt, _>(load_id)
-        .execute(conn)?;
     let (occasion, status) = match turn {
         Turn::Undo => {
             touch_written(conn, contract, keys, load_id)?;
@@ -81,6 +78,9 @@ pub(in crate::merge) fn turn_facts(
         }
         Turn::Redo => (Occasion::Returns(load_id), "loaded"),
     };
+    sql_query(sql::touch_remembered_facts(contract))
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)?;
     let refolded = refold(conn, contract, &occasion, samples)?;
     failpoint!("undo::refolded");
     set_status(conn, load_id, status)?;
@@ -107,15 +107,25 @@ fn touch_written(
     keys: &KeyScheme,
     load_id: i64,
 ) -> Result<(), MergeError> {
+    touch_shown(conn, contract, keys, load_id)?;
+    sql_query(sql::touch_held_facts(contract))
+        .bind::<Text, _>(contract.name.as_str())
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)?;
+    Ok(())
+}
+
+fn touch_shown(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    keys: &KeyScheme,
+    load_id: i64,
+) -> Result<(), MergeError> {
     #[derive(QueryableByName)]
     struct Written {
         #[diesel(sql_type = Array<Nullable<Text>>)]
         cells: Vec<Option<String>>,
     }
-    sql_query(sql::touch_held_facts(contract))
-        .bind::<Text, _>(contract.name.as_str())
-        .bind::<BigInt, _>(load_id)
-        .execute(conn)?;
     let written: Vec<Written> = sql_query(sql::read_facts_of_load(contract))
         .bind::<BigInt, _>(load_id)
         .load(conn)?;

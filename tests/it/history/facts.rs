@@ -324,16 +324,16 @@ fn said(
     rows: &[(u32, Vec<&'static str>)],
 ) -> BTreeMap<u32, (u64, Values)> {
     let values = |values: &[&str]| -> Values {
-        let value = |text: &&str| match *text {
-            "" => None,
-            "1.0" => Some("1".to_owned()),
-            other => Some(other.to_owned()),
+        let value = |(column, text): (&'static str, &&str)| {
+            let value = match *text {
+                // An empty text is one; an empty number is none.
+                "" if column != "note" => None,
+                "1.0" => Some("1".to_owned()),
+                other => Some(other.to_owned()),
+            };
+            (column, value)
         };
-        columns
-            .iter()
-            .copied()
-            .zip(values.iter().map(value))
-            .collect()
+        columns.iter().copied().zip(values).map(value).collect()
     };
     let rows = rows.iter().zip(2..);
     rows.map(|((id, cells), line)| (*id, (line, values(cells))))

@@ -2,12 +2,11 @@
 //!
 //! The fact table does not have the ledger's key, so the way that a file's row goes is gone once
 //! more: each part through its column's parser, then the key scheme. What Postgres prints is ISO
-//! 8601 and in UTC, whatever the files spell.
+//! 8601, and names its zone where it has one, whatever the files spell.
 
-use chrono_tz::Tz;
 use uuid::Uuid;
 
-use crate::contract::{Contract, EmptyAs};
+use crate::contract::Contract;
 use crate::stage::key::KeyScheme;
 use crate::stage::value::ValueParser;
 
@@ -23,9 +22,7 @@ impl<'k> Natural<'k> {
         let parts = contract.key.iter().map(|place| {
             let mut column = contract.columns[*place].clone();
             column.spelling.format = None;
-            column.spelling.zone = Tz::UTC;
             column.spelling.null_tokens = Vec::new();
-            column.spelling.empty_as = EmptyAs::Empty;
             ValueParser::new(&column).ok()
         });
         let parts = parts.collect::<Option<_>>()?;
