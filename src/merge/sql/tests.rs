@@ -150,19 +150,19 @@ fn unique(columns: &[&str], predicate: Option<&str>) -> UniqueKey {
 }
 
 /// One contract, with a file that fills some of its columns.
-struct Table {
-    contract: Contract,
+pub(super) struct Table {
+    pub(super) contract: Contract,
     filled: Vec<usize>,
 }
 
 impl Table {
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         let contract = contracts().get(&TableName::new(name)).unwrap().clone();
         let filled = (0..contract.columns.len()).collect();
         Self { contract, filled }
     }
 
-    fn filled_by(mut self, names: &[&str]) -> Self {
+    pub(super) fn filled_by(mut self, names: &[&str]) -> Self {
         let columns = &self.contract.columns;
         self.filled
             .retain(|column| names.contains(&columns[*column].name.name()));
@@ -170,7 +170,7 @@ impl Table {
         self
     }
 
-    fn shape(&self) -> Shape<'_> {
+    pub(super) fn shape(&self) -> Shape<'_> {
         Shape {
             contract: &self.contract,
             filled: &self.filled,
@@ -184,7 +184,7 @@ impl Table {
         }
     }
 
-    fn reference(&self) -> &Reference {
+    pub(super) fn reference(&self) -> &Reference {
         match &self.contract.kind {
             Kind::Fact { references, .. } => &references[0],
             Kind::Dimension { .. } => panic!("a dimension has none"),
@@ -193,7 +193,7 @@ impl Table {
 }
 
 #[track_caller]
-fn assert_text(sql: &str, expected: &Expect) {
+pub(super) fn assert_text(sql: &str, expected: &Expect) {
     expected.assert_eq(&format!("{sql}\n"));
 }
 
@@ -580,12 +580,27 @@ fn held_transactions_are_released() {
                   select from hayloft.held_reference as waits
                   where waits.table_name = held.table_name and waits.fact_key = held.fact_key
               )
-            returning held.row, held.load_id, held.source_line
+            returning held.fact_key, held.row, held.load_id, held.source_line
         ), arriving as (
-            select ready.row as hayloft_row, ready.load_id as hayloft_load,
-                ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
+            select ready.fact_key as hayloft_key, ready.row as hayloft_row,
+                ready.load_id as hayloft_load, ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
             from ready
             cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", ready.row) as populated
+        ), known as (
+            select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
+                jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[]) as hayloft_said,
+                (arriving.hayloft_row ? 'id' and arriving."id" is distinct from fact."id"
+                or arriving.hayloft_row ? 'user_id' and arriving."user_id" is distinct from fact."user_id"
+                or arriving.hayloft_row ? 'amount' and arriving."amount" is distinct from fact."amount"
+                or arriving.hayloft_row ? 'transaction_date' and arriving."transaction_date" is distinct from fact."transaction_date") as hayloft_differs
+            from arriving
+            join "datawarehouse"."transactions" as fact on fact."id" = arriving."id"
+        ), remembered as (
+            insert into hayloft.payload (key, load_id, line, row)
+            select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+            from known
+            where exists (select from hayloft.load where load_id = hayloft_old_load)
+            on conflict do nothing
         ), changed as (
             update "datawarehouse"."transactions" as fact
             set "id" = case when arriving.hayloft_row ? 'id' then arriving."id" else fact."id" end,
@@ -594,13 +609,9 @@ fn held_transactions_are_released() {
                 "transaction_date" = case when arriving.hayloft_row ? 'transaction_date' then arriving."transaction_date" else fact."transaction_date" end,
             updated_at = $1,
                 load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
-            from arriving
+            from known as arriving
             where fact."id" = arriving."id"
-              and (arriving.hayloft_row ? 'id' and arriving."id" is distinct from fact."id"
-                or arriving.hayloft_row ? 'user_id' and arriving."user_id" is distinct from fact."user_id"
-                or arriving.hayloft_row ? 'amount' and arriving."amount" is distinct from fact."amount"
-                or arriving.hayloft_row ? 'transaction_date' and arriving."transaction_date" is distinct from fact."transaction_date")
-            returning 1
+            returning arriving.hayloft_differs as differs
         ), added as (
             insert into "datawarehouse"."transactions" ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
             select "id", "user_id", "amount", "transaction_date", $1, $1, hayloft_load, hayloft_line
@@ -610,7 +621,7 @@ fn held_transactions_are_released() {
         )
         select (select count(*) from ready) as count,
             (select count(*) from added) as inserted,
-            (select count(*) from changed) as updated
+            (select count(*) from changed where differs) as updated
     "#]],
     );
 }
