@@ -26,6 +26,7 @@ mod reference_faults;
 mod rejects;
 mod status;
 mod support;
+mod undone_facts;
 mod views;
 mod watch;
 mod why;

@@ -3,13 +3,14 @@
 //! The ledger does not keep every value of every row. What an observation said is its payload where
 //! there is one; else what the version that covers its instant shows, as far as its load's file had
 //! the columns. A column that keeps no history shows only one value, so of it each observation
-//! says the same as the one before, unless its payload says otherwise.
+//! says the same as the one before, unless its payload says otherwise. A fact shows what the row
+//! said that it is from; each other row has a payload, or said what stood before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Origin, Shown, ShownColumn, Values, Version};
+use super::{FactRow, Origin, Shown, ShownColumn, Values, Version};
 use crate::contract::Role;
 
 /// One observation of the key: at an instant it had some values, or was not there.
@@ -153,16 +154,22 @@ pub fn judge(
     let outcomes: Vec<Outcome> = (0..observations.len())
         .map(|place| match shown {
             Shown::Versions(versions) => outcome(&observations, place, versions),
-            Shown::Fact(_) | Shown::Held(..) => outcome_for_fact(&observations[place], shown),
+            Shown::Fact(_) | Shown::Held(..) => outcome_for_fact(&observations, place, shown),
         })
         .collect();
-    let values = values(&observations, &outcomes, shown, columns);
+    let values = match shown {
+        Shown::Versions(_) => values(&observations, &outcomes, shown, columns),
+        Shown::Fact(Some(row)) | Shown::Held(row, _) => {
+            values_of_fact(&observations, Some(row), columns)
+        }
+        Shown::Fact(None) => values_of_fact(&observations, None, columns),
+    };
     let mut judged: Vec<Judged> = observations
         .into_iter()
         .zip(outcomes)
         .zip(values)
         .map(|((observation, outcome), values)| Judged {
-            values: known(values, &outcome, &observation),
+            values,
             observation,
             outcome,
             filled: Vec::new(),
@@ -214,7 +221,8 @@ fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> 
 }
 
 /// A fact shows one row: that of the load that changed it last.
-fn outcome_for_fact(observation: &Observation, shown: &Shown) -> Outcome {
+fn outcome_for_fact(observations: &[Observation], place: usize, shown: &Shown) -> Outcome {
+    let observation = &observations[place];
     if observation.standing == Standing::Undone {
         return Outcome::Undone;
     }
@@ -223,7 +231,15 @@ fn outcome_for_fact(observation: &Observation, shown: &Shown) -> Outcome {
         Shown::Held(row, _) => (row, Outcome::Held),
         Shown::Fact(None) | Shown::Versions(_) => return Outcome::NotShown,
     };
-    match observation.origin.load_id.cmp(&row.origin.load_id) {
+    let writer = observations
+        .iter()
+        .position(|other| other.origin.load_id == row.origin.load_id);
+    // In the order in which they count: the row of a late load may be superseded when it comes.
+    let order = match writer {
+        Some(writer) => place.cmp(&writer),
+        None => observation.origin.load_id.cmp(&row.origin.load_id),
+    };
+    match order {
         std::cmp::Ordering::Less => Outcome::Superseded(row.origin.clone()),
         std::cmp::Ordering::Equal => last,
         std::cmp::Ordering::Greater => Outcome::Repeated,
@@ -268,17 +284,37 @@ fn values(
     said
 }
 
-/// Without the values of what lost and is not kept, such as in the ledger of an older version:
-/// what the table shows is then not what was said.
-fn known(
-    values: BTreeMap<usize, Option<String>>,
-    outcome: &Outcome,
-    observation: &Observation,
-) -> BTreeMap<usize, Option<String>> {
-    match outcome {
-        Outcome::Superseded(_) if observation.payload.is_none() => BTreeMap::new(),
-        _ => values,
-    }
+/// What each row said of a fact. Nothing is known of what the ledger of an older version did not
+/// keep.
+fn values_of_fact(
+    observations: &[Observation],
+    row: Option<&FactRow>,
+    columns: &[ShownColumn],
+) -> Vec<BTreeMap<usize, Option<String>>> {
+    let mut state: Option<BTreeMap<usize, Option<String>>> = None;
+    let said = observations.iter().map(|observation| {
+        let is_writer = |row: &&FactRow| row.origin.load_id == observation.origin.load_id;
+        let writes = row.filter(is_writer);
+        let value = |(place, column): (usize, &ShownColumn)| {
+            let value = match (&observation.payload, writes, &state) {
+                (Some(payload), ..) => payload.get(&column.name)?.clone(),
+                (None, Some(row), _) => row.values.get(place)?.clone(),
+                (None, None, Some(state)) => state.get(&place).cloned().flatten(),
+                (None, None, None) => return None,
+            };
+            Some((place, value))
+        };
+        let spoken = columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| has(observation, &column.name));
+        let said: BTreeMap<_, _> = spoken.filter_map(value).collect();
+        if counts(observation) && !said.is_empty() {
+            state.get_or_insert_default().extend(said.clone());
+        }
+        said
+    });
+    said.collect()
 }
 
 /// Whether the file had the column.

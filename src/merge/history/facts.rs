@@ -204,7 +204,7 @@ fn refold(
     let table = Table::new(contract, &durable_key);
     let loads = ledger_store::loads(conn, &table)?;
     let columns: Vec<usize> = references(contract).iter().map(|it| it.column).collect();
-    let mut tale = Tale::new(contract, occasion, samples);
+    let mut story = Story::new(contract, occasion, samples);
     let mut last = None;
     loop {
         let keys = touched_after(conn, last)?;
@@ -232,14 +232,14 @@ fn refold(
         for past in &pasts {
             let settled = settle(&rules, past, |saying| occasion.counts(saying));
             batch.note(contract, past, &settled)?;
-            tale.note(&rules, past, &settled);
+            story.note(&rules, past, &settled);
         }
         batch.flush(conn, contract)?;
         last = Some(to);
     }
     record::apply(conn, contract, references(contract))?;
-    match tale.broken {
-        0 => Ok(tale.refolded),
+    match story.broken {
+        0 => Ok(story.refolded),
         keys => Err(MergeError::BrokenHistory {
             table: contract.name.clone(),
             keys,
@@ -276,7 +276,7 @@ impl Occasion<'_> {
 // ---- what happened ------------------------------------------------------------------------------
 
 /// Adds up what happened.
-struct Tale<'a> {
+struct Story<'a> {
     contract: &'a Contract,
     occasion: &'a Occasion<'a>,
     samples: usize,
@@ -285,7 +285,7 @@ struct Tale<'a> {
     broken: u64,
 }
 
-impl<'a> Tale<'a> {
+impl<'a> Story<'a> {
     fn new(contract: &'a Contract, occasion: &'a Occasion<'a>, samples: usize) -> Self {
         Self {
             contract,

@@ -76,12 +76,12 @@ fn touched_transactions_have_their_natural_key() {
     let sql = create_touched_facts(&table.contract);
     assert_text(
         &sql,
-        &expect![[r#"
+        &expect![[r"
         create temporary table hayloft_touched (
             key uuid primary key,
             hayloft_part_1 text not null
         ) on commit drop
-    "#]],
+    "]],
     );
 }
 
@@ -91,13 +91,13 @@ fn touched_readings_have_both_parts_of_theirs() {
     let sql = create_touched_facts(&table.contract);
     assert_text(
         &sql,
-        &expect![[r#"
+        &expect![[r"
         create temporary table hayloft_touched (
             key uuid primary key,
             hayloft_part_1 text not null,
             hayloft_part_2 text not null
         ) on commit drop
-    "#]],
+    "]],
     );
 }
 
@@ -107,13 +107,13 @@ fn readings_of_which_the_ledger_keeps_what_a_load_said_are_touched() {
     let sql = touch_remembered_facts(&table.contract);
     assert_text(
         &sql,
-        &expect![[r#"
+        &expect![[r"
         insert into pg_temp.hayloft_touched
         select payload.key, payload.row ->> 'station_key', payload.row ->> 'taken on'
         from hayloft.payload
         where payload.load_id = $1
         on conflict do nothing
-    "#]],
+    "]],
     );
 }
 
@@ -329,12 +329,12 @@ fn held_rows_that_wait_no_longer_are_taken_away() {
     let sql = drop_refolded_held();
     assert_text(
         &sql,
-        &expect![[r#"
+        &expect![[r"
         delete from hayloft.held_fact as held
         using pg_temp.hayloft_refolded_fact as refold
         where refold.hayloft_fate = 'not held'
           and held.table_name = $1 and held.fact_key = refold.hayloft_key
-    "#]],
+    "]],
     );
 }
 
