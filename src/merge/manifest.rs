@@ -1,10 +1,9 @@
 //! Which keys each load's file spoke of, also those whose values were the same.
 //!
 //! A version says when a value began, not when it was last confirmed; only the manifests know
-//! that. They decide what comes late: a row that takes an old place in time must not overwrite
-//! what a later file has said of its key. A key is kept as the first eight bytes of its durable
-//! key, so that a file of unchanged rows costs eight bytes a row; that two keys share these is so
-//! rare, and a row called late so harmless, that nothing more is kept.
+//! that. They decide what becomes of a key when a row comes late, or a load is undone. A key is
+//! kept as the first eight bytes of its durable key, with its line, so that a file of unchanged
+//! rows costs twelve bytes a row; that two keys share these is so rare that nothing more is kept.
 
 use std::collections::HashSet;
 

@@ -445,3 +445,69 @@ fn a_fact_is_found_again_whatever_its_natural_key_is_made_of() {
     turn(&warehouse, "undo", "3");
     assert_eq!(warehouse.query(said), "1 | ::1 | 2\n");
 }
+
+#[test]
+fn a_value_that_no_file_ever_gave_comes_back_with_its_fact() {
+    let warehouse = with_users();
+    warehouse.execute(
+        "alter table datawarehouse.transactions add column channel text default 'shop',
+         add column note text",
+    );
+    load(&warehouse, &["1,ann@x.org,10"]);
+    warehouse.execute("update datawarehouse.transactions set note = 'seen'");
+    turn(&warehouse, "undo", "2");
+    turn(&warehouse, "redo", "2");
+    let fact = "select amount, channel, note from datawarehouse.transactions";
+    assert_eq!(warehouse.query(fact), "10.00 | shop | seen\n");
+}
+
+/// Sales are of a user, in a shop.
+#[test]
+fn a_held_row_waits_also_for_the_member_that_an_undo_takes_away() {
+    let contract = format!(
+        "{HAYLOFT_TOML}\n[tables.shops]\nkey = [\"shop\"]\ndurable_key = \"shop_id\"\n\
+         [tables.sales]\nkind = \"fact\"\nkey = [\"id\"]\n\
+         references = {{ user_id = \"users\", shop_id = \"shops\" }}\n"
+    );
+    let warehouse = Warehouse::with_contract(HAYLOFT_TOML);
+    warehouse.execute(
+        "create table datawarehouse.shops (shop_id uuid not null, shop text not null,
+             effective_start_date timestamptz not null, effective_end_date timestamptz,
+             version_number integer not null, load_id bigint not null, source_line bigint not null,
+             primary key (shop_id, effective_start_date));
+         create unique index on datawarehouse.shops (shop_id) where effective_end_date is null;
+         create table datawarehouse.sales (id bigint primary key, user_id uuid not null,
+             shop_id uuid not null, load_id bigint not null, source_line bigint not null)",
+    );
+    warehouse.write("hayloft.toml", contract);
+    warehouse.load("users.csv", USERS).exits(0);
+    warehouse
+        .load("sales.csv", "id,email,shop\n1,ann@x.org,Corner\n")
+        .exits(0);
+    let waits = "select dimension from hayloft.held_reference order by 1";
+    assert_eq!(warehouse.query(waits), "shops\n");
+    turn(&warehouse, "undo", "1");
+    assert_eq!(warehouse.query(waits), "shops\nusers\n");
+    warehouse.load("shops.csv", "shop\nCorner\n").exits(0);
+    let sales = "select id, load_id from datawarehouse.sales";
+    assert_eq!(warehouse.query(sales), "");
+    turn(&warehouse, "redo", "1");
+    assert_eq!(warehouse.query(sales), "1 | 2\n");
+}
+
+#[test]
+fn facts_that_a_person_put_there_are_in_nobodys_way() {
+    let warehouse = with_users();
+    warehouse.execute(
+        "insert into datawarehouse.transactions
+         select 7, user_id, 70, '2025-01-01', now(), now(), 0, 0
+         from datawarehouse.users where name = 'Ann'",
+    );
+    load(&warehouse, &["1,ann@x.org,10"]);
+    load(&warehouse, &["7,ann@x.org,71"]);
+    let last = "select max(load_id) from hayloft.load where status = 'loaded'";
+    let last = warehouse.query(last);
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(facts(&warehouse), "7 | 71.00 | 3 | 2\n");
+    assert_eq!(last.trim(), "3");
+}

@@ -84,7 +84,7 @@ impl Batch {
             }
         }
         for place in &settled.kept {
-            self.note_words(contract, past.key, &past.said[*place])?;
+            self.note_words(contract, past, &past.said[*place])?;
         }
         Ok(())
     }
@@ -141,23 +141,24 @@ impl Batch {
         Ok(())
     }
 
-    /// All that a row said.
+    /// All that a row said; and what the table has in columns of which no row spoke, since the fact
+    /// may go and come back.
     fn note_words(
         &mut self,
         contract: &Contract,
-        key: Uuid,
+        past: &Past,
         saying: &Saying,
     ) -> Result<(), MergeError> {
-        let columns = contract.columns.iter().zip(saying.authored.iter());
+        let is_spoken = |column: usize| past.said.iter().any(|it| it.authored[column]);
+        let columns = contract.columns.iter().zip(&saying.cells).enumerate();
         let words: BTreeMap<&str, Option<&str>> = columns
-            .zip(&saying.cells)
-            .filter(|((_, authored), _)| **authored)
-            .map(|((column, _), cell)| (column.name.name(), cell.as_deref()))
+            .filter(|(place, _)| saying.authored[*place] || !is_spoken(*place))
+            .map(|(_, (column, cell))| (column.name.name(), cell.as_deref()))
             .collect();
         let words = json(&words)?;
         let out = &mut self.payloads;
         wire::put_tuple(out, 4).map_err(MergeError::Unreadable)?;
-        wire::put_uuid(out, key);
+        wire::put_uuid(out, past.key);
         wire::put_int8(out, saying.load);
         wire::put_int8(out, saying.line);
         wire::put_jsonb(out, &words);
