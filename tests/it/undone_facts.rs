@@ -511,3 +511,28 @@ fn facts_that_a_person_put_there_are_in_nobodys_way() {
     assert_eq!(facts(&warehouse), "7 | 71.00 | 3 | 2\n");
     assert_eq!(last.trim(), "3");
 }
+
+#[test]
+fn why_tells_a_fact_from_the_newer_row_that_waits_beside_it() {
+    let warehouse = with_users();
+    load(&warehouse, &["1,ann@x.org,10"]);
+    load(&warehouse, &["1,ann@x.org,10"]);
+    load(&warehouse, &["1,yan@x.org,11"]);
+    load(&warehouse, &["1,zoe@x.org,12"]);
+    let why = ["why", "transactions", "1", "--all", "--format", "json"];
+    let object = warehouse.run(&why).exits(0).only();
+    assert_eq!(object["row"]["values"]["amount"], "10.00");
+    assert_eq!(object["waiting"]["values"]["amount"], "12.00");
+    assert_eq!(object["held_for"][0], "users");
+    let observations = object["observations"].as_array().unwrap();
+    let outcomes: Vec<_> = observations
+        .iter()
+        .map(|said| said["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["wrote", "confirmed", "superseded", "held"]);
+    let text = warehouse.run(&why[..4]).exits(0).stdout;
+    assert!(
+        text.contains("A newer row waits for a member of users."),
+        "{text}"
+    );
+}

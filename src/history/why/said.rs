@@ -154,15 +154,26 @@ pub fn judge(
     let outcomes: Vec<Outcome> = (0..observations.len())
         .map(|place| match shown {
             Shown::Versions(versions) => outcome(&observations, place, versions),
-            Shown::Fact(_) | Shown::Held(..) => outcome_for_fact(&observations, place, shown),
+            Shown::Fact(None) => outcome_without_fact(&observations[place]),
+            Shown::Fact(Some(row)) => outcome_for_fact(&observations, place, row, &Outcome::Wrote),
+            Shown::Held(row, _) => outcome_for_fact(&observations, place, row, &Outcome::Held),
+            Shown::FactAndHeld(row, waiting, _) => {
+                match outcome_for_fact(&observations, place, row, &Outcome::Wrote) {
+                    Outcome::Repeated => outcome_behind(&observations, place, waiting),
+                    outcome => outcome,
+                }
+            }
         })
         .collect();
     let values = match shown {
         Shown::Versions(_) => values(&observations, &outcomes, shown, columns),
+        Shown::Fact(None) => values_of_fact(&observations, &[], columns),
         Shown::Fact(Some(row)) | Shown::Held(row, _) => {
-            values_of_fact(&observations, Some(row), columns)
+            values_of_fact(&observations, &[row], columns)
         }
-        Shown::Fact(None) => values_of_fact(&observations, None, columns),
+        Shown::FactAndHeld(row, waiting, _) => {
+            values_of_fact(&observations, &[row, waiting], columns)
+        }
     };
     let mut judged: Vec<Judged> = observations
         .into_iter()
@@ -220,17 +231,24 @@ fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> 
     }
 }
 
+fn outcome_without_fact(observation: &Observation) -> Outcome {
+    match observation.standing {
+        Standing::Undone => Outcome::Undone,
+        Standing::Counts => Outcome::NotShown,
+    }
+}
+
 /// A fact shows one row: that of the load that changed it last.
-fn outcome_for_fact(observations: &[Observation], place: usize, shown: &Shown) -> Outcome {
+fn outcome_for_fact(
+    observations: &[Observation],
+    place: usize,
+    row: &FactRow,
+    last: &Outcome,
+) -> Outcome {
     let observation = &observations[place];
     if observation.standing == Standing::Undone {
         return Outcome::Undone;
     }
-    let (row, last) = match shown {
-        Shown::Fact(Some(row)) => (row, Outcome::Wrote),
-        Shown::Held(row, _) => (row, Outcome::Held),
-        Shown::Fact(None) | Shown::Versions(_) => return Outcome::NotShown,
-    };
     let writer = observations
         .iter()
         .position(|other| other.origin.load_id == row.origin.load_id);
@@ -241,8 +259,18 @@ fn outcome_for_fact(observations: &[Observation], place: usize, shown: &Shown) -
     };
     match order {
         std::cmp::Ordering::Less => Outcome::Superseded(row.origin.clone()),
-        std::cmp::Ordering::Equal => last,
+        std::cmp::Ordering::Equal => last.clone(),
         std::cmp::Ordering::Greater => Outcome::Repeated,
+    }
+}
+
+/// What became of a row after the one that the fact is from, while the last of them waits. One that
+/// said nothing new has no words in the ledger.
+fn outcome_behind(observations: &[Observation], place: usize, waiting: &FactRow) -> Outcome {
+    let outcome = outcome_for_fact(observations, place, waiting, &Outcome::Held);
+    match outcome {
+        Outcome::Superseded(_) if observations[place].payload.is_none() => Outcome::Repeated,
+        outcome => outcome,
     }
 }
 
@@ -288,13 +316,13 @@ fn values(
 /// keep.
 fn values_of_fact(
     observations: &[Observation],
-    row: Option<&FactRow>,
+    rows: &[&FactRow],
     columns: &[ShownColumn],
 ) -> Vec<BTreeMap<usize, Option<String>>> {
     let mut state: Option<BTreeMap<usize, Option<String>>> = None;
     let said = observations.iter().map(|observation| {
-        let is_writer = |row: &&FactRow| row.origin.load_id == observation.origin.load_id;
-        let writes = row.filter(is_writer);
+        let is_writer = |row: &&&FactRow| row.origin.load_id == observation.origin.load_id;
+        let writes = rows.iter().find(is_writer);
         let value = |(place, column): (usize, &ShownColumn)| {
             let value = match (&observation.payload, writes, &state) {
                 (Some(payload), ..) => payload.get(&column.name)?.clone(),
@@ -333,7 +361,7 @@ fn shown_once(shown: &Shown) -> Option<&Values> {
     Some(match shown {
         Shown::Versions(versions) => &versions.last()?.values,
         Shown::Fact(fact) => &fact.as_ref()?.values,
-        Shown::Held(fact, _) => &fact.values,
+        Shown::Held(fact, _) | Shown::FactAndHeld(fact, ..) => &fact.values,
     })
 }
 
