@@ -110,8 +110,8 @@ alter table hayloft.contract
     add column mode text,
     add column effective text,
     add column sequence text[],
-    -- From the column's name to its role, for all that are no part of the key: one that is not here
-    -- was not there.
+    -- From the column's name to its role, or to how the key is made of it: one that is not here was
+    -- not there, or nothing was written down of it yet.
     add column roles jsonb;
 
 -- Each change of a contract that was taken under rows that were there.

@@ -126,7 +126,7 @@ pub(super) fn release(
     spoken: &[sql::Spoken],
     instant: DateTime<Utc>,
 ) -> Result<u64, MergeError> {
-    if !is_awaited(conn, dimension)? {
+    if spoken.is_empty() || !is_awaited(conn, dimension)? {
         return Ok(0);
     }
     sql_query(sql::list_members(dimension, durable_key, spoken)).execute(conn)?;

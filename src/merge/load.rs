@@ -8,9 +8,10 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
-use super::dimension::{self, Landed, Way};
+use super::dimension::{self, Delivered, Way};
 use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
+use super::manifest::Spoken;
 use super::sql::{self, Shape};
 use super::{Closes, Instant, MergeError, Terms, fact, guard, landing, locks, manifest, rejects};
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
@@ -43,7 +44,7 @@ impl Done {
     fn of(entry: Entry) -> Self {
         Self {
             entry,
-            way: Way::InOrder,
+            way: Way::Join,
             told: Vec::new(),
         }
     }
@@ -73,8 +74,10 @@ impl Load<'_> {
             Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
         self.add_columns(conn, staged)?;
+        failpoint!("merge::widened");
         let applied = self.apply(conn, load_id, at, staged)?;
         let latest = self.write_down(conn, load_id, at, staged, &applied)?;
+        failpoint!("merge::described");
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
         if let Some(parent) = self.terms.parent() {
             ledger::mark_replayed(conn, parent, staged.tally.read)?;
@@ -114,12 +117,12 @@ impl Load<'_> {
     ) -> Result<DateTime<Utc>, MergeError> {
         let shape = self.shape(staged);
         let own = shape.own_instants();
-        let (earliest, latest) = if own {
-            landing::instants(conn, at)?
+        let (spoken, (earliest, latest)) = if own {
+            (Spoken::NONE, landing::instants(conn, at)?)
         } else {
-            manifest::write(conn, load_id, staged, &applied.findings)?;
-            (at, at)
+            (Spoken::of(staged, &applied.findings), (at, at))
         };
+        manifest::write(conn, load_id, &spoken, &applied.unread)?;
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
                 history.mode.word(),
@@ -162,14 +165,12 @@ impl Load<'_> {
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
         let shape = self.shape(staged);
-        let mut findings = landing::land(conn, shape, staged)?;
-        failpoint!("merge::landed");
         match &self.contract.kind {
             Kind::Dimension {
                 durable_key,
                 history,
             } => {
-                let landed = Landed {
+                let delivered = Delivered {
                     shape,
                     durable_key,
                     history,
@@ -180,27 +181,38 @@ impl Load<'_> {
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
-                findings.extend(landed.refuse_instants(conn)?);
-                self.guard(staged, &findings)?;
-                let done = landed.apply(conn)?;
+                let landed = delivered.land(conn)?;
+                failpoint!("merge::landed");
+                self.guard(staged, &landed.findings)?;
+                let done = delivered.apply(conn, &landed)?;
+                let mut findings = landed.findings;
                 findings.extend(done.findings);
+                let mut unread = Vec::new();
+                if dimension::closes_absent(history, staged) {
+                    unread = dimension::unread(staged, &findings);
+                    unread.extend(done.withheld);
+                }
                 Ok(Applied {
                     changes: done.changes,
                     released: done.released,
                     held: 0,
                     findings,
+                    unread,
                     way: done.way,
                     told: done.told,
                 })
             }
             Kind::Fact { references, .. } => {
+                let mut findings = landing::land(conn, shape, staged)?;
+                landing::analyze(conn)?;
+                failpoint!("merge::landed");
                 findings.extend(fact::refuse(conn, shape, references, staged)?);
                 self.guard(staged, &findings)?;
                 // A load by the clock comes after all others; only a replay takes an old place.
                 let (done, way) = match self.terms.instant {
                     Instant::LoadTime => {
                         let done = fact::apply(conn, shape, references, at, load_id)?;
-                        (done, Way::InOrder)
+                        (done, Way::Join)
                     }
                     _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
                 };
@@ -209,6 +221,7 @@ impl Load<'_> {
                     released: 0,
                     held: done.held,
                     findings,
+                    unread: Vec::new(),
                     way,
                     told: Vec::new(),
                 })
@@ -348,6 +361,8 @@ struct Applied {
     released: u64,
     /// Rows that staging accepted and the database did not.
     findings: Vec<Finding>,
+    /// Keys of which a snapshot that closes who is absent says nothing.
+    unread: Vec<Uuid>,
     way: Way,
     told: Vec<(Uuid, String)>,
 }

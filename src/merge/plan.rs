@@ -87,11 +87,7 @@ pub fn plan(
                 samples,
             };
             let done = load.run(conn, staged)?;
-            let path = match done.way {
-                Way::InOrder => "in order",
-                Way::Refold => "refold",
-            };
-            Ok((done.entry, Known::Keys(done.told), path))
+            Ok((done.entry, Known::Keys(done.told), done.way.words()))
         };
         rolled_back(conn, contract, wider, trial)
     };
@@ -133,13 +129,14 @@ pub fn plan_turn(
             load_id,
             turn,
             samples,
+            claim: Uuid::now_v7(),
         };
         let done = turning.run(conn)?;
         let known = match &contract.kind {
             Kind::Dimension { .. } => Known::Keys(done.told),
             Kind::Fact { .. } => Known::Samples(done.samples),
         };
-        Ok((done.entry, known, "refold"))
+        Ok((done.entry, known, Way::Refold.words()))
     })?;
     Ok(Plan {
         entry: trial.entry,

@@ -151,6 +151,36 @@ pub fn remove_unreadable(column: &Column) -> String {
 
 // ---- dimension -----------------------------------------------------------------------------
 
+/// The columns of a dimension that a first version fills, in the order of a tuple's fields: the
+/// key, what the file says, what it does not say, and then instant, number, load and line.
+#[must_use]
+pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
+    let said = shape.filled().chain(shape.silent());
+    let own = [
+        "effective_start_date",
+        "version_number",
+        "load_id",
+        "source_line",
+    ];
+    std::iter::once(durable_key.clone())
+        .chain(said.map(|column| column.name.clone()))
+        .chain(own.into_iter().map(Ident::vouched))
+        .collect()
+}
+
+/// Reads the current versions: the key, and the columns that the file's rows are compared in.
+#[must_use]
+pub fn read_current(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let mut columns = format!("current.{durable_key}");
+    for column in shape.compared() {
+        let _ = write!(columns, ", current.{}", column.name);
+    }
+    format!(
+        "select {columns}\nfrom {table} as current\nwhere current.effective_end_date is null",
+        table = shape.contract.table
+    )
+}
+
 /// Finds the keys that are new or differ from their current version, with the values that their
 /// next version will have: what the file says, and for columns that it does not name, what held
 /// before. Keys that are touched by a refold are left to it.
@@ -408,6 +438,8 @@ pub enum Spoken {
     Change,
     /// Among those that were refolded.
     Touched,
+    /// They are all that the table has.
+    Table,
 }
 
 /// Lists the members of which a load spoke, for the facts that may wait for them.
@@ -418,6 +450,7 @@ pub fn list_members(dimension: &Contract, durable_key: &Ident, spoken: &[Spoken]
         .map(|spoken| match spoken {
             Spoken::Change => format!("select hayloft_key as key from {CHANGE}"),
             Spoken::Touched => format!("select key from {TOUCHED}"),
+            Spoken::Table => format!("select {durable_key} as key from {}", dimension.table),
         })
         .collect();
     format!(

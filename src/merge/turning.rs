@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::MergeError;
-use super::history::{self, Turn};
+use super::history::{self, Begun, Turn};
 use super::ledger::{self, Entry};
 use super::plan::Sample;
 use crate::contract::{Contract, Contracts, Kind};
@@ -21,6 +21,8 @@ pub(super) struct Turning<'a> {
     pub(super) load_id: i64,
     pub(super) turn: Turn,
     pub(super) samples: usize,
+    /// What the ledger knows this turn by, however often it is attempted.
+    pub(super) claim: Uuid,
 }
 
 /// What a turn did.
@@ -33,8 +35,24 @@ pub(super) struct Done {
 impl Turning<'_> {
     pub(super) fn run(&self, conn: &mut PgConnection) -> Result<Done, MergeError> {
         let began = Clock::now();
-        let (number, target) =
-            history::open(conn, self.contracts, self.contract, self.load_id, self.turn)?;
+        let opened = history::open(
+            conn,
+            self.contracts,
+            self.contract,
+            self.load_id,
+            self.turn,
+            self.claim,
+        )?;
+        let (number, target) = match opened {
+            Begun::New(number, target) => (number, target),
+            Begun::Before(entry) => {
+                return Ok(Done {
+                    entry: *entry,
+                    told: Vec::new(),
+                    samples: Vec::new(),
+                });
+            }
+        };
         // The touched keys are folded by the contract of now.
         if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
             return Err(MergeError::OtherContract(changed));

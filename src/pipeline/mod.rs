@@ -2,8 +2,8 @@
 //!
 //! [`load`] takes one file all the way. [`Dispatcher`] does that all day, for whatever the watch
 //! brings: the files of one table in the order of their arrival, facts after their dimensions,
-//! and tables that have nothing to do with each other side by side. [`plan`] goes the same way up to
-//! the commit, and [`turn`] takes a load back or puts it in again.
+//! and tables that have nothing to do with each other side by side. [`plan()`] goes the same way up to
+//! the commit, and [`turn()`] takes a load back or puts it in again.
 
 mod desk;
 mod dispatch;

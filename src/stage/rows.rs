@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::reject::Place;
 use super::spool::Spool;
-use crate::contract::{Contract, Duplicates, Effective, Kind, Mode};
+use crate::contract::{Contract, Deletes, Duplicates, Effective, Kind, Mode};
 
 /// The winners, and the losers on disk.
 #[derive(Debug)]
@@ -81,6 +81,8 @@ struct Head {
     instant: usize,
     sequence: usize,
     presence: usize,
+    /// Rows that say this mean nothing, and so they win against none.
+    ignored: Option<Presence>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -148,17 +150,31 @@ impl Rows {
     /// The accepted rows, in the order in which they, or the rows that they won against, were
     /// first seen.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.winners.iter().map(|winner| {
-            let (head, cells) = self.held(winner).split_at(self.head.length());
-            Row {
-                key: winner.key,
-                place: winner.place,
-                presence: self.head.presence(head),
-                at: self.head.instant(head),
-                sequence: self.head.sequence(head),
-                cells,
-            }
-        })
+        self.winners.iter().map(|winner| self.row(winner))
+    }
+
+    fn row(&self, winner: &Winner) -> Row<'_> {
+        let (head, cells) = self.held(winner).split_at(self.head.length());
+        Row {
+            key: winner.key,
+            place: winner.place,
+            presence: self.head.presence(head),
+            at: self.head.instant(head),
+            sequence: self.head.sequence(head),
+            cells,
+        }
+    }
+
+    /// The position in [`Rows::iter`] of the row of a key.
+    #[must_use]
+    pub fn find(&self, key: Uuid) -> Option<usize> {
+        self.slots.get(&key).map(|slot| *slot as usize)
+    }
+
+    /// The row at a position in [`Rows::iter`].
+    #[must_use]
+    pub fn get(&self, position: usize) -> Row<'_> {
+        self.row(&self.winners[position])
     }
 
     /// How many accepted rows there are.
@@ -287,6 +303,10 @@ impl Head {
                 Mode::Feed { .. } => 1,
                 Mode::Incremental | Mode::Snapshot => 0,
             },
+            ignored: match history.deletes {
+                Deletes::Ignore => Some(Presence::Absent),
+                Deletes::Close => None,
+            },
         }
     }
 
@@ -313,6 +333,7 @@ impl Head {
             .chain_update(row.key)
             .chain_update(at.to_be_bytes())
             .chain_update(row.sequence)
+            .chain_update([u8::from(self.ignored == Some(row.presence))])
             .finalize();
         Uuid::from_bytes(first_half(digest.into()))
     }

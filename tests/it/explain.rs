@@ -158,6 +158,7 @@ fn the_server_plans_every_statement_of_a_dimension() {
                 sql::open_new(shape, key),
                 sql::count_broken(&contract, key),
                 sql::is_empty(&contract.table),
+                sql::read_current(shape, key),
                 query_of(&sql::list_members(&contract, key, &[sql::Spoken::Change])),
             ];
             for statement in statements {
@@ -183,6 +184,7 @@ fn the_server_plans_every_statement_of_a_refold() {
         for statement in [
             sql::CREATE_TOUCHED,
             sql::CREATE_UNREAD,
+            sql::CREATE_ABSENT,
             &sql::create_refold(&contract),
         ] {
             planner.session.batch_execute(statement).unwrap();
@@ -202,6 +204,7 @@ fn the_server_plans_every_statement_of_a_refold() {
             sql::count_broken_touched(&contract, key),
             sql::read_key(&contract, key),
             query_of(&sql::list_members(&contract, key, &[sql::Spoken::Touched])),
+            sql::SAMPLE_ABSENT.to_owned(),
         ];
         for statement in statements {
             planner.plan(&statement);
@@ -209,8 +212,8 @@ fn the_server_plans_every_statement_of_a_refold() {
         for statement in [
             sql::touch_present(&contract, key),
             sql::touch_ended(&contract, key),
-            sql::count_absent(&contract, key),
-            sql::sample_absent(&contract, key),
+            sql::find_absent(&contract, key),
+            sql::count_present(&contract),
             sql::close_absent(&contract, key),
         ] {
             planner.plan(&statement);

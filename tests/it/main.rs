@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod at_once;
 mod check;
 mod commands;
 mod contract;
+mod copy;
 mod demo;
 mod dice;
 mod dimension;
@@ -21,6 +23,7 @@ mod model;
 mod new_table;
 mod parallel;
 mod plan;
+mod plan_counts;
 mod privacy;
 mod reference_faults;
 mod rejects;

@@ -209,6 +209,8 @@ fn quoted(cell: &str) -> String {
 struct Model {
     /// Of each person the versions, the last of which is the current one.
     people: BTreeMap<usize, Vec<Version>>,
+    /// Of each person the columns that some file has spoken of.
+    known: BTreeMap<usize, Known>,
     facts: BTreeMap<usize, Fact>,
     /// Of each fact that waits the rows that say something new, the newest last.
     held: BTreeMap<usize, Vec<Brought>>,
@@ -222,6 +224,24 @@ struct Person {
     born: usize,
     score: Option<usize>,
     joined: Option<usize>,
+}
+
+/// Of the columns that a file may leave out.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    score: bool,
+    joined: bool,
+}
+
+impl Known {
+    /// The person as they were, with these columns as they are now.
+    fn filled(self, was: &Person, is: &Person) -> Person {
+        Person {
+            score: if self.score { is.score } else { was.score },
+            joined: if self.joined { is.joined } else { was.joined },
+            ..was.clone()
+        }
+    }
 }
 
 struct Version {
@@ -324,6 +344,13 @@ impl Model {
         let mut report = Report::of(Status::Loaded, sorted.rows);
         report.warnings = sorted.warnings;
         for (who, mut person) in sorted.winners {
+            let known = self.known.entry(who).or_default();
+            let news = Known {
+                score: score && !known.score,
+                joined: joined && !known.joined,
+            };
+            known.score |= score;
+            known.joined |= joined;
             let versions = self.people.entry(who).or_default();
             match versions.last_mut() {
                 None => report.changes.inserted += 1,
@@ -337,6 +364,13 @@ impl Model {
                     }
                     if current.person == person {
                         report.changes.unchanged += 1;
+                        continue;
+                    }
+                    // What nobody had spoken of is filled in, where nothing else differs.
+                    if news.filled(&current.person, &person) == person {
+                        current.person = person;
+                        report.changes.unchanged += 1;
+                        report.changes.filled += 1;
                         continue;
                     }
                     current.to = Some(file.to_owned());
@@ -559,6 +593,8 @@ const EMPTY: &str = "
     delete from datawarehouse.users;
     delete from datawarehouse.transactions;
     delete from hayloft.held_fact;
+    delete from hayloft.observation;
+    delete from hayloft.payload;
     delete from hayloft.reject;
     delete from hayloft.payload;
     delete from hayloft.load;";

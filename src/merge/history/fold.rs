@@ -218,7 +218,8 @@ fn begin(observation: &Observation, cells: Vec<Cell>) -> Version {
     }
 }
 
-fn versioned(rules: &Rules) -> impl Iterator<Item = usize> {
+/// The columns in which a difference begins a version.
+pub(in crate::merge) fn versioned(rules: &Rules) -> impl Iterator<Item = usize> {
     let columns = rules.columns.iter().enumerate();
     columns
         .filter(|(_, rule)| **rule == ColumnRule::Attribute(Role::Type2))

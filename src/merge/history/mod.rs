@@ -7,6 +7,7 @@
 //! load's own transaction. What it costs goes with the touched keys and their past, not with
 //! the table.
 
+mod change;
 mod facts;
 mod fold;
 mod record;
@@ -15,11 +16,12 @@ mod settle;
 mod store;
 mod turn;
 
+pub(super) use change::keep_as_shown;
 pub(super) use facts::{Coming, let_in_behind, refold_landed, turn_facts};
 pub(super) use refold::{Arrival, refold};
 pub(super) use settle::Event;
 pub use turn::Turn;
-pub(super) use turn::{open, turn_dimension};
+pub(super) use turn::{Begun, open, turn_dimension};
 
 use self::fold::{NewValues, Rules};
 use crate::contract::{Contract, Ident, UnknownColumns};

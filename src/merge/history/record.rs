@@ -17,6 +17,7 @@ use super::settle::Settled;
 use super::store::{Past, Payload, Shown};
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
+use crate::failpoint;
 use crate::merge::{MergeError, sql};
 use crate::wire;
 
@@ -76,7 +77,7 @@ impl Batch {
             wire::put_uuid(&mut self.payloads, past.key);
             wire::put_int8(&mut self.payloads, *load);
             wire::put_int8(&mut self.payloads, *line);
-            wire::put_jsonb(&mut self.payloads, &document(payload)?);
+            wire::put_jsonb(&mut self.payloads, document(payload)?.as_bytes());
         }
         Ok(())
     }
@@ -118,12 +119,12 @@ impl Batch {
 }
 
 /// A payload as a JSON object.
-fn document(payload: &Payload) -> Result<Vec<u8>, MergeError> {
+pub(super) fn document(payload: &Payload) -> Result<String, MergeError> {
     let cells: BTreeMap<&str, Option<&str>> = payload
         .iter()
         .map(|(name, cell)| (name.as_str(), cell.as_deref()))
         .collect();
-    serde_json::to_vec(&cells).map_err(|error| MergeError::Unreadable(error.into()))
+    serde_json::to_string(&cells).map_err(|error| MergeError::Unreadable(error.into()))
 }
 
 fn differs(shown: &Shown, new: &Version, number: i32) -> bool {
@@ -180,15 +181,16 @@ pub(super) fn send(
 pub(super) fn apply(conn: &mut PgConnection, table: &Table<'_>) -> Result<(), MergeError> {
     sql_query("analyze pg_temp.hayloft_refold").execute(conn)?;
     let (contract, durable_key) = (table.contract, table.durable_key);
-    for statement in [
-        sql::shrink_versions(contract, durable_key),
-        sql::delete_versions(contract, durable_key),
-        sql::rewrite_versions(contract, durable_key),
-        sql::insert_versions(contract, durable_key),
-    ] {
-        sql_query(statement).execute(conn)?;
-    }
+    sql_query(sql::shrink_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::shrunk");
+    sql_query(sql::delete_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::deleted");
+    sql_query(sql::rewrite_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::rewritten");
+    sql_query(sql::insert_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::inserted");
     sql_query(include_str!("remember.sql")).execute(conn)?;
+    failpoint!("refold::remembered");
     for statement in [
         "drop table pg_temp.hayloft_refold",
         "drop table pg_temp.hayloft_said",

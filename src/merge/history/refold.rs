@@ -15,6 +15,7 @@ use super::record::{self, Batch};
 use super::settle::{Event, settle};
 use super::store::{self, Past};
 use crate::contract::{Deletes, Effective, History, Late};
+use crate::failpoint;
 use crate::merge::sql::{self, Shape};
 use crate::merge::{MergeError, counts};
 use crate::stage::reject::RejectKind;
@@ -46,6 +47,8 @@ pub(in crate::merge) struct Refolded {
     pub(in crate::merge) late: Refused,
     /// Rows whose sequence is below one that was loaded.
     pub(in crate::merge) stale: Refused,
+    /// Keys that a snapshot does not name, and does not end: a later row forbids it.
+    pub(in crate::merge) withheld: Vec<Uuid>,
 }
 
 /// Rows of the load that are not used.
@@ -94,6 +97,7 @@ pub(in crate::merge) fn refold(
         batch.flush(conn, table)?;
         last = Some(to);
     }
+    failpoint!("refold::gathered");
     record::apply(conn, table)?;
     assert_unbroken(conn, table)?;
     Ok(refolded)
@@ -118,6 +122,7 @@ impl Refolded {
                 RejectKind::StaleSequence,
                 "A row with a higher sequence was loaded for this key.",
             ),
+            withheld: Vec::new(),
         }
     }
 
@@ -130,6 +135,13 @@ impl Refolded {
         rows.retain(|row| {
             let is_late = last.is_some_and(|last| row.at < last);
             let is_stale = reached.is_some_and(|reached| row.sequence < *reached);
+            if is_implied(row) {
+                if is_late && history.late == Late::Reject {
+                    self.withheld.push(past.key);
+                    return false;
+                }
+                return true;
+            }
             if by_load_time && is_stale {
                 self.stale.lines.push(row.line);
             } else if is_late && history.late == Late::Reject {
@@ -222,7 +234,7 @@ fn landed(
 }
 
 /// A key that a snapshot does not name.
-fn absent(at: Micros, load: i64) -> Observation {
+pub(in crate::merge) fn absent(at: Micros, load: i64) -> Observation {
     Observation {
         at,
         sequence: Vec::new(),
@@ -230,6 +242,11 @@ fn absent(at: Micros, load: i64) -> Observation {
         line: 0,
         said: Said::Absent,
     }
+}
+
+/// Whether it is an absence that no row says.
+pub(in crate::merge) fn is_implied(observation: &Observation) -> bool {
+    observation.line == 0 && observation.said == Said::Absent
 }
 
 impl LandedRow {

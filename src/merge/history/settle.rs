@@ -5,7 +5,10 @@
 
 use std::collections::HashSet;
 
-use super::fold::{Effect, Observation, Rules, Said, Values, Version, fold, is_beaten, overlaid};
+use super::fold::{
+    Effect, Observation, Rules, Said, Values, Version, fold, is_beaten, overlaid, versioned,
+};
+use super::refold::is_implied;
 use super::store::{Past, Payload};
 use crate::contract::Column;
 use crate::summary::Changes;
@@ -63,6 +66,7 @@ pub(in crate::merge) fn settle(
     payloads.extend(gone.iter().filter_map(|gone| book.whole(gone)));
     payloads.extend(book.of_overlaid(rules));
     let story = Story {
+        rules,
         past,
         after: &after,
         effects: &effects,
@@ -73,7 +77,8 @@ pub(in crate::merge) fn settle(
         Event::Comes | Event::Returns => story.of_rows(),
         Event::Goes => story.of_history(),
     };
-    changes.overwritten = story.overwritten(rules);
+    changes.overwritten = story.overwritten();
+    changes.deactivated = story.deactivated();
     Settled {
         versions,
         payloads,
@@ -161,6 +166,7 @@ impl Book<'_> {
 // ---- what happened ---------------------------------------------------------------------------
 
 struct Story<'a> {
+    rules: &'a Rules,
     past: &'a Past,
     after: &'a [Observation],
     effects: &'a [Effect],
@@ -184,10 +190,12 @@ impl Story<'_> {
                 continue;
             }
             let effect = self.effects[place];
-            changes.filled += u64::from(effect == Effect::Filled);
-            if observation.line == 0 && observation.said == Said::Absent {
+            changes.filled +=
+                u64::from(effect == Effect::Filled && !self.was_shown(observation.at));
+            if is_implied(observation) {
                 // A snapshot did not name the key: no row says so.
-                changes.closed_by_absence += u64::from(effect == Effect::Ended);
+                let ends = effect != Effect::Lost && self.before(observation.at).is_some();
+                changes.closed_by_absence += u64::from(ends);
                 continue;
             }
             let rival = before
@@ -204,8 +212,23 @@ impl Story<'_> {
             };
             *count += 1;
         }
-        changes.deactivated = changes.updated + changes.closed + changes.closed_by_absence;
         changes
+    }
+
+    /// The version that held at an instant, before.
+    fn before(&self, at: i64) -> Option<&Version> {
+        let mut old = self.past.versions.iter().map(|shown| &shown.version);
+        old.find(|version| version.covers(at))
+    }
+
+    /// Whether the version that holds at an instant is the one that held there before.
+    fn was_shown(&self, at: i64) -> bool {
+        let now = self.versions.iter().find(|version| version.covers(at));
+        let (Some(now), Some(before)) = (now, self.before(at)) else {
+            return false;
+        };
+        now.starts == before.starts
+            && versioned(self.rules).all(|column| now.cells[column] == before.cells[column])
     }
 
     fn in_order<'c>(
@@ -276,12 +299,25 @@ impl Story<'_> {
     }
 
     /// One if a column that keeps no history shows something else now.
-    fn overwritten(&self, rules: &Rules) -> u64 {
+    fn overwritten(&self) -> u64 {
         let (Some(old), Some(new)) = (self.past.versions.first(), self.versions.first()) else {
             return 0;
         };
-        let mut columns = overlaid(rules).map(|(column, _)| column);
+        let mut columns = overlaid(self.rules).map(|(column, _)| column);
         u64::from(columns.any(|column| old.version.cells[column] != new.cells[column]))
+    }
+
+    /// One if the version that was the current one is there still, and closed.
+    fn deactivated(&self) -> u64 {
+        let last = self.past.versions.last().map(|shown| &shown.version);
+        let Some(current) = last.filter(|version| version.ends.is_none()) else {
+            return 0;
+        };
+        let now = self
+            .versions
+            .iter()
+            .find(|version| version.starts == current.starts);
+        u64::from(now.is_some_and(|version| version.ends.is_some()))
     }
 }
 

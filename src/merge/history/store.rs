@@ -24,6 +24,7 @@ use super::Table;
 use super::fold::{
     Cell, ColumnRule, Micros, Observation, Said, Values, Version, is_beaten, order, overlaid,
 };
+use super::refold::absent;
 use crate::contract::Nullability;
 use crate::merge::sql;
 
@@ -58,8 +59,8 @@ pub(in crate::merge) struct Load {
     pub(in crate::merge) counts: bool,
     /// The instant of all its rows, if they share one.
     pub(in crate::merge) shared: Option<Micros>,
-    /// Whether keys that it does not name are absent.
-    pub(in crate::merge) closes_absent: bool,
+    /// From when on keys that it does not name are absent, if they are.
+    pub(in crate::merge) closes_at: Option<Micros>,
     /// For each column of the contract, whether the load spoke of it.
     pub(in crate::merge) authored: Arc<[bool]>,
 }
@@ -92,7 +93,11 @@ pub(in crate::merge) fn read(
     read_versions(conn, table, from, to, &mut pasts)?;
     read_payloads(conn, table, from, to, &mut pasts)?;
     let mut told = read_own(conn, table, loads, from, to)?;
-    told.extend(read_shared(conn, table, loads, from, to, keys)?);
+    let mut mentions = read_mentions(conn, table, from, to, keys)?;
+    for (key, observation) in &told {
+        mentions.insert((observation.load, *key), Mention::OneByOne);
+    }
+    told.extend(shared(loads, keys, &mentions));
     for observation in told {
         if let Some(past) = pasts.get_mut(&observation.0) {
             past.take(loads, observation.1);
@@ -116,7 +121,8 @@ pub(in crate::merge) fn read_ledger(
 ) -> QueryResult<BTreeMap<Uuid, Past>> {
     let mut pasts: BTreeMap<Uuid, Past> = keys.iter().map(|key| (*key, Past::of(*key))).collect();
     read_payloads(conn, table, from, to, &mut pasts)?;
-    for (key, observation) in read_shared(conn, table, loads, from, to, keys)? {
+    let mentions = read_mentions(conn, table, from, to, keys)?;
+    for (key, observation) in shared(loads, keys, &mentions) {
         if let Some(past) = pasts.get_mut(&key) {
             past.take(loads, observation);
         }
@@ -344,8 +350,8 @@ struct LoadRow {
     counts: bool,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     shared_at: Option<DateTime<Utc>>,
-    #[diesel(sql_type = Bool)]
-    closes_absent: bool,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    closes_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     columns: Option<Vec<String>>,
 }
@@ -361,7 +367,7 @@ impl LoadRow {
             number: self.load_id,
             counts: self.counts,
             shared: self.shared_at.map(|at| at.timestamp_micros()),
-            closes_absent: self.closes_absent,
+            closes_at: self.closes_at.map(|at| at.timestamp_micros()),
             authored: columns.map(|column| spoken(column.name.name())).collect(),
         }
     }
@@ -437,55 +443,69 @@ struct PartRow {
     lines: Option<Vec<u8>>,
 }
 
-/// What a load with one instant says of a key.
+/// How a load speaks of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mention {
-    /// The row on this line.
+    /// In the row on this line, from the instant of all its rows on.
     Read(i64),
-    /// A row that was rejected.
+    /// In rows that have instants of their own.
+    OneByOne,
+    /// In a row that was rejected.
     Unread,
 }
 
-/// The observations of loads whose rows share an instant, absences included.
-fn read_shared(
+/// What the manifests say of keys, by load and key.
+fn read_mentions(
     conn: &mut PgConnection,
     table: &Table<'_>,
-    loads: &BTreeMap<i64, Load>,
     from: Uuid,
     to: Uuid,
     keys: &[Uuid],
-) -> QueryResult<Vec<(Uuid, Observation)>> {
+) -> QueryResult<HashMap<(i64, Uuid), Mention>> {
     let parts: Vec<PartRow> = sql_query(include_str!("manifests.sql"))
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(table.contract.name.as_str())
         .load(conn)?;
-    let mut mentions: HashMap<(i64, Uuid), Mention> = HashMap::new();
+    let mut mentions = HashMap::new();
     for part in &parts {
         mentioned(part, keys, |key, mention| {
             mentions.insert((part.load_id, key), mention);
         });
     }
-    let mut told = Vec::new();
-    for load in loads.values() {
-        let Some(at) = load.shared else { continue };
-        for key in keys {
-            let (said, line) = match mentions.get(&(load.number, *key)) {
-                Some(Mention::Read(line)) => (load.present(), *line),
-                None if load.closes_absent => (Said::Absent, 0),
-                Some(Mention::Unread) | None => continue,
-            };
-            let observation = Observation {
-                at,
-                sequence: Vec::new(),
-                load: load.number,
-                line,
-                said,
-            };
-            told.push((*key, observation));
-        }
-    }
-    Ok(told)
+    Ok(mentions)
+}
+
+/// The observations of loads whose rows share an instant, and the absences that snapshots imply.
+fn shared(
+    loads: &BTreeMap<i64, Load>,
+    keys: &[Uuid],
+    mentions: &HashMap<(i64, Uuid), Mention>,
+) -> Vec<(Uuid, Observation)> {
+    let read = mentions.iter().filter_map(|((number, key), mention)| {
+        let load = loads.get(number)?;
+        let (Mention::Read(line), Some(at)) = (mention, load.shared) else {
+            return None;
+        };
+        let observation = Observation {
+            at,
+            sequence: Vec::new(),
+            load: load.number,
+            line: *line,
+            said: load.present(),
+        };
+        Some((*key, observation))
+    });
+    let closing = loads
+        .values()
+        .filter_map(|load| Some((load, load.closes_at?)));
+    let absences = closing.flat_map(|(load, at)| {
+        let absent_keys = keys
+            .iter()
+            .filter(|key| !mentions.contains_key(&(load.number, **key)));
+        absent_keys.map(move |key| (*key, absent(at, load.number)))
+    });
+    read.chain(absences).collect()
 }
 
 /// Tells which of the keys, which are in their order, a part of a manifest names.

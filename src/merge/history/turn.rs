@@ -16,6 +16,7 @@ use super::{Event, Table, refold};
 use crate::contract::{Contract, Contracts, Ident, Kind, TableName};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
+use crate::merge::ledger::{self, Entry};
 use crate::merge::plan::Sample;
 use crate::merge::sql::{self, Holding, Spoken};
 use crate::merge::{MergeError, held, locks};
@@ -131,6 +132,7 @@ pub(in crate::merge) fn turn_dimension(
     samples: usize,
 ) -> Result<Turned, MergeError> {
     touch(conn, contract, durable_key, load_id, target, turn)?;
+    failpoint!("undo::touched");
     let table = Table::new(contract, durable_key);
     let (event, status) = match turn {
         Turn::Undo => (Event::Goes, "undone"),
@@ -148,6 +150,7 @@ pub(in crate::merge) fn turn_dimension(
     let spoken = [Spoken::Touched];
     let at = target.at();
     let released = held::release(conn, contract, durable_key, &dependants, &spoken, at)?;
+    failpoint!("undo::released");
     Ok(Turned {
         changes: refolded.changes,
         held: 0,
@@ -173,6 +176,12 @@ fn touch(
         by_load(include_str!("touch_observed.sql")).execute(conn)?;
     } else {
         by_load(&sql::touch_spoken(contract, durable_key)).execute(conn)?;
+    }
+    if target.closes_absent && turn == Turn::Undo {
+        sql_query(include_str!("touch_beaten.sql"))
+            .bind::<Text, _>(contract.name.as_str())
+            .bind::<Timestamptz, _>(target.at())
+            .execute(conn)?;
     }
     if target.closes_absent {
         let absent = match turn {
@@ -244,6 +253,14 @@ fn await_lost(conn: &mut PgConnection, fact: &Contract, dimension: &Contract) ->
     Ok(())
 }
 
+/// What the ledger answers to the first statement of a turn.
+pub(in crate::merge) enum Begun {
+    /// It is new, has this number, and is about this load.
+    New(i64, Target),
+    /// It was done before: an earlier attempt was committed, and nobody heard of it.
+    Before(Box<Entry>),
+}
+
 /// Writes the ledger's row of a turn, as the first statement of its transaction.
 pub(in crate::merge) fn open(
     conn: &mut PgConnection,
@@ -251,7 +268,8 @@ pub(in crate::merge) fn open(
     contract: &Contract,
     load_id: i64,
     turn: Turn,
-) -> Result<(i64, Target), MergeError> {
+    claim: Uuid,
+) -> Result<Begun, MergeError> {
     #[derive(QueryableByName)]
     struct New {
         #[diesel(sql_type = BigInt)]
@@ -263,14 +281,21 @@ pub(in crate::merge) fn open(
     };
     let new: Option<New> = sql_query(include_str!("../ledger/open_turn.sql"))
         .bind::<BigInt, _>(load_id)
-        .bind::<diesel::sql_types::Uuid, _>(Uuid::now_v7())
+        .bind::<diesel::sql_types::Uuid, _>(claim)
         .bind::<Text, _>(action)
         .get_result(conn)
         .optional()?;
+    failpoint!("undo::ledger");
+    if new.is_none()
+        && let Some(entry) = ledger::find(conn, claim)?
+    {
+        return Ok(Begun::Before(Box::new(entry)));
+    }
     conn.batch_execute(include_str!("../transaction.sql"))?;
     locks::take(conn, contract, contracts)?;
+    failpoint!("undo::locked");
     // Asked once the table is ours: another turn may have been before us.
     let target = Target::find(conn, &contract.name, load_id, turn)?;
     let number = new.map_or(0, |new| new.load_id);
-    Ok((number, target))
+    Ok(Begun::New(number, target))
 }

@@ -7,14 +7,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Nullable, Text};
 
 use super::{is_empty, is_held_nowhere};
 use crate::contract::record::{Change, Difference, Record};
-use crate::contract::{Contract, Contracts, TableName};
-use crate::merge::{MergeError, locks};
+use crate::contract::{Contract, Contracts, Kind, TableName};
+use crate::merge::{MergeError, history, locks};
 
 /// What a contract says otherwise than the one that its table was loaded under.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -120,10 +121,36 @@ pub fn take_from_now(
         if changed.differences.iter().any(never) {
             return Err(MergeError::OtherContract(changed));
         }
+        begin_history(conn, contract, &before)?;
         note_change(conn, &contract.name, &before, &now)?;
         write(conn, &contract.name, &now)?;
         Ok(Some(changed))
     })
+}
+
+/// What was said of columns that keep history from now on is what the table shows in them.
+fn begin_history(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    before: &Record,
+) -> Result<(), MergeError> {
+    let Kind::Dimension { durable_key, .. } = &contract.kind else {
+        return Ok(());
+    };
+    let mut earlier = contract.clone();
+    let mut begun = Vec::new();
+    for (place, column) in earlier.columns.iter_mut().enumerate() {
+        let role = before.role_of(column.name.name()).unwrap_or(column.role);
+        if role != column.role {
+            begun.push(place);
+        }
+        column.role = role;
+    }
+    if begun.is_empty() {
+        return Ok(());
+    }
+    conn.batch_execute(include_str!("../transaction.sql"))?;
+    history::keep_as_shown(conn, &earlier, durable_key, &begun)
 }
 
 /// `None` also where there are differences, and no rows that they could give another meaning to.

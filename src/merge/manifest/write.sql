@@ -1,2 +1,4 @@
 insert into hayloft.manifest (load_id, kind, part, first_key, last_key, keys, lines)
-values ($1, $2, $3, $4, $5, $6, $7)
+select $1, part.kind, $2 + part.place - 1, part.first_key, part.last_key, part.keys, part.lines
+from unnest($3, $4, $5, $6, $7)
+    with ordinality as part (kind, first_key, last_key, keys, lines, place)

@@ -88,38 +88,40 @@ pub fn touch_spoken(contract: &Contract, durable_key: &Ident) -> String {
 #[must_use]
 pub fn touch_doubtful(shape: Shape<'_>, durable_key: &Ident, unsure: &[&str]) -> Option<String> {
     let keeps_no_history = |column: &&Column| column.role != Role::Type2;
-    let doubtful: Vec<String> = shape
+    let differing: Vec<String> = shape
         .compared()
         .filter(|column| keeps_no_history(column) || unsure.contains(&column.name.name()))
         .map(|column| super::differs(column, "current"))
         .collect();
+    let mut doubtful = Vec::new();
+    if !differing.is_empty() {
+        doubtful.push(format!(
+            "current.{durable_key} is not null and ({})",
+            differing.join("\n    or ")
+        ));
+    }
+    // Also where the file names none of them: they are to be as they were before the gap.
+    let columns = &shape.contract.columns;
+    if columns.iter().any(|column| keeps_no_history(&column)) {
+        doubtful.push(format!(
+            "current.{durable_key} is null and exists (\n       \
+                select from {table} as version where version.{durable_key} = landing.hayloft_key)",
+            table = shape.contract.table
+        ));
+    }
     if doubtful.is_empty() {
         return None;
     }
-    let mut sql = format!(
+    Some(format!(
         "insert into {TOUCHED} (key)\n\
          select landing.hayloft_key\n\
          from {LANDING} as landing\n\
          left join {table} as current\n    \
              on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
-         where current.{durable_key} is not null and ({differ})",
+         where {doubtful}",
         table = shape.contract.table,
-        differ = doubtful.join("\n    or ")
-    );
-    if shape
-        .contract
-        .columns
-        .iter()
-        .any(|it| keeps_no_history(&it))
-    {
-        let _ = write!(
-            sql,
-            "\n   or current.{durable_key} is null and exists (\n       \
-                select from {table} as version where version.{durable_key} = landing.hayloft_key)",
-            table = shape.contract.table
-        );
-    }
-    Some(sql)
+        doubtful = doubtful.join("\n   or ")
+    ))
 }
 
 // ---- reading -------------------------------------------------------------------------------
@@ -309,37 +311,41 @@ pub const CREATE_UNREAD: &str =
 pub const NOTE_UNREAD: &str =
     "insert into pg_temp.hayloft_unread (key) select distinct unnest($1::uuid[])";
 
-/// Counts the keys that are there at an instant, and those of them that the file does not name.
-/// Bind: the instant.
+/// Makes the table of the keys that are there and that a snapshot does not name.
+pub const CREATE_ABSENT: &str =
+    "create temporary table hayloft_absent (key uuid not null) on commit drop";
+
+/// Lists the keys that are there at an instant and that the file does not name. Bind: the instant.
 #[must_use]
-pub fn count_absent(contract: &Contract, durable_key: &Ident) -> String {
+pub fn find_absent(contract: &Contract, durable_key: &Ident) -> String {
     format!(
-        "select count(*) as open,\n    \
-             count(*) filter (where {unnamed}) as absent\n\
+        "insert into pg_temp.hayloft_absent (key)\n\
+         select version.{durable_key}\n\
          from {table} as version\n\
          where version.effective_start_date <= $1\n  \
-           and (version.effective_end_date > $1 or version.effective_end_date is null)",
-        unnamed = unnamed(durable_key),
+           and (version.effective_end_date > $1 or version.effective_end_date is null)\n  \
+           and not exists (\n      \
+               select from {LANDING} as landing where landing.hayloft_key = version.{durable_key})\n  \
+           and not exists (\n      \
+               select from pg_temp.hayloft_unread as unread where unread.key = version.{durable_key})",
         table = contract.table
     )
 }
 
-/// Some of the keys that are there at an instant and that the file does not name. Binds: the
-/// instant, how many.
+/// Counts the keys that are there at an instant. Bind: the instant.
 #[must_use]
-pub fn sample_absent(contract: &Contract, durable_key: &Ident) -> String {
+pub fn count_present(contract: &Contract) -> String {
     format!(
-        "select version.{durable_key} as key\n\
+        "select count(*) as count\n\
          from {table} as version\n\
          where version.effective_start_date <= $1\n  \
-           and (version.effective_end_date > $1 or version.effective_end_date is null)\n  \
-           and {unnamed}\n\
-         order by version.{durable_key}\n\
-         limit $2",
-        unnamed = unnamed(durable_key),
+           and (version.effective_end_date > $1 or version.effective_end_date is null)",
         table = contract.table
     )
 }
+
+/// Some of the keys that are there and that the file does not name. Bind: how many.
+pub const SAMPLE_ABSENT: &str = "select key from pg_temp.hayloft_absent order by key limit $1";
 
 /// Ends the current version of every key that the file does not name. Bind: the instant.
 #[must_use]
@@ -347,17 +353,10 @@ pub fn close_absent(contract: &Contract, durable_key: &Ident) -> String {
     format!(
         "update {table} as version\n\
          set effective_end_date = $1\n\
-         where version.effective_end_date is null and version.effective_start_date < $1\n  \
-           and {unnamed}",
-        unnamed = unnamed(durable_key),
+         from pg_temp.hayloft_absent as absent\n\
+         where version.{durable_key} = absent.key\n  \
+           and version.effective_end_date is null and version.effective_start_date < $1",
         table = contract.table
-    )
-}
-
-fn unnamed(durable_key: &Ident) -> String {
-    format!(
-        "not exists (select from {LANDING} as landing where landing.hayloft_key = version.{durable_key})\n  \
-         and not exists (select from pg_temp.hayloft_unread as unread where unread.key = version.{durable_key})"
     )
 }
 
@@ -469,3 +468,6 @@ pub fn count_orphans(fact: &Contract, dimension: &Contract, durable_key: &Ident)
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use expect_test::{Expect, expect};
 
 use super::{
     Holding, Refolded, Shape, close_changed, count_broken, create_landing, find_changes,
-    hold_unresolved, insert_facts, is_empty, landing_columns, note_awaited, open_new, release_held,
-    remove_unreadable, remove_unresolved, update_facts,
+    hold_unresolved, insert_facts, is_empty, landing_columns, note_awaited, open_new, read_current,
+    release_held, remove_unreadable, remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -369,6 +369,45 @@ fn a_file_of_keys_alone_finds_new_stations_alone() {
             ) as closed on true
             where (current."station_key" is null)
         "#]],
+    );
+}
+
+#[test]
+fn the_current_users_are_read_without_what_makes_their_key() {
+    let table = Table::named("users");
+    let sql = read_current(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select current."user_id", current."name", current."date_of_birth"
+        from "datawarehouse"."users" as current
+        where current.effective_end_date is null
+    "#]],
+    );
+}
+
+#[test]
+fn the_columns_of_a_first_version_end_with_what_its_file_does_not_say() {
+    let table = Table::named("stations");
+    let shape = Shape {
+        contract: &table.contract,
+        filled: &[1, 0],
+    };
+    let columns = version_columns(shape, table.durable_key());
+    let names: Vec<&str> = columns.iter().map(Ident::name).collect();
+    assert_eq!(
+        names,
+        [
+            "station_key",
+            "number",
+            "country",
+            "address",
+            "It's \"odd\"",
+            "effective_start_date",
+            "version_number",
+            "load_id",
+            "source_line"
+        ]
     );
 }
 

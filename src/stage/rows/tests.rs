@@ -6,6 +6,7 @@ const PLAIN: Head = Head {
     instant: 0,
     sequence: 0,
     presence: 0,
+    ignored: None,
 };
 
 /// Rows that share an instant, with a sequence.
@@ -19,6 +20,7 @@ const FEED: Head = Head {
     instant: 8,
     sequence: 0,
     presence: 1,
+    ignored: None,
 };
 
 fn place(line: u64) -> Place {
@@ -276,6 +278,26 @@ fn a_delete_differs_from_a_row_of_nothing_but_nulls() {
     };
     let mut rows = rows(Duplicates::Last, FEED, &[there, gone]);
     assert_eq!(losses(&mut rows), [(2, lost_to(3))]);
+}
+
+#[test]
+fn a_delete_that_means_nothing_wins_against_no_row() {
+    let delete = Row {
+        presence: Presence::Absent,
+        at: Some(5),
+        ..row(3, "")
+    };
+    let present = Row {
+        at: Some(5),
+        ..row(2, "Ann")
+    };
+    let all = [present, delete];
+    let kept = Head {
+        ignored: Some(Presence::Absent),
+        ..FEED
+    };
+    assert_eq!(lines(&rows(Duplicates::Last, FEED, &all)), [3]);
+    assert_eq!(lines(&rows(Duplicates::Last, kept, &all)), [2, 3]);
 }
 
 #[test]

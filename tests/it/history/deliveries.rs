@@ -19,6 +19,8 @@ pub(super) enum Way {
     Stamped,
     /// All members as of the instant in the file's name.
     Snapshot,
+    /// The same, where of several rows of a member the one of the highest number counts.
+    RankedSnapshot,
     /// What was done, when, and in which order.
     Feed,
     /// The same, where nobody is ever deleted.
@@ -26,10 +28,11 @@ pub(super) enum Way {
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Incremental,
         Self::Stamped,
         Self::Snapshot,
+        Self::RankedSnapshot,
         Self::Feed,
         Self::FeedThatKeeps,
     ];
@@ -39,6 +42,10 @@ impl Way {
             Self::Incremental => "mode = \"incremental\"\neffective = { file_name = \"%Y-%m-%d\" }",
             Self::Stamped => "mode = \"incremental\"\neffective = { column = \"changed_at\" }",
             Self::Snapshot => "mode = \"snapshot\"\neffective = { file_name = \"%Y-%m-%d\" }",
+            Self::RankedSnapshot => {
+                "mode = \"snapshot\"\neffective = { file_name = \"%Y-%m-%d\" }\n\
+                 sequence = [\"lsn\"]"
+            }
             Self::Feed => {
                 "mode = \"feed\"\nop = \"op\"\neffective = { column = \"changed_at\" }\n\
                  sequence = [\"lsn\"]"
@@ -52,7 +59,16 @@ impl Way {
 
     /// Whether each row has an instant of its own.
     pub(super) fn is_stamped(self) -> bool {
-        !matches!(self, Self::Incremental | Self::Snapshot)
+        matches!(self, Self::Stamped | Self::Feed | Self::FeedThatKeeps)
+    }
+
+    /// Whether a file says who is absent.
+    pub(super) fn is_snapshot(self) -> bool {
+        matches!(self, Self::Snapshot | Self::RankedSnapshot)
+    }
+
+    fn is_ranked(self) -> bool {
+        self.is_feed() || self == Self::RankedSnapshot
     }
 
     fn is_feed(self) -> bool {
@@ -93,7 +109,7 @@ pub(super) fn contract(way: Way, rules: &Rules) -> String {
     let mut toml = format!(
         "[tables.members]\nkey = [\"email\"]\ndurable_key = \"member_id\"\n{}\n\
          on_new_column = \"{new_column}\"\nnull_tokens = [\"-\"]\n\
-         guards = {{ max_close_fraction = 1.0 }}\n\
+         guards = {{ max_close_fraction = 1.0, max_reject_fraction = 1.0 }}\n\
          [tables.members.columns]\nemail = {{ canonical = \"email\" }}\n",
         way.settings()
     );
@@ -145,7 +161,6 @@ const GRADES: [[&str; 3]; 3] = [
     ["2.0", "2", "02.0"],
     ["-0.5", "-0.5", "-0.50"],
 ];
-const MEMBER_COUNT: usize = 5;
 pub(super) const LAST_INSTANT: Instant = 9;
 const SEQUENCES: [i64; 5] = [-1, 0, 9, 10, 10];
 
@@ -207,7 +222,7 @@ impl Delivery {
             .filter_map(|(line, row)| self.observation(number, line, row));
         let rows = without_repetitions(rows);
         let says_who_is_absent =
-            self.way == Way::Snapshot && self.rows.iter().all(|row| row.member.is_some());
+            self.way.is_snapshot() && self.rows.iter().all(|row| row.member.is_some());
         let absence = says_who_is_absent.then(|| Absence {
             at: self.at,
             named: self
@@ -280,7 +295,7 @@ impl Delivery {
     }
 
     fn sequence(&self, row: &Row) -> Vec<i64> {
-        if self.way.is_feed() {
+        if self.way.is_ranked() {
             vec![row.lsn]
         } else {
             Vec::new()
@@ -297,12 +312,20 @@ impl Delivery {
             .collect();
     }
 
+    /// Leaves out the rows that can be used and are not in such a place.
+    pub(super) fn keep_places(&mut self, keeps: impl Fn(&(usize, Instant, Vec<i64>)) -> bool) {
+        let rows = std::mem::take(&mut self.rows);
+        let is_kept = |row: &Row| self.place(row).is_none_or(|place| keeps(&place));
+        self.rows = rows.into_iter().filter(is_kept).collect();
+    }
+
+    fn place(&self, row: &Row) -> Option<(usize, Instant, Vec<i64>)> {
+        Some((row.member?, self.instant(row)?, self.sequence(row)))
+    }
+
     /// Of whom, as of when and in which order its rows speak.
     pub(super) fn places(&self) -> BTreeSet<(usize, Instant, Vec<i64>)> {
-        self.rows
-            .iter()
-            .filter_map(|row| Some((row.member?, self.instant(row)?, self.sequence(row))))
-            .collect()
+        self.rows.iter().filter_map(|row| self.place(row)).collect()
     }
 }
 
@@ -341,8 +364,10 @@ impl Delivery {
                     .map_or("soon".to_owned(), |at| format!("{}T00:00:00Z", date(at)))
             }));
         }
-        if self.way.is_feed() {
+        if self.way.is_ranked() {
             columns.push(self.column("lsn", |row| row.lsn.to_string()));
+        }
+        if self.way.is_feed() {
             columns.push(self.column("op", |row| match row.op {
                 Op::Is => "update".to_owned(),
                 Op::IsNot => "delete".to_owned(),
@@ -429,7 +454,13 @@ pub(super) fn date(at: Instant) -> String {
 // ---- chance ------------------------------------------------------------------------------------
 
 impl Dice {
-    pub(super) fn file_of_members(&mut self, label: usize, ways: &[Way]) -> Delivery {
+    /// A file about some of so many members.
+    pub(super) fn file_of_members(
+        &mut self,
+        label: usize,
+        ways: &[Way],
+        members: usize,
+    ) -> Delivery {
         let way = ways[self.below(ways.len())];
         let authored = COLUMNS
             .iter()
@@ -440,13 +471,14 @@ impl Dice {
                 _ => !self.one_in(3),
             })
             .collect();
-        let length = 1 + self.below(8);
+        let length = 1 + self.below(2 * members);
+        let has_keys = !self.one_in(4);
         let mut rows: Vec<Row> = Vec::new();
         for _ in 0..length {
             let row = match rows.len() {
                 // The same row again.
                 earlier @ 1.. if self.one_in(12) => rows[self.below(earlier)].clone(),
-                _ => self.member(),
+                _ => self.member(members, has_keys),
             };
             rows.push(row);
         }
@@ -460,7 +492,8 @@ impl Dice {
         }
     }
 
-    fn member(&mut self) -> Row {
+    /// A row about one of so many members; now and then about nobody, unless all have keys.
+    fn member(&mut self, members: usize, has_keys: bool) -> Row {
         let values = COLUMNS.map(|(column, values)| {
             let value = self.below(values.len() + 1);
             // The first two values are the more common ones.
@@ -468,7 +501,7 @@ impl Dice {
             (column, (value < values.len()).then_some(value))
         });
         Row {
-            member: (!self.one_in(30)).then(|| self.below(MEMBER_COUNT)),
+            member: (has_keys || !self.one_in(10)).then(|| self.below(members)),
             at: (!self.one_in(30)).then(|| self.instant()),
             op: match self.below(20) {
                 0 => Op::Nonsense,
@@ -477,7 +510,7 @@ impl Dice {
             },
             lsn: SEQUENCES[self.below(SEQUENCES.len())],
             values: values.into(),
-            is_broken: self.one_in(20),
+            is_broken: self.one_in(12),
         }
     }
 

@@ -145,6 +145,15 @@ impl Engine {
         self.way = None;
     }
 
+    /// Takes other rules for what comes from now on.
+    pub(super) fn change(&mut self, rules: &Rules) {
+        self.rules = rules.clone();
+        self.desks.clear();
+        if let Some(way) = self.way.take() {
+            self.desk(way);
+        }
+    }
+
     /// Reads the contract and the catalog anew for the next load: a file may have added a column.
     pub(super) fn look_again(&mut self) {
         self.desks.clear();

@@ -258,7 +258,6 @@ macro_rules! examples {
             use super::{NewColumn, Tale};
             $(
                 #[test]
-                #[ignore = "the engine is not there yet"]
                 fn $name() {
                     super::$name(Tale::to_the_program(NewColumn::$new_column));
                 }
