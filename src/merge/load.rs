@@ -208,22 +208,23 @@ impl Load<'_> {
                 let mut findings = landing::land(conn, shape, staged)?;
                 landing::analyze(conn)?;
                 failpoint!("merge::landed");
-                findings.extend(manifest::refuse_late(
-                    conn,
-                    &self.contract.name,
-                    self.terms.instant,
-                    staged,
-                )?);
                 findings.extend(fact::refuse(conn, shape, references, staged)?);
                 self.guard(staged, &findings)?;
-                let done = fact::apply(conn, shape, references, at, load_id)?;
+                // A load by the clock comes after all others; only a replay takes an old place.
+                let (done, way) = match self.terms.instant {
+                    Instant::LoadTime => {
+                        let done = fact::apply(conn, shape, references, at, load_id)?;
+                        (done, Way::Join)
+                    }
+                    _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
+                };
                 Ok(Applied {
                     changes: done.changes,
                     released: 0,
                     held: done.held,
                     findings,
                     unread: Vec::new(),
-                    way: Way::Join,
+                    way,
                     told: Vec::new(),
                 })
             }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::MergeError;
 use super::history::{self, Begun, Turn};
 use super::ledger::{self, Entry};
+use super::plan::Sample;
 use crate::contract::{Contract, Contracts, Kind};
 use crate::stage::key::KeyScheme;
 use crate::summary::{Rows, Seconds, Status, Summary};
@@ -28,6 +29,7 @@ pub(super) struct Turning<'a> {
 pub(super) struct Done {
     pub(super) entry: Entry,
     pub(super) told: Vec<(Uuid, String)>,
+    pub(super) samples: Vec<Sample>,
 }
 
 impl Turning<'_> {
@@ -47,6 +49,7 @@ impl Turning<'_> {
                 return Ok(Done {
                     entry: *entry,
                     told: Vec::new(),
+                    samples: Vec::new(),
                 });
             }
         };
@@ -82,9 +85,10 @@ impl Turning<'_> {
             rows: Rows {
                 read: target.rows(),
                 accepted: target.rows(),
+                held: turned.held,
                 ..Rows::default()
             },
-            changes: turned.refolded.changes,
+            changes: turned.changes,
             seconds: Seconds {
                 total: seconds,
                 stage: 0.0,
@@ -99,7 +103,8 @@ impl Turning<'_> {
         ledger::close(conn, number, None, &entry)?;
         Ok(Done {
             entry,
-            told: turned.refolded.told,
+            told: turned.told,
+            samples: turned.samples,
         })
     }
 }

@@ -29,6 +29,7 @@ mod reference_faults;
 mod rejects;
 mod status;
 mod support;
+mod undone_facts;
 mod views;
 mod watch;
 mod why;

@@ -131,7 +131,7 @@ fn differs(shown: &Shown, new: &Version, number: i32) -> bool {
     shown.version != *new || shown.number != number
 }
 
-fn put_cell(out: &mut Vec<u8>, cell: &Cell) {
+pub(super) fn put_cell(out: &mut Vec<u8>, cell: &Cell) {
     match cell {
         Some(text) => wire::put_bytes(out, text.as_bytes()),
         None => wire::put_null(out),
@@ -150,7 +150,7 @@ fn refold_target(table: &Table<'_>) -> Target {
     }
 }
 
-fn said_target() -> Target {
+pub(super) fn said_target() -> Target {
     Target {
         schema: Ident::vouched("pg_temp"),
         table: Ident::vouched("hayloft_said"),
@@ -160,7 +160,11 @@ fn said_target() -> Target {
     }
 }
 
-fn send(conn: &mut PgConnection, target: &Target, rows: &mut Vec<u8>) -> Result<(), MergeError> {
+pub(super) fn send(
+    conn: &mut PgConnection,
+    target: &Target,
+    rows: &mut Vec<u8>,
+) -> Result<(), MergeError> {
     if rows.is_empty() {
         return Ok(());
     }

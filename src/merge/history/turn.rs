@@ -12,13 +12,15 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
-use super::{Event, Refolded, Table, refold};
-use crate::contract::{Contract, Contracts, Ident, TableName};
+use super::{Event, Table, refold};
+use crate::contract::{Contract, Contracts, Ident, Kind, TableName};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
 use crate::merge::ledger::{self, Entry};
-use crate::merge::sql::{self, Spoken};
+use crate::merge::plan::Sample;
+use crate::merge::sql::{self, Holding, Spoken};
 use crate::merge::{MergeError, held, locks};
+use crate::summary::Changes;
 
 /// What happens to a load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,8 +110,15 @@ impl Target {
 /// What a turn did.
 #[derive(Debug)]
 pub(in crate::merge) struct Turned {
-    pub(in crate::merge) refolded: Refolded,
+    pub(in crate::merge) changes: Changes,
+    /// Rows of the load that wait, or that waited until it went.
+    pub(in crate::merge) held: u64,
+    /// Facts of other loads that were waiting for these members.
     pub(in crate::merge) released: u64,
+    /// Some of the keys, and what happened to each.
+    pub(in crate::merge) told: Vec<(Uuid, String)>,
+    /// Some of the facts, before and after: who looks on has no key to find them by.
+    pub(in crate::merge) samples: Vec<Sample>,
 }
 
 /// Makes the history anew of the keys of which a load of a dimension spoke.
@@ -136,26 +145,19 @@ pub(in crate::merge) fn turn_dimension(
     let dependants: Vec<&Contract> = contracts.referring_to(&contract.name).collect();
     for fact in &dependants {
         refuse_orphans(conn, fact, contract, durable_key)?;
+        await_lost(conn, fact, contract)?;
     }
     let spoken = [Spoken::Touched];
     let at = target.at();
     let released = held::release(conn, contract, durable_key, &dependants, &spoken, at)?;
     failpoint!("undo::released");
-    Ok(Turned { refolded, released })
-}
-
-/// Makes the facts anew of which a load spoke.
-pub(in crate::merge) fn turn_facts(
-    _conn: &mut PgConnection,
-    _contract: &Contract,
-    _keys: &crate::stage::key::KeyScheme,
-    (_load_id, _target): (i64, &Target),
-    _turn: Turn,
-    _samples: usize,
-) -> Result<Turned, MergeError> {
-    Err(MergeError::NotTurned(
-        "Loads of facts cannot be undone yet.".into(),
-    ))
+    Ok(Turned {
+        changes: refolded.changes,
+        held: 0,
+        released,
+        told: refolded.told,
+        samples: Vec::new(),
+    })
 }
 
 /// Touches the keys of which the load spoke, and those that it called absent.
@@ -228,6 +230,25 @@ fn refuse_orphans(
                 members: unsigned(orphans.members),
             });
         }
+    }
+    Ok(())
+}
+
+/// A held fact may wait for one member and name another that was known: if that one goes, it waits
+/// for both.
+fn await_lost(conn: &mut PgConnection, fact: &Contract, dimension: &Contract) -> QueryResult<()> {
+    let Kind::Fact { references, .. } = &fact.kind else {
+        return Ok(());
+    };
+    let of_dimension = references
+        .iter()
+        .filter(|reference| reference.dimension == dimension.name);
+    for reference in of_dimension {
+        let statement = sql::note_awaited(fact, reference, Holding::OfTouchedMembers);
+        sql_query(statement)
+            .bind::<Text, _>(fact.name.as_str())
+            .bind::<Text, _>(dimension.name.as_str())
+            .execute(conn)?;
     }
     Ok(())
 }

@@ -175,7 +175,7 @@ pub fn read_landed(shape: Shape<'_>) -> String {
 
 /// Values as Postgres prints them, as one array. They are compared as they are printed, so a
 /// `json` document comes in the one form that all of its spellings share.
-fn texts<'a>(values: impl Iterator<Item = (&'a Column, String)>) -> String {
+pub(super) fn texts<'a>(values: impl Iterator<Item = (&'a Column, String)>) -> String {
     let text = |(column, value): (&Column, String)| match &column.column_type {
         ColumnType::Json(JsonKind::Text) => format!("({value})::jsonb::text"),
         _ => format!("({value})::text"),
@@ -298,7 +298,7 @@ fn same_version(durable_key: &Ident) -> String {
     )
 }
 
-fn typed(column: &Column) -> String {
+pub(super) fn typed(column: &Column) -> String {
     match &column.column_type {
         ColumnType::Text {
             max_chars: None, ..
