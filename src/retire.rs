@@ -108,7 +108,8 @@ pub fn retire(lot: &Lot<'_>, disposal: Disposal, shelves: &Shelves) -> Result<()
     lot.check();
     failpoint!("retire::begin");
     let arrival = lot.arrival;
-    let done = match disposal {
+    let done = lot.forget_report(disposal, shelves);
+    let done = done.and_then(|()| match disposal {
         Disposal::Leave => Ok(()),
         Disposal::OnDone(OnDone::Delete) => lot.remove(),
         Disposal::OnDone(OnDone::Archive) => {
@@ -121,14 +122,8 @@ pub fn retire(lot: &Lot<'_>, disposal: Disposal, shelves: &Shelves) -> Result<()
             lot.shelve(&folder, arrival.delivered_name(), |_| Ok(()))
                 .map(drop)
         }
-    };
+    });
     failpoint!("retire::synced");
-    let done = match disposal {
-        Disposal::OnDone(_) if shelves.has_held(arrival.path()) => {
-            done.and_then(|()| remove(&report_of(arrival.path())))
-        }
-        _ => done,
-    };
     done.map_err(|source| stuck(arrival, source))
 }
 
@@ -159,6 +154,16 @@ impl Lot<'_> {
             self.receipt.claim(),
             "a receipt for another file"
         );
+    }
+
+    /// Of a file that a person let in, the report goes first: without its file, nobody would look
+    /// after it any more.
+    fn forget_report(&self, disposal: Disposal, shelves: &Shelves) -> io::Result<()> {
+        let path = self.arrival.path();
+        match disposal {
+            Disposal::OnDone(_) if shelves.has_held(path) => remove(&report_of(path)),
+            _ => Ok(()),
+        }
     }
 
     /// The sidecar goes first: alone it would be taken for that of the next file of its name. A
@@ -199,6 +204,7 @@ impl Lot<'_> {
         prepare(&place)?;
         if let Some(sidecar) = sidecar {
             rename_new(sidecar, &with_suffix(&place, SIDECAR))?;
+            failpoint!("retire::sidecar");
         }
         rename_new(path, &place)?;
         failpoint!("retire::moved");

@@ -1,7 +1,7 @@
-//! The binary COPY format of Postgres, written to a byte buffer.
+//! The binary COPY format of Postgres, in a byte buffer.
 //!
-//! In: values that are already checked. Out: the bytes of a header, tuples of fields, a trailer.
-//! It never knows what a column is called or where a value came from.
+//! In: values that are already checked. Out: the bytes of a header, tuples of fields, a trailer;
+//! and, of the fields that a server sends, each by itself. It never knows what a column is called or where a value came from.
 //!
 //! All integers are big-endian. A field is its length as `i32` and its bytes; NULL is the length
 //! -1 and no bytes. Dates count days and times count microseconds from 2000-01-01, not from 1970.
@@ -121,6 +121,24 @@ pub fn put_jsonb(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
+/// Takes the next field off `fields`, its length before it, as one of the `put_` functions wrote it.
+/// `None` at their end, or where there is no field.
+pub fn next_field<'a>(fields: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, _) = fields.split_first_chunk()?;
+    // The length of NULL is -1, and it has no bytes.
+    let bytes = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+    let (field, rest) = fields.split_at_checked(length.len() + bytes)?;
+    *fields = rest;
+    Some(field)
+}
+
+/// The value of a `uuid` field, its length before it.
+#[must_use]
+pub fn uuid(field: &[u8]) -> Option<Uuid> {
+    let bytes = field.get(4..)?;
+    bytes.try_into().ok().map(Uuid::from_bytes)
+}
+
 /// The sign of a `numeric`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sign {
@@ -190,6 +208,26 @@ mod tests {
             (-2_i64).to_be_bytes(),
             "998 999 nanoseconds are 998 microseconds, also before the epoch"
         );
+    }
+
+    #[test]
+    fn fields_are_taken_off_as_they_were_put() {
+        let key = Uuid::from_u128(7);
+        let row = field(|out| {
+            put_uuid(out, key);
+            put_null(out);
+            put_bytes(out, b"");
+            put_bytes(out, b"Ann");
+        });
+        let mut rest = row.as_slice();
+        assert_eq!(next_field(&mut rest).and_then(uuid), Some(key));
+        assert_eq!(next_field(&mut rest), Some(field(put_null).as_slice()));
+        assert_eq!(next_field(&mut rest), Some([0; 4].as_slice()));
+        assert_eq!(next_field(&mut rest), Some(b"\0\0\0\x03Ann".as_slice()));
+        assert_eq!(next_field(&mut rest), None);
+        assert_eq!(uuid(&row[..19]), None, "cut short");
+        let mut cut = &row[..19];
+        assert_eq!(next_field(&mut cut), None);
     }
 
     #[test]

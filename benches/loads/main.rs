@@ -106,8 +106,8 @@ fn measure(options: &Options, server: &Server, home: &Path) -> Result<Results> {
         machine: Machine::this(&server.version, &options.settings),
         ..Results::default()
     };
-    let counts = options.rows.iter().filter(|_| !options.no_loads);
-    for people in counts {
+    let row_counts = options.rows.iter().filter(|_| !options.no_loads);
+    for people in row_counts {
         let rounds = Rounds {
             server,
             home,

@@ -1,6 +1,7 @@
 drop table hayloft.contract_change;
 
 alter table hayloft.contract
+    drop column new_column,
     drop column mode,
     drop column effective,
     drop column sequence,

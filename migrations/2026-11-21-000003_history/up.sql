@@ -110,9 +110,11 @@ alter table hayloft.contract
     add column mode text,
     add column effective text,
     add column sequence text[],
-    -- From the column's name to its role, for all that are no part of the key: one that is not here
-    -- was not there.
-    add column roles jsonb;
+    -- From the column's name to its role, or to how the key is made of it: one that is not here was
+    -- not there, or nothing was written down of it yet.
+    add column roles jsonb,
+    -- Whether a value in a column that is new is a version of its own.
+    add column new_column text check (new_column in ('version', 'no version'));
 
 -- Each change of a contract that was taken under rows that were there.
 create table hayloft.contract_change (

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contract, Effective, Kind, Mode, Role};
+use super::{Canonical, Contract, Effective, Kind, Mode, Role, UnknownColumns};
 
 /// What must not change silently under a table that has rows.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -20,8 +20,13 @@ pub struct Record {
     pub effective: String,
     /// The fields that break ties, in their order.
     pub sequence: Vec<String>,
-    /// The role of each column that is no part of the key. A column that is not here was not there.
+    /// The role of each column; of one in the key, how the key is made of it. A column that is not
+    /// here was not there, or nothing was written down of it yet.
     pub roles: BTreeMap<String, String>,
+    /// Whether a value in a column that is new is a version of its own; `None` if nothing was
+    /// written down of it yet. Every history that is made anew is made by this, so another word
+    /// would write over the past.
+    pub new_column: Option<String>,
 }
 
 /// Something that was otherwise.
@@ -51,7 +56,7 @@ impl Record {
     #[must_use]
     pub fn of(contract: &Contract) -> Self {
         let Kind::Dimension { history, .. } = &contract.kind else {
-            return Self::usual(BTreeMap::new());
+            return Self::usual(keys(contract).collect());
         };
         Self {
             mode: history.mode.word().to_owned(),
@@ -61,7 +66,8 @@ impl Record {
                 .iter()
                 .map(|field| field.name.clone())
                 .collect(),
-            roles: roles(contract, |role| role),
+            roles: keys(contract).chain(roles(contract, |role| role)).collect(),
+            new_column: Some(new_column(contract).to_owned()),
         }
     }
 
@@ -69,7 +75,7 @@ impl Record {
     #[must_use]
     pub fn before_records(contract: &Contract) -> Self {
         match contract.kind {
-            Kind::Dimension { .. } => Self::usual(roles(contract, |_| Role::default())),
+            Kind::Dimension { .. } => Self::usual(roles(contract, |_| Role::default()).collect()),
             Kind::Fact { .. } => Self::usual(BTreeMap::new()),
         }
     }
@@ -80,6 +86,7 @@ impl Record {
             effective: effective(&Effective::LoadTime),
             sequence: Vec::new(),
             roles,
+            new_column: None,
         }
     }
 
@@ -112,10 +119,17 @@ impl Record {
                 what: format!("the role of {column:?}"),
                 before: before.clone(),
                 now: now.clone(),
-                change: change_of_role(now),
+                change: change_of_role(before, now),
             })
         });
-        let all = settings.chain(roles);
+        let new_column = self.new_column.iter().zip(&now.new_column);
+        let new_column = new_column.map(|(before, now)| Difference {
+            what: "a value in a new column".to_owned(),
+            before: before.clone(),
+            now: now.clone(),
+            change: Change::Never,
+        });
+        let all = settings.chain(roles).chain(new_column);
         all.filter(|difference| difference.before != difference.now)
             .collect()
     }
@@ -123,9 +137,9 @@ impl Record {
 
 /// A column that becomes type 2 keeps in each version what it has, and gets a version for what
 /// comes. One that becomes type 0 or type 1 would have one value in all versions, those of the past
-/// included.
-fn change_of_role(now: &str) -> Change {
-    if now == role(Role::Type2) {
+/// included. And a key that is made otherwise is another key: everybody would come a second time.
+fn change_of_role(before: &str, now: &str) -> Change {
+    if !is_of_key(before) && now == role(Role::Type2) {
         Change::FromNowOn
     } else {
         Change::Never
@@ -138,15 +152,44 @@ impl fmt::Display for Difference {
     }
 }
 
-fn roles(contract: &Contract, recorded: impl Fn(Role) -> Role) -> BTreeMap<String, String> {
+const KEY: &str = "key";
+
+fn is_of_key(role: &str) -> bool {
+    role.starts_with(KEY)
+}
+
+/// How the key is made of each of its columns.
+fn keys(contract: &Contract) -> impl Iterator<Item = (String, String)> {
+    contract.key.iter().map(|place| {
+        let column = &contract.columns[*place];
+        let canonical = match column.spelling.canonical {
+            Canonical::Verbatim => "as delivered",
+            Canonical::Email => "as email",
+        };
+        (column.name.name().to_owned(), format!("{KEY} {canonical}"))
+    })
+}
+
+fn roles(
+    contract: &Contract,
+    recorded: impl Fn(Role) -> Role,
+) -> impl Iterator<Item = (String, String)> {
     let columns = contract.columns.iter().enumerate();
     columns
         .filter(|(place, _)| !contract.key.contains(place))
-        .map(|(_, column)| {
+        .map(move |(_, column)| {
             let name = column.name.name().to_owned();
             (name, role(recorded(column.role)).to_owned())
         })
-        .collect()
+}
+
+fn new_column(contract: &Contract) -> &'static str {
+    match contract.unknown_columns {
+        UnknownColumns::Version => "version",
+        UnknownColumns::Refuse | UnknownColumns::Ignore | UnknownColumns::FillCurrent => {
+            "no version"
+        }
+    }
 }
 
 fn effective(effective: &Effective) -> String {
@@ -222,6 +265,9 @@ mod tests {
             ("type1", "type2", Change::FromNowOn),
             ("type2", "type0", Change::Never),
             ("type2", "type1", Change::Never),
+            ("key as email", "key as delivered", Change::Never),
+            ("key as email", "type2", Change::Never),
+            ("type2", "key as email", Change::Never),
         ] {
             let (one, other) = (record(&[("phone", before)]), record(&[("phone", now)]));
             let differences = one.differences(&other);

@@ -1,13 +1,14 @@
-//! COPY into a table that is known only at run time.
+//! COPY into a table, and out of a query, that are known only at run time.
 //!
-//! Diesel's COPY takes its target from a type. Here the target's name lies in a thread-local for
-//! the length of one call, and a type without content reads it from there. `walk_target` is a
-//! hidden method of Diesel: `tests/copy.rs` copies rows into a table made at run time, and fails
-//! on the day on which an upgrade changes it.
+//! Diesel's COPY takes its target from a type. Here the target lies in a thread-local for the
+//! length of one call, and a type without content reads it from there. `walk_target` is a hidden
+//! method of Diesel: `tests/it/copy.rs` copies rows into a table made at run time, and out of it,
+//! and fails on the day on which an upgrade changes it.
 
 use std::cell::RefCell;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 
+use diesel::connection::SimpleConnection;
 use diesel::pg::{CopyFormat, CopyTarget, Pg};
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
@@ -15,6 +16,7 @@ use diesel::sql_types::Text;
 use thiserror::Error;
 
 use crate::contract::Ident;
+use crate::wire;
 
 /// Where COPY writes: a table, by its parts, and its columns.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,7 +50,7 @@ pub fn copy_binary(
     /// One system call for each network packet rather than one for each field.
     const BUFFER: usize = 1 << 16;
 
-    TARGET.replace(Some(target.clone()));
+    TARGET.replace(Some(Place::Table(target.clone())));
     // Diesel wants `Fn`, and turns our error into a text inside its own.
     let write = RefCell::new(&mut write);
     let failed = RefCell::new(None);
@@ -70,8 +72,66 @@ pub fn copy_binary(
     }
 }
 
+/// Runs a query, and shows `each` row that it gives: its fields, one after the other, in the
+/// binary COPY format. The first error of `each` ends it.
+pub fn read_binary(
+    conn: &mut PgConnection,
+    query: &str,
+    each: impl FnMut(&[u8]) -> Result<(), CopyError>,
+) -> Result<(), CopyError> {
+    TARGET.replace(Some(Place::Query(query.to_owned())));
+    let opened = diesel::copy_to(RuntimeTarget)
+        .with_format(CopyFormat::Binary)
+        .load_raw(conn);
+    TARGET.take();
+    let read = read_rows(opened?, each);
+    // Diesel leaves the end of the command, or what nobody wanted to read, with libpq, which takes
+    // no other command until it is gone. This one throws it away first.
+    let goes_on = conn.batch_execute("select");
+    read?;
+    Ok(goes_on?)
+}
+
+fn read_rows(
+    mut stream: impl BufRead,
+    mut each: impl FnMut(&[u8]) -> Result<(), CopyError>,
+) -> Result<(), CopyError> {
+    let mut expects_header = true;
+    loop {
+        // libpq hands over one message at a time, and the server sends one for each row.
+        let message = stream.fill_buf()?;
+        let size = message.len();
+        if size == 0 {
+            // The error is with the end of the command, where Diesel shows it to nobody.
+            return Err(CopyError::Rows(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "Postgres broke off in the middle of the rows; its log says why",
+            )));
+        }
+        let row = match message.strip_prefix(wire::HEADER) {
+            Some(first) if expects_header => first,
+            _ => message,
+        };
+        expects_header = false;
+        // The header may come alone.
+        if let Some((count, fields)) = row.split_at_checked(2) {
+            if count == wire::TRAILER {
+                return Ok(());
+            }
+            each(fields)?;
+        }
+        stream.consume(size);
+    }
+}
+
 thread_local! {
-    static TARGET: RefCell<Option<Target>> = const { RefCell::new(None) };
+    static TARGET: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Table(Target),
+    Query(String),
 }
 
 diesel::table! {
@@ -90,10 +150,19 @@ impl CopyTarget for RuntimeTarget {
     type SqlType = Text;
 
     fn walk_target(mut out: AstPass<'_, '_, Pg>) -> QueryResult<()> {
-        let Some(target) = TARGET.with_borrow(Clone::clone) else {
-            return Err(diesel::result::Error::QueryBuilderError(
-                "COPY without a target".into(),
-            ));
+        let target = match TARGET.with_borrow(Clone::clone) {
+            Some(Place::Table(target)) => target,
+            Some(Place::Query(query)) => {
+                out.push_sql("(");
+                out.push_sql(&query);
+                out.push_sql(")");
+                return Ok(());
+            }
+            None => {
+                return Err(diesel::result::Error::QueryBuilderError(
+                    "COPY without a target".into(),
+                ));
+            }
         };
         out.push_identifier(target.schema.name())?;
         out.push_sql(".");

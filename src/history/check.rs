@@ -134,7 +134,10 @@ impl Check<'_> {
             .bind::<Text, _>(self.contract.name.as_str())
             .get_result(self.conn)?;
         if counts.faults.iter().any(|count| *count > 0) {
-            self.coded(&sql::faulty_versions(self.contract, durable_key))?;
+            let named = sql_query(sql::faulty_versions(self.contract, durable_key))
+                .bind::<Text, _>(self.contract.name.as_str())
+                .load(self.conn)?;
+            self.add_coded(&named);
         }
         Ok((counts.rows, counts.keys))
     }
@@ -164,17 +167,18 @@ impl Check<'_> {
 
     /// What the ledger says of the table's loads.
     fn ledger(&mut self) -> QueryResult<()> {
-        self.coded(include_str!("check/ledger.sql"))?;
-        let unsorted = manifests::unsorted(self.conn, &self.contract.name)?;
-        self.add(Fault::ManifestUnsorted, unsorted);
+        let asked = sql_query(include_str!("check/ledger.sql"))
+            .bind::<Text, _>(self.contract.name.as_str())
+            .load(self.conn)?;
+        self.add_coded(&asked);
+        let shown = manifests::read(self.conn, &self.contract.name)?;
+        self.add(Fault::ManifestUnsorted, shown.unsorted);
+        self.add(Fault::PayloadOfNoRow, shown.astray);
         Ok(())
     }
 
-    /// Asks what names several faults. Bind: the table's name in the ledger.
-    fn coded(&mut self, statement: &str) -> QueryResult<()> {
-        let rows: Vec<Coded> = sql_query(statement)
-            .bind::<Text, _>(self.contract.name.as_str())
-            .load(self.conn)?;
+    /// Adds what a statement found that names several faults.
+    fn add_coded(&mut self, rows: &[Coded]) {
         for fault in Fault::ALL {
             let row = rows.iter().find(|row| row.code == fault.code());
             if let Some(Coded {
@@ -185,7 +189,6 @@ impl Check<'_> {
                 self.add(fault, Plain { count, examples });
             }
         }
-        Ok(())
     }
 
     fn add(&mut self, fault: Fault, plain: Plain) {

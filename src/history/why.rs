@@ -71,6 +71,8 @@ pub enum Shown {
     Fact(Option<FactRow>),
     /// A fact that waits for members of these dimensions.
     Held(FactRow, Vec<String>),
+    /// A fact, and a newer row of it that waits for members of these dimensions.
+    FactAndHeld(FactRow, FactRow, Vec<String>),
 }
 
 /// One version of a key.
@@ -227,7 +229,7 @@ fn is_nothing(shown: &Shown) -> bool {
     match shown {
         Shown::Versions(versions) => versions.is_empty(),
         Shown::Fact(fact) => fact.is_none(),
-        Shown::Held(..) => false,
+        Shown::Held(..) | Shown::FactAndHeld(..) => false,
     }
 }
 
@@ -270,7 +272,7 @@ impl Answer {
     pub fn versions(&self) -> &[Version] {
         match &self.shown {
             Shown::Versions(versions) => versions,
-            Shown::Fact(_) | Shown::Held(..) => &[],
+            Shown::Fact(_) | Shown::Held(..) | Shown::FactAndHeld(..) => &[],
         }
     }
 
@@ -300,7 +302,7 @@ impl Answer {
         let values = match &self.shown {
             Shown::Versions(versions) => versions.last().map(|version| &version.values),
             Shown::Fact(fact) => fact.as_ref().map(|fact| &fact.values),
-            Shown::Held(fact, _) => Some(&fact.values),
+            Shown::Held(fact, _) | Shown::FactAndHeld(fact, ..) => Some(&fact.values),
         };
         let columns = self.columns.iter().enumerate();
         columns

@@ -25,14 +25,21 @@ pub(super) fn landed(conn: &mut PgConnection) -> QueryResult<u64> {
     )
 }
 
-/// The answer of a statement that gives one count, called `count`.
-pub(super) fn count(conn: &mut PgConnection, statement: &str) -> QueryResult<u64> {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
+/// One count, called `count`.
+#[derive(QueryableByName)]
+pub(super) struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl Count {
+    pub(super) fn get(&self) -> u64 {
+        unsigned(self.count)
     }
-    sql_query(statement)
-        .get_result(conn)
-        .map(|row: Count| unsigned(row.count))
+}
+
+/// The answer of a statement that gives one count, and has no binds.
+pub(super) fn count(conn: &mut PgConnection, statement: &str) -> QueryResult<u64> {
+    let count: Count = sql_query(statement).get_result(conn)?;
+    Ok(count.get())
 }

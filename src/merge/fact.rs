@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz};
 
+use super::history::{self, Coming};
 use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
 use super::{MergeError, counts, held};
@@ -51,7 +52,7 @@ pub(super) fn apply(
     load_id: i64,
 ) -> Result<Applied, MergeError> {
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
-    let held = held::hold(conn, shape.contract, references, &waiting, instant, load_id)?;
+    let held = held::hold(conn, shape, references, &waiting, instant, load_id)?;
     failpoint!("merge::held");
     let landed = counts::landed(conn)?;
     let updated = update(conn, shape, instant, load_id)?;
@@ -73,6 +74,26 @@ pub(super) fn apply(
     })
 }
 
+/// Gives the landed rows of a late load their place among what was said of their facts.
+pub(super) fn apply_late(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> Result<Applied, MergeError> {
+    let coming = Coming {
+        shape,
+        at: instant.timestamp_micros(),
+        load_id,
+    };
+    let refolded = history::refold_landed(conn, shape.contract, coming)?;
+    failpoint!("merge::inserted");
+    Ok(Applied {
+        changes: refolded.changes,
+        held: refolded.held,
+    })
+}
+
 /// The references that the file fills, and that treat unknown members in this way.
 fn filled<'a>(
     shape: Shape<'a>,
@@ -90,10 +111,14 @@ fn update(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    let Some(statement) = sql::update_facts(shape) else {
+    let Some(find) = sql::find_changed_facts(shape) else {
         return Ok(0);
     };
-    write(conn, statement, instant, load_id)
+    if sql_query(find).execute(conn)? == 0 {
+        return Ok(0);
+    }
+    sql_query(sql::REMEMBER_CHANGED).execute(conn)?;
+    write(conn, sql::update_facts(shape), instant, load_id)
 }
 
 fn insert(

@@ -11,7 +11,8 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 
 use super::counts::unsigned;
-use super::{MergeError, sql};
+use super::sql::{self, Holding, Shape};
+use super::{MergeError, history};
 use crate::contract::{Contract, Ident, Reference};
 
 /// What became of the held facts that were let in.
@@ -52,35 +53,38 @@ pub(super) struct Held {
 /// file fills and whose unknown members are waited for.
 pub(super) fn hold(
     conn: &mut PgConnection,
-    contract: &Contract,
+    shape: Shape<'_>,
     references: &[Reference],
     unresolved: &[&Reference],
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> Result<Held, MergeError> {
+    let contract = shape.contract;
     let touched = |statement: &str| {
         sql_query(statement)
             .bind::<Text, _>(contract.name.as_str())
             .bind::<BigInt, _>(load_id)
     };
-    let joined = touched(sql::JOIN_HELD).execute(conn)?;
-    if joined > 0 {
+    let (joined, changed) = join(conn, shape, load_id)?;
+    if changed > 0 {
         touched(sql::FORGET_AWAITED).execute(conn)?;
     }
     let new = match unresolved {
         [] => 0,
         _ => touched(&sql::hold_unresolved(contract, unresolved)).execute(conn)?,
     };
-    if joined + new > 0 {
+    if changed + new > 0 {
         // Of every reference: what the older row names may be what the newer one does not.
         for reference in references {
-            touched(&sql::note_awaited(contract, reference))
+            sql_query(sql::note_awaited(contract, reference, Holding::OfLoad))
+                .bind::<Text, _>(contract.name.as_str())
                 .bind::<Text, _>(reference.dimension.as_str())
+                .bind::<BigInt, _>(load_id)
                 .execute(conn)?;
         }
     }
     let mut released = Released::default();
-    if joined > 0 {
+    if changed > 0 {
         if touched(sql::MEET_JOINED).execute(conn)? > 0 {
             released = let_in(conn, contract, instant)?;
         }
@@ -88,6 +92,28 @@ pub(super) fn hold(
     }
     let waiting = ((joined + new) as u64).saturating_sub(released.all());
     Ok(Held { waiting, released })
+}
+
+/// Joins the landed rows to those that wait already. Returns how many these are, and how many of
+/// them say something new.
+fn join(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    load_id: i64,
+) -> Result<(usize, usize), MergeError> {
+    let table = shape.contract.name.as_str();
+    let joined = sql_query(sql::find_joined(shape))
+        .bind::<Text, _>(table)
+        .execute(conn)?;
+    if joined == 0 {
+        return Ok((0, 0));
+    }
+    sql_query(sql::REMEMBER_JOINED).execute(conn)?;
+    let changed = sql_query(sql::JOIN_HELD)
+        .bind::<Text, _>(table)
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)?;
+    Ok((joined, changed))
 }
 
 /// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` are
@@ -100,7 +126,7 @@ pub(super) fn release(
     spoken: &[sql::Spoken],
     instant: DateTime<Utc>,
 ) -> Result<u64, MergeError> {
-    if !is_awaited(conn, dimension)? {
+    if spoken.is_empty() || !is_awaited(conn, dimension)? {
         return Ok(0);
     }
     sql_query(sql::list_members(dimension, durable_key, spoken)).execute(conn)?;
@@ -116,6 +142,8 @@ pub(super) fn release(
             released += let_in(conn, fact, instant)?.all();
         }
         sql_query(sql::DROP_MET).execute(conn)?;
+        let behind = history::let_in_behind(conn, fact, &dimension.name)?;
+        released += behind.changes.inserted + behind.changes.updated;
     }
     Ok(released)
 }

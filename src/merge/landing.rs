@@ -14,7 +14,7 @@ use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
 use crate::db::copy::{Target, copy_binary};
 use crate::stage::reject::{Place, Reject, RejectKind};
-use crate::stage::{Finding, Presence, Staged};
+use crate::stage::{Finding, Presence, Row, Staged};
 use crate::wire;
 
 /// Copies the rows of a file into the landing table. Returns what the server cannot read.
@@ -23,6 +23,17 @@ pub(super) fn land(
     shape: Shape<'_>,
     staged: &Staged,
 ) -> Result<Vec<Finding>, MergeError> {
+    land_some(conn, shape, staged, |_| true)?;
+    refuse_unreadable(conn, shape, staged)
+}
+
+/// Copies those rows into the landing table that are wanted, by their positions.
+pub(super) fn land_some(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    staged: &Staged,
+    wanted: impl Fn(usize) -> bool,
+) -> Result<(), MergeError> {
     sql_query(sql::create_landing(shape)).execute(conn)?;
     let target = Target {
         schema: Ident::vouched("pg_temp"),
@@ -31,11 +42,17 @@ pub(super) fn land(
     };
     let own = shape.own_instants();
     copy_binary(conn, &target, |sink| {
-        send(staged, target.columns.len(), own, sink)
+        let rows = staged.rows.iter().enumerate();
+        let wanted = rows.filter(|(position, _)| wanted(*position));
+        send(wanted.map(|(_, row)| row), target.columns.len(), own, sink)
     })?;
-    let unreadable = refuse_unreadable(conn, shape, staged)?;
+    Ok(())
+}
+
+/// Lets the planner know how many rows have landed, and what is in them.
+pub(super) fn analyze(conn: &mut PgConnection) -> QueryResult<()> {
     sql_query(format!("analyze {}", sql::LANDING)).execute(conn)?;
-    Ok(unreadable)
+    Ok(())
 }
 
 /// The first and the last instant of the landed rows, of a load whose rows have their own.
@@ -59,15 +76,15 @@ pub(super) fn instants(
     ))
 }
 
-fn send(
-    staged: &Staged,
+fn send<'a>(
+    rows: impl Iterator<Item = Row<'a>>,
     fields: usize,
     own_instants: bool,
     sink: &mut dyn Write,
 ) -> std::io::Result<()> {
     sink.write_all(wire::HEADER)?;
     let mut tuple = Vec::with_capacity(64);
-    for row in staged.rows.iter() {
+    for row in rows {
         tuple.clear();
         wire::put_tuple(&mut tuple, fields)?;
         wire::put_uuid(&mut tuple, row.key);

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
-use super::dimension::{self, Landed, Way};
+use super::dimension::{self, Delivered, Way};
 use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::manifest::Spoken;
@@ -44,7 +44,7 @@ impl Done {
     fn of(entry: Entry) -> Self {
         Self {
             entry,
-            way: Way::InOrder,
+            way: Way::Join,
             told: Vec::new(),
         }
     }
@@ -74,8 +74,10 @@ impl Load<'_> {
             Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
         self.add_columns(conn, staged)?;
+        failpoint!("merge::widened");
         let applied = self.apply(conn, load_id, at, staged)?;
         let latest = self.write_down(conn, load_id, at, staged, &applied)?;
+        failpoint!("merge::described");
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
         if let Some(parent) = self.terms.parent() {
             ledger::mark_replayed(conn, parent, staged.tally.read)?;
@@ -163,15 +165,13 @@ impl Load<'_> {
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
         let shape = self.shape(staged);
-        let mut findings = landing::land(conn, shape, staged)?;
-        failpoint!("merge::landed");
         match &self.contract.kind {
             Kind::Dimension {
                 durable_key,
                 history,
             } => {
                 let closes_absent = dimension::closes_absent(history, staged, self.terms.instant);
-                let landed = Landed {
+                let delivered = Delivered {
                     shape,
                     durable_key,
                     history,
@@ -179,14 +179,15 @@ impl Load<'_> {
                     at,
                     load_id,
                     staged,
-                    unread: dimension::unread(staged, &findings),
                     closes_absent,
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
-                findings.extend(landed.refuse_instants(conn)?);
-                self.guard(staged, &findings)?;
-                let done = landed.apply(conn)?;
+                let landed = delivered.land(conn)?;
+                failpoint!("merge::landed");
+                self.guard(staged, &landed.findings)?;
+                let done = delivered.apply(conn, &landed)?;
+                let mut findings = landed.findings;
                 findings.extend(done.findings);
                 let mut unread = Vec::new();
                 if closes_absent {
@@ -204,22 +205,26 @@ impl Load<'_> {
                 })
             }
             Kind::Fact { references, .. } => {
-                findings.extend(manifest::refuse_late(
-                    conn,
-                    &self.contract.name,
-                    self.terms.instant,
-                    staged,
-                )?);
+                let mut findings = landing::land(conn, shape, staged)?;
+                landing::analyze(conn)?;
+                failpoint!("merge::landed");
                 findings.extend(fact::refuse(conn, shape, references, staged)?);
                 self.guard(staged, &findings)?;
-                let done = fact::apply(conn, shape, references, at, load_id)?;
+                // A load by the clock comes after all others; only a replay takes an old place.
+                let (done, way) = match self.terms.instant {
+                    Instant::LoadTime => {
+                        let done = fact::apply(conn, shape, references, at, load_id)?;
+                        (done, Way::Join)
+                    }
+                    _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
+                };
                 Ok(Applied {
                     changes: done.changes,
                     released: 0,
                     held: done.held,
                     findings,
                     unread: Vec::new(),
-                    way: Way::InOrder,
+                    way,
                     told: Vec::new(),
                 })
             }

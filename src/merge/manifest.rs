@@ -1,10 +1,9 @@
 //! Which keys each load's file spoke of, also those whose values were the same.
 //!
 //! A version says when a value began, not when it was last confirmed; only the manifests know
-//! that. They decide what comes late: a row that takes an old place in time must not overwrite
-//! what a later file has said of its key. A key is kept as the first eight bytes of its durable
-//! key, so that a file of unchanged rows costs eight bytes a row; that two keys share these is so
-//! rare, and a row called late so harmless, that nothing more is kept.
+//! that. They decide what becomes of a key when a row comes late, or a load is undone. A key is
+//! kept as the first eight bytes of its durable key, with its line, so that a file of unchanged
+//! rows costs twelve bytes a row; that two keys share these is so rare that nothing more is kept.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,15 +12,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use uuid::Uuid;
 
-use super::landing::{Line, taken_out};
-use super::{Instant, MergeError};
-use crate::contract::TableName;
-use crate::stage::reject::{Reject, RejectKind};
 use crate::stage::{Finding, Staged};
-
-/// What is said of a row that comes too late.
-const LATE: &str = "A later file has spoken of this key, and an older row must not overwrite what \
-                    it said. Load the row in a file of its own to make it current.";
 
 /// Keys in one row of the ledger: to look for a few keys is to read few of the others.
 const PART: usize = 1 << 10;
@@ -148,50 +139,6 @@ fn lowest(prefix: Prefix) -> Uuid {
 /// The highest key with this prefix.
 fn highest(prefix: Prefix) -> Uuid {
     Uuid::from_u64_pair(u64::from_be_bytes(prefix), u64::MAX)
-}
-
-/// Takes the rows out of the landing table that come too late, which only rows can that take the
-/// instant of an earlier load.
-pub(super) fn refuse_late(
-    conn: &mut PgConnection,
-    table: &TableName,
-    instant: Instant,
-    staged: &Staged,
-) -> Result<Vec<Finding>, MergeError> {
-    let Instant::OfParent { load_id, .. } = instant else {
-        return Ok(Vec::new());
-    };
-    let spoken_of = spoken_of_since(conn, table, load_id)?;
-    let late = staged
-        .rows
-        .iter()
-        .filter(|row| spoken_of.contains(&prefix(row.key)));
-    let keys: Vec<Uuid> = late.map(|row| row.key).collect();
-    let lines = sql_query(include_str!("manifest/remove_late.sql"))
-        .bind::<Array<diesel::sql_types::Uuid>, _>(keys)
-        .load::<Line>(conn)?;
-    taken_out(staged, &lines, |place| {
-        Reject::of_row(place, RejectKind::Late, LATE)
-    })
-}
-
-/// The keys that this load and later ones have spoken of.
-fn spoken_of_since(
-    conn: &mut PgConnection,
-    table: &TableName,
-    load_id: i64,
-) -> QueryResult<HashSet<Prefix>> {
-    #[derive(QueryableByName)]
-    struct Part {
-        #[diesel(sql_type = Binary)]
-        keys: Vec<u8>,
-    }
-    let parts: Vec<Part> = sql_query(include_str!("manifest/since.sql"))
-        .bind::<Text, _>(table.as_str())
-        .bind::<BigInt, _>(load_id)
-        .load(conn)?;
-    let keys = parts.iter().flat_map(|part| part.keys.as_chunks().0);
-    Ok(keys.copied().collect())
 }
 
 fn prefix(key: Uuid) -> Prefix {

@@ -129,7 +129,8 @@ pub fn merge(
     Ok(Receipt { claim, entry })
 }
 
-/// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn.
+/// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn. `claim`
+/// is the turn's identity: attempted again with the same one, it happens once.
 pub fn turn(
     conn: &mut PgConnection,
     contracts: &Contracts,
@@ -137,9 +138,11 @@ pub fn turn(
     keys: &KeyScheme,
     load_id: i64,
     turn: Turn,
+    claim: Uuid,
 ) -> Result<Entry, MergeError> {
     failpoint!("undo::begin");
     let entry = conn.transaction(|conn| {
+        failpoint!("undo::begun");
         let done = turning::Turning {
             contracts,
             contract,
@@ -147,6 +150,7 @@ pub fn turn(
             load_id,
             turn,
             samples: 0,
+            claim,
         }
         .run(conn)?;
         failpoint!("undo::commit");

@@ -87,11 +87,7 @@ pub fn plan(
                 samples,
             };
             let done = load.run(conn, staged)?;
-            let path = match done.way {
-                Way::InOrder => "in order",
-                Way::Refold => "refold",
-            };
-            Ok((done.entry, done.told, path))
+            Ok((done.entry, Known::Keys(done.told), done.way.words()))
         };
         rolled_back(conn, contract, wider, trial)
     };
@@ -133,9 +129,14 @@ pub fn plan_turn(
             load_id,
             turn,
             samples,
+            claim: Uuid::now_v7(),
         };
         let done = turning.run(conn)?;
-        Ok((done.entry, done.told, "refold"))
+        let known = match &contract.kind {
+            Kind::Dimension { .. } => Known::Keys(done.told),
+            Kind::Fact { .. } => Known::Samples(done.samples),
+        };
+        Ok((done.entry, known, Way::Refold.words()))
     })?;
     Ok(Plan {
         entry: trial.entry,
@@ -152,7 +153,15 @@ struct Trial {
     path: &'static str,
 }
 
-type Tried = (Entry, Vec<(Uuid, String)>, &'static str);
+type Tried = (Entry, Known, &'static str);
+
+/// What is known of the keys that are told of one by one.
+enum Known {
+    /// Which they are, and what happened to each: to be looked at now and once it is undone.
+    Keys(Vec<(Uuid, String)>),
+    /// All.
+    Samples(Vec<Sample>),
+}
 
 /// Does it, looks at the keys, and rolls back. The table has the columns of `now`, and would have
 /// those of `then`.
@@ -163,19 +172,24 @@ fn rolled_back(
     work: impl FnOnce(&mut PgConnection) -> Result<Tried, MergeError>,
 ) -> Result<Trial, MergeError> {
     let mut trial = None;
+    let mut is_half_known = false;
     let ended = conn.transaction(|conn| {
-        let (entry, told, path) = work(conn)?;
-        let samples = told
-            .into_iter()
-            .map(|(key, action)| {
-                Ok(Sample {
-                    action,
-                    key,
-                    before: Vec::new(),
-                    after: versions(conn, then, key)?,
-                })
-            })
-            .collect::<QueryResult<_>>()?;
+        let (entry, known, path) = work(conn)?;
+        let samples = match known {
+            Known::Samples(samples) => samples,
+            Known::Keys(told) => {
+                is_half_known = true;
+                let after = told.into_iter().map(|(key, action)| {
+                    Ok(Sample {
+                        action,
+                        key,
+                        before: Vec::new(),
+                        after: versions(conn, then, key)?,
+                    })
+                });
+                after.collect::<QueryResult<_>>()?
+            }
+        };
         trial = Some(Trial {
             entry,
             samples,
@@ -185,7 +199,7 @@ fn rolled_back(
     });
     match (trial, ended) {
         (Some(mut trial), _) => {
-            for sample in &mut trial.samples {
+            for sample in trial.samples.iter_mut().filter(|_| is_half_known) {
                 sample.before = versions(conn, now, sample.key)?;
             }
             Ok(trial)

@@ -4,10 +4,12 @@
 //! binds or from the landing table. What each looks like for the tables of the example, and for two
 //! of other shapes, is kept in this file's tests; `tests/it/explain.rs` has a server plan each.
 
+mod facts;
 mod history;
 
 use std::fmt::Write as _;
 
+pub use facts::*;
 pub use history::*;
 
 use crate::contract::{
@@ -149,6 +151,36 @@ pub fn remove_unreadable(column: &Column) -> String {
 
 // ---- dimension -----------------------------------------------------------------------------
 
+/// The columns of a dimension that a first version fills, in the order of a tuple's fields: the
+/// key, what the file says, what it does not say, and then instant, number, load and line.
+#[must_use]
+pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
+    let said = shape.filled().chain(shape.silent());
+    let own = [
+        "effective_start_date",
+        "version_number",
+        "load_id",
+        "source_line",
+    ];
+    std::iter::once(durable_key.clone())
+        .chain(said.map(|column| column.name.clone()))
+        .chain(own.into_iter().map(Ident::vouched))
+        .collect()
+}
+
+/// Reads the current versions: the key, and the columns that the file's rows are compared in.
+#[must_use]
+pub fn read_current(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let mut columns = format!("current.{durable_key}");
+    for column in shape.compared() {
+        let _ = write!(columns, ", current.{}", column.name);
+    }
+    format!(
+        "select {columns}\nfrom {table} as current\nwhere current.effective_end_date is null",
+        table = shape.contract.table
+    )
+}
+
 /// Finds the keys that are new or differ from their current version, with the values that their
 /// next version will have: what the file says, and for columns that it does not name, what held
 /// before. Keys that are touched by a refold are left to it.
@@ -255,18 +287,19 @@ pub fn count_broken(contract: &Contract, durable_key: &Ident) -> String {
 // ---- facts ---------------------------------------------------------------------------------
 
 /// Moves the rows of facts that are held already from the landing table into what is held: the
-/// older row stays as far as the newer one says nothing. Binds: the fact table's name, the load.
+/// older row stays as far as the newer one says nothing. A row that says nothing new leaves what is
+/// held as it is. Binds: the fact table's name, the load.
 pub const JOIN_HELD: &str = "with newer as (
     delete from pg_temp.hayloft_landing as landing
-    using hayloft.held_fact as held
-    where held.table_name = $1 and held.fact_key = landing.hayloft_key
-    returning landing.*
+    using pg_temp.hayloft_joined as joined
+    where joined.hayloft_key = landing.hayloft_key
+    returning landing.*, joined.hayloft_differs
 )
 update hayloft.held_fact as held
 set load_id = $2, source_line = newer.hayloft_line, held_at = clock_timestamp(),
-    row = held.row || (to_jsonb(newer) - 'hayloft_key' - 'hayloft_line')
+    row = held.row || (to_jsonb(newer) - 'hayloft_key' - 'hayloft_line' - 'hayloft_differs')
 from newer
-where held.table_name = $1 and held.fact_key = newer.hayloft_key";
+where newer.hayloft_differs and held.table_name = $1 and held.fact_key = newer.hayloft_key";
 
 /// Forgets what the held facts that this load touched were waiting for. Binds: the fact table's
 /// name, the load.
@@ -308,16 +341,36 @@ pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String
     )
 }
 
-/// Notes which member each fact that this load holds is waiting for. Binds: the fact table's
-/// name, the load, the dimension's name.
+/// Which held facts are asked for what they wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holding {
+    /// Those that the load touched. A third bind: the load.
+    OfLoad,
+    /// Those that a refold holds.
+    Refolded,
+    /// Those that name a member among the touched keys of its dimension.
+    OfTouchedMembers,
+}
+
+/// Notes which members held facts are waiting for. Binds: the fact table's name, the dimension's
+/// name, and that of [`Holding`].
 #[must_use]
-pub fn note_awaited(contract: &Contract, reference: &Reference) -> String {
+pub fn note_awaited(contract: &Contract, reference: &Reference, holding: Holding) -> String {
     let column = &contract.columns[reference.column].name;
+    let whose = match holding {
+        Holding::OfLoad => "load_id = $3".to_owned(),
+        Holding::Refolded => is_held_by_refold(),
+        Holding::OfTouchedMembers => format!(
+            "exists (select from {TOUCHED} as touched where touched.key = (row ->> {name})::uuid)",
+            name = literal(column)
+        ),
+    };
     format!(
         "insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)\n\
-         select table_name, fact_key, $3, (row ->> {name})::uuid\n\
+         select table_name, fact_key, $2, (row ->> {name})::uuid\n\
          from hayloft.held_fact\n\
-         where table_name = $1 and load_id = $2 and row ->> {name} is not null\n  \
+         where table_name = $1 and {whose}\n  \
+           and row ->> {name} is not null\n  \
            and not exists (\n      \
                select from {dimension} as member\n      \
                where member.{durable_key} = (row ->> {name})::uuid\n  \
@@ -329,31 +382,24 @@ pub fn note_awaited(contract: &Contract, reference: &Reference) -> String {
     )
 }
 
-/// Writes the new values over every fact that differs from them. Binds: the instant, the load.
-/// `None` when the file gives nothing but the key.
+/// Writes the new values over the facts that differ from them, once [`find_changed_facts`] has
+/// found these. Binds: the instant, the load.
 #[must_use]
-pub fn update_facts(shape: Shape<'_>) -> Option<String> {
-    let given: Vec<&Column> = shape.compared().collect();
-    if given.is_empty() {
-        return None;
-    }
-    let values: Vec<String> = given
-        .iter()
+pub fn update_facts(shape: Shape<'_>) -> String {
+    let values: Vec<String> = shape
+        .compared()
         .map(|column| format!("{} = {}", column.name, landed(column)))
         .collect();
-    let changed: Vec<String> = given.iter().map(|column| differs(column, "fact")).collect();
-    Some(format!(
+    format!(
         "update {table} as fact\n\
          set {values}{updated_at},\n    load_id = $2, source_line = landing.hayloft_line\n\
-         from {LANDING} as landing\n\
-         where {same}\n  \
-           and ({changed})",
+         from {CHANGED_FACT} as landing\n\
+         where {same}",
         table = shape.contract.table,
         values = values.join(",\n    "),
         updated_at = updated_at(shape.contract),
         same = same_key(shape.key(), "fact", "landing"),
-        changed = changed.join("\n    or ")
-    ))
+    )
 }
 
 /// Inserts the facts that are not there. Binds: the instant, the load.
@@ -392,6 +438,8 @@ pub enum Spoken {
     Change,
     /// Among those that were refolded.
     Touched,
+    /// They are all that the table has.
+    Table,
 }
 
 /// Lists the members of which a load spoke, for the facts that may wait for them.
@@ -402,6 +450,7 @@ pub fn list_members(dimension: &Contract, durable_key: &Ident, spoken: &[Spoken]
         .map(|spoken| match spoken {
             Spoken::Change => format!("select hayloft_key as key from {CHANGE}"),
             Spoken::Touched => format!("select key from {TOUCHED}"),
+            Spoken::Table => format!("select {durable_key} as key from {}", dimension.table),
         })
         .collect();
     format!(
@@ -443,8 +492,9 @@ where held.table_name = $1 and held.load_id = $2
   )";
 
 /// Loads the held facts that wait for nothing more: each as it came, with the load and line that
-/// brought it. Binds: the instant, the fact table's name. One row comes back, with how many there
-/// were, and how many of them were inserted and updated.
+/// brought it. What the ledger has to keep of the facts that they are written over, it keeps. Binds:
+/// the instant, the fact table's name. One row comes back, with how many there were, and how many of
+/// them were inserted and updated.
 #[must_use]
 pub fn release_held(contract: &Contract) -> String {
     let columns = &contract.columns;
@@ -459,20 +509,31 @@ pub fn release_held(contract: &Contract) -> String {
                    select from hayloft.held_reference as waits\n          \
                    where waits.table_name = held.table_name and waits.fact_key = held.fact_key\n      \
                )\n    \
-             returning held.row, held.load_id, held.source_line\n\
+             returning held.fact_key, held.row, held.load_id, held.source_line\n\
          ), arriving as (\n    \
-             select ready.row as hayloft_row, ready.load_id as hayloft_load,\n        \
-                 ready.source_line as hayloft_line, {populated}\n    \
+             select ready.fact_key as hayloft_key, ready.row as hayloft_row,\n        \
+                 ready.load_id as hayloft_load, ready.source_line as hayloft_line, {populated}\n    \
              from ready\n    \
              cross join lateral jsonb_populate_record(null::{table}, ready.row) as populated\n\
+         ), known as (\n    \
+             select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,\n        \
+                 {said} as hayloft_said,\n        \
+                 ({differ}) as hayloft_differs\n    \
+             from arriving\n    \
+             join {table} as fact on {same}\n\
+         ), remembered as (\n    \
+             insert into hayloft.payload (key, load_id, line, row)\n    \
+             select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said\n    \
+             from known\n    \
+             where exists (select from hayloft.load where load_id = hayloft_old_load)\n    \
+             on conflict do nothing\n\
          ), changed as (\n    \
              update {table} as fact\n    \
              set {values}{updated_at},\n        \
                  load_id = arriving.hayloft_load, source_line = arriving.hayloft_line\n    \
-             from arriving\n    \
-             where {same}\n      \
-               and ({differ})\n    \
-             returning 1\n\
+             from known as arriving\n    \
+             where {same}\n    \
+             returning arriving.hayloft_differs as differs\n\
          ), added as (\n    \
              insert into {table} ({own}{stamps}, load_id, source_line)\n    \
              select {own}{instants}, hayloft_load, hayloft_line\n    \
@@ -482,9 +543,10 @@ pub fn release_held(contract: &Contract) -> String {
          )\n\
          select (select count(*) from ready) as count,\n    \
              (select count(*) from added) as inserted,\n    \
-             (select count(*) from changed) as updated",
+             (select count(*) from changed where differs) as updated",
         populated = names(columns, "populated."),
         table = contract.table,
+        said = said(contract, "fact"),
         values = released_values(contract),
         updated_at = updated_at(contract),
         same = same_key(key_of(contract), "fact", "arriving"),

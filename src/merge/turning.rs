@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::MergeError;
-use super::history::{self, Turn};
+use super::history::{self, Begun, Turn};
 use super::ledger::{self, Entry};
+use super::plan::Sample;
 use crate::contract::{Contract, Contracts, Kind};
 use crate::stage::key::KeyScheme;
 use crate::summary::{Rows, Seconds, Status, Summary};
@@ -20,19 +21,38 @@ pub(super) struct Turning<'a> {
     pub(super) load_id: i64,
     pub(super) turn: Turn,
     pub(super) samples: usize,
+    /// What the ledger knows this turn by, however often it is attempted.
+    pub(super) claim: Uuid,
 }
 
 /// What a turn did.
 pub(super) struct Done {
     pub(super) entry: Entry,
     pub(super) told: Vec<(Uuid, String)>,
+    pub(super) samples: Vec<Sample>,
 }
 
 impl Turning<'_> {
     pub(super) fn run(&self, conn: &mut PgConnection) -> Result<Done, MergeError> {
         let began = Clock::now();
-        let (number, target) =
-            history::open(conn, self.contracts, self.contract, self.load_id, self.turn)?;
+        let opened = history::open(
+            conn,
+            self.contracts,
+            self.contract,
+            self.load_id,
+            self.turn,
+            self.claim,
+        )?;
+        let (number, target) = match opened {
+            Begun::New(number, target) => (number, target),
+            Begun::Before(entry) => {
+                return Ok(Done {
+                    entry: *entry,
+                    told: Vec::new(),
+                    samples: Vec::new(),
+                });
+            }
+        };
         // The touched keys are folded by the contract of now.
         if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
             return Err(MergeError::OtherContract(changed));
@@ -65,9 +85,10 @@ impl Turning<'_> {
             rows: Rows {
                 read: target.rows(),
                 accepted: target.rows(),
+                held: turned.held,
                 ..Rows::default()
             },
-            changes: turned.refolded.changes,
+            changes: turned.changes,
             seconds: Seconds {
                 total: seconds,
                 stage: 0.0,
@@ -82,7 +103,8 @@ impl Turning<'_> {
         ledger::close(conn, number, None, &entry)?;
         Ok(Done {
             entry,
-            told: turned.refolded.told,
+            told: turned.told,
+            samples: turned.samples,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! An earlier load, taken back or put in again. No file has to do with it any more.
 
+use uuid::Uuid;
+
 use super::desk::{self, Attendant, Desk};
 use super::way::current_contracts;
 use crate::contract::{Contract, Contracts, TableName};
@@ -38,9 +40,11 @@ pub fn turn(
     let contracts = current_contracts(desk, attendant)?;
     let contract = contract(&contracts, table)?;
     let Desk { database, keys, .. } = desk;
+    // Should the connection break at the commit, the next attempt finds what this one did.
+    let claim = Uuid::now_v7();
     let entry = desk::patiently(attendant, || {
         let mut conn = database.get()?;
-        let turned = merge::turn(&mut conn, &contracts, contract, keys, load_id, turn);
+        let turned = merge::turn(&mut conn, &contracts, contract, keys, load_id, turn, claim);
         Ok(turned?)
     })?;
     desk::log(&entry);

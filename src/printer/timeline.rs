@@ -45,6 +45,7 @@ pub fn lines(answer: &Answer, view: &View) -> Vec<Line> {
         Shown::Versions(_) => drawing.history(),
         Shown::Fact(fact) => drawing.fact(fact.as_ref()),
         Shown::Held(fact, dimensions) => drawing.held(fact, dimensions),
+        Shown::FactAndHeld(fact, _, dimensions) => drawing.fact_and_held(fact, dimensions),
     });
     if lines.last().is_some_and(|line| line.length() == 0) {
         lines.pop();
@@ -402,6 +403,12 @@ impl Drawing<'_> {
 
     fn held(&self, fact: &FactRow, dimensions: &[String]) -> Vec<Line> {
         let mut lines = vec![Line::new().strong(words::waits(dimensions))];
+        lines.extend(self.fact(Some(fact)));
+        lines
+    }
+
+    fn fact_and_held(&self, fact: &FactRow, dimensions: &[String]) -> Vec<Line> {
+        let mut lines = vec![Line::new().strong(words::newer_waits(dimensions))];
         lines.extend(self.fact(Some(fact)));
         lines
     }

@@ -150,17 +150,31 @@ impl Rows {
     /// The accepted rows, in the order in which they, or the rows that they won against, were
     /// first seen.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.winners.iter().map(|winner| {
-            let (head, cells) = self.held(winner).split_at(self.head.length());
-            Row {
-                key: winner.key,
-                place: winner.place,
-                presence: self.head.presence(head),
-                at: self.head.instant(head),
-                sequence: self.head.sequence(head),
-                cells,
-            }
-        })
+        self.winners.iter().map(|winner| self.row(winner))
+    }
+
+    fn row(&self, winner: &Winner) -> Row<'_> {
+        let (head, cells) = self.held(winner).split_at(self.head.length());
+        Row {
+            key: winner.key,
+            place: winner.place,
+            presence: self.head.presence(head),
+            at: self.head.instant(head),
+            sequence: self.head.sequence(head),
+            cells,
+        }
+    }
+
+    /// The position in [`Rows::iter`] of the row of a key.
+    #[must_use]
+    pub fn find(&self, key: Uuid) -> Option<usize> {
+        self.slots.get(&key).map(|slot| *slot as usize)
+    }
+
+    /// The row at a position in [`Rows::iter`].
+    #[must_use]
+    pub fn get(&self, position: usize) -> Row<'_> {
+        self.row(&self.winners[position])
     }
 
     /// How many accepted rows there are.

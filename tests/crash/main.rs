@@ -13,8 +13,11 @@
     reason = "a test may fail, and says how to replay it"
 )]
 
+mod history;
+mod proxy;
 mod random;
 mod scenario;
+mod story;
 #[path = "../it/support/mod.rs"]
 mod support;
 

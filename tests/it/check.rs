@@ -25,13 +25,110 @@ id,email,amount,transaction_date
 fn loaded() -> Warehouse {
     let warehouse = Warehouse::new();
     warehouse.write("users.csv", USERS);
-    warehouse.write("users-2.csv", USERS.replace("Ann,", "Anna,"));
+    let second = USERS.replace("Ann,", "Anna,");
+    warehouse.write("users-2.csv", format!("{second}nobody,Nobody,01/02/1990\n"));
     warehouse.write("transactions.csv", TRANSACTIONS);
     warehouse
         .run(&["load", "users.csv", "users-2.csv", "transactions.csv"])
-        .exits(0);
+        .exits(1);
     warehouse
 }
+
+/// The same three, in files whose rows say from when on they hold: Ann changes, Bob is corrected,
+/// Cat is deleted; and a load that was undone.
+fn loaded_by_instants() -> Warehouse {
+    let feed = "durable_key = \"user_id\"\nmode = \"feed\"\nop = \"op\"\n\
+                effective = { column = \"at\" }";
+    let toml = HAYLOFT_TOML.replace("durable_key = \"user_id\"", feed);
+    let warehouse = Warehouse::with_contract(&toml);
+    for (number, rows) in [
+        "c,2024-01-10,ann@x.org,Ann\nc,2024-01-10,bob@x.org,Bob\nc,2024-01-10,cat@x.org,Cat\n",
+        "u,2024-02-10,ann@x.org,Anna\nu,2024-01-10,bob@x.org,Rob\nd,2024-02-10,cat@x.org,\n",
+        "u,2024-03-10,ann@x.org,Anne\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let rows = rows.replace('\n', ",01/02/1990\n");
+        let text = format!("op,at,email,name,date_of_birth\n{rows}");
+        warehouse
+            .load(&format!("users-{number}.csv"), text)
+            .exits(0);
+    }
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    warehouse
+}
+
+const DAMAGES_BY_INSTANTS: &[Damage] = &[
+    (
+        "update hayloft.observation set at = at + interval '1 second'
+         where load_id = 1 and line = 2",
+        "users",
+        "not_of_its_instant",
+    ),
+    (
+        "update hayloft.observation set presence = 'absent' where load_id = 1 and line = 2",
+        "users",
+        "not_of_its_instant",
+    ),
+    (
+        "delete from hayloft.observation where load_id = 2 and line = 4",
+        "users",
+        "observations_incomplete",
+    ),
+    (
+        "update hayloft.load set instants = 'shared' where load_id = 2",
+        "users",
+        "observations_incomplete",
+    ),
+    (
+        "update hayloft.observation set at = at + interval '1 day' where load_id = 2 and line = 2",
+        "users",
+        "instants_out_of_bounds",
+    ),
+    (
+        "update hayloft.load set earliest_at = effective_at where load_id = 2",
+        "users",
+        "instants_out_of_bounds",
+    ),
+    (
+        "update hayloft.load set earliest_at = '2025-01-01' where load_id = 1",
+        "users",
+        "instants_out_of_bounds",
+    ),
+    (
+        "update hayloft.payload set line = line + 10 where load_id = 1",
+        "users",
+        "payload_of_no_row",
+    ),
+    (
+        "update hayloft.payload
+         set load_id = (select load_id from hayloft.load where action = 'undo') where load_id = 3",
+        "users",
+        "payload_of_no_row",
+    ),
+    (
+        "delete from hayloft.load where action = 'undo'",
+        "users",
+        "status_against_turns",
+    ),
+    (
+        "update hayloft.load set status = 'loaded' where load_id = 3",
+        "users",
+        "status_against_turns",
+    ),
+    (
+        "update hayloft.load set status = 'failed' where load_id = 3",
+        "users",
+        "status_against_turns",
+    ),
+    (
+        "insert into hayloft.manifest
+         values (1, 0, '\\x0000000000000000', 'read', gen_random_uuid(), gen_random_uuid(), null)",
+        "users",
+        "manifest_incomplete",
+    ),
+];
 
 #[test]
 fn a_sound_warehouse_is_told_in_a_line_a_table() {
@@ -56,7 +153,7 @@ const DROPPED: &str = "
     alter table datawarehouse.transactions drop constraint transactions_pkey;
     alter table hayloft.load drop constraint load_rows_add_up;";
 
-const DAMAGES: [Damage; 22] = [
+const DAMAGES: &[Damage] = &[
     (
         "update datawarehouse.users set effective_end_date = effective_start_date
          where version_number = 1 and email = 'ann@x.org'",
@@ -117,6 +214,11 @@ const DAMAGES: [Damage; 22] = [
         "update hayloft.load set status = 'undone' where load_id = 2",
         "users",
         "of_no_load",
+    ),
+    (
+        "update hayloft.load set status = 'undone' where load_id = 2",
+        "users",
+        "status_against_turns",
     ),
     (
         "insert into datawarehouse.transactions overriding system value
@@ -180,6 +282,43 @@ const DAMAGES: [Damage; 22] = [
         "manifest_unsorted",
     ),
     (
+        "update datawarehouse.users set effective_start_date = effective_start_date - interval '1 day'
+         where email = 'bob@x.org'",
+        "users",
+        "not_of_its_instant",
+    ),
+    (
+        "update hayloft.manifest set part = 1 where load_id = 2",
+        "users",
+        "manifest_unsorted",
+    ),
+    (
+        "update hayloft.manifest set last_key = first_key where load_id = 2",
+        "users",
+        "manifest_unsorted",
+    ),
+    (
+        "update hayloft.load set instants = 'own' where load_id = 2",
+        "users",
+        "manifest_incomplete",
+    ),
+    (
+        "insert into hayloft.payload
+         select user_id, 2, 99, '{}' from datawarehouse.users where email = 'cat@x.org'",
+        "users",
+        "payload_of_no_row",
+    ),
+    (
+        "insert into hayloft.payload values (gen_random_uuid(), 3, 2, '{}')",
+        "transactions",
+        "payload_of_no_row",
+    ),
+    (
+        "delete from hayloft.reject",
+        "users",
+        "rejects_missing",
+    ),
+    (
         "insert into hayloft.load
              (claim_id, table_name, file_name, file_bytes, file_sha256, status, started_at)
          values (gen_random_uuid(), 'users', 'users.csv', 0, '', 'loading', '2020-01-01')",
@@ -190,13 +329,23 @@ const DAMAGES: [Damage; 22] = [
 
 #[test]
 fn damage_of_every_kind_is_named_with_examples_and_what_to_do() {
-    let warehouse = loaded();
+    each_is_named(&loaded(), DAMAGES);
+}
+
+#[test]
+fn damage_to_what_is_kept_of_rows_with_instants_of_their_own_is_named() {
+    let warehouse = loaded_by_instants();
+    warehouse.run(&["check"]).exits(0);
+    each_is_named(&warehouse, DAMAGES_BY_INSTANTS);
+}
+
+fn each_is_named(warehouse: &Warehouse, damages: &[Damage]) {
     warehouse.execute(DROPPED);
     let file = ContractFile::read(&warehouse.path("hayloft.toml")).unwrap();
     let mut conn = warehouse.connection();
     let contracts = Contracts::load_to_look(&mut conn, &file).unwrap();
-    for (damage, table, fault) in DAMAGES {
-        let contract = contracts.get(&TableName::new(table)).unwrap();
+    for (damage, table, fault) in damages {
+        let contract = contracts.get(&TableName::new(*table)).unwrap();
         conn.batch_execute("begin").unwrap();
         conn.batch_execute(damage).unwrap();
         let examined = check::examine_table(&mut conn, contract).unwrap();
@@ -205,7 +354,7 @@ fn damage_of_every_kind_is_named_with_examples_and_what_to_do() {
         let found = examined
             .faults
             .iter()
-            .find(|found| found.fault.code() == fault)
+            .find(|found| found.fault.code() == *fault)
             .unwrap_or_else(|| panic!("{fault} is not in {examined:#?}"));
         assert!(found.count > 0, "{found:#?}");
         assert!(!found.examples.is_empty(), "{found:#?}");
@@ -220,7 +369,8 @@ fn damage_of_every_kind_is_named_with_examples_and_what_to_do() {
 fn every_fault_is_found_by_some_damage() {
     let found_otherwise = [Fault::SharedValueDiffers];
     for fault in Fault::ALL {
-        let damaged = DAMAGES.iter().any(|(_, _, code)| *code == fault.code());
+        let mut all = DAMAGES.iter().chain(DAMAGES_BY_INSTANTS);
+        let damaged = all.any(|(_, _, code)| *code == fault.code());
         assert!(damaged || found_otherwise.contains(&fault), "{fault:?}");
     }
 }

@@ -212,7 +212,7 @@ fn a_load_writes_down_the_contract_that_it_was_done_under() {
     warehouse.load("users.csv", ANN).exits(0);
     assert_eq!(
         warehouse.query(RECORD).trim(),
-        r#"incremental | load_time | {} | {"name": "type2", "date_of_birth": "type2"}"#
+        r#"incremental | load_time | {} | {"name": "type2", "email": "key as email", "date_of_birth": "type2"}"#
     );
 }
 
@@ -357,6 +357,109 @@ fn a_role_that_would_write_over_history_is_refused_for_good() {
     warehouse
         .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
         .exits(0);
+}
+
+/// Two loads of Ann, and a contract with something else in the place of something.
+fn loaded_then_written(from: &str, to: &str) -> Warehouse {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", ANN).exits(0);
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+    let toml = HAYLOFT_TOML.replacen(from, to, 1);
+    assert_ne!(toml, HAYLOFT_TOML);
+    let toml = if toml.contains("on_new_column") {
+        toml
+    } else {
+        toml.replacen("durable_key", "on_new_column = \"ignore\"\ndurable_key", 1)
+    };
+    warehouse.write("hayloft.toml", toml);
+    warehouse
+}
+
+const SETTINGS: &str = "durable_key = \"user_id\"";
+
+/// What is written in the place of what, and what is said of it.
+const CHANGES: [(&str, &str, &str); 7] = [
+    (
+        SETTINGS,
+        "durable_key = \"user_id\"\nmode = \"snapshot\"",
+        "mode was incremental and is snapshot",
+    ),
+    (
+        SETTINGS,
+        "durable_key = \"user_id\"\neffective = { column = \"at\" }",
+        "effective was load_time and is column \"at\"",
+    ),
+    (
+        SETTINGS,
+        "durable_key = \"user_id\"\nsequence = [\"n\"]",
+        "sequence was none and is n",
+    ),
+    (
+        "[tables.users.columns]",
+        "[tables.users.columns]\nname = { role = \"type0\" }",
+        "the role of \"name\" was type2 and is type0",
+    ),
+    (
+        "email         = { canonical = \"email\" }",
+        "",
+        "the role of \"email\" was key as email and is key as delivered",
+    ),
+    ("key         = [\"email\"]", "key = [\"name\"]", "key"),
+    (
+        SETTINGS,
+        "durable_key = \"user_id\"\non_new_column = \"version\"",
+        "a value in a new column was no version and is version",
+    ),
+];
+
+#[test]
+fn under_another_contract_nothing_is_loaded_planned_undone_or_let_in() {
+    for (from, to, sentence) in CHANGES {
+        let warehouse = loaded_then_written(from, to);
+        let before = (warehouse.users(), warehouse.query(RECORD));
+        warehouse.write(
+            "users-3.csv",
+            "at,n,email,name,date_of_birth\n2024-01-10,1,Ann@x.org,Anne,01/02/1990\n",
+        );
+        for command in [
+            &["load", "users-3.csv"][..],
+            &["plan", "users-3.csv"],
+            &["accept-closes", "users-3.csv"],
+            &["undo", "2", "--yes"],
+            &["undo", "2"],
+        ] {
+            let run = warehouse.run(command).exits(2);
+            assert!(run.stderr.contains(sentence), "{command:?}\n{run:#?}");
+        }
+        assert_eq!((warehouse.users(), warehouse.query(RECORD)), before);
+        let loaded =
+            "select count(*) from hayloft.load where status = 'loaded' and action = 'load'";
+        assert_eq!(warehouse.query(loaded), "2\n", "{sentence}");
+        warehouse.write("hayloft.toml", HAYLOFT_TOML);
+        warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    }
+}
+
+#[test]
+fn what_would_write_over_history_or_make_other_keys_is_never_taken() {
+    for (from, to, sentence) in &CHANGES[3..] {
+        let warehouse = loaded_then_written(from, to);
+        let run = warehouse.run(&["migrate", "--from-now", "users"]).exits(2);
+        assert!(run.stderr.contains(sentence), "{run:#?}");
+        let taken = "select count(*) from hayloft.contract_change";
+        assert_eq!(warehouse.query(taken), "0\n");
+    }
+}
+
+#[test]
+fn how_a_key_was_made_is_written_down_when_it_was_not_yet() {
+    let warehouse = loaded_otherwise("roles = roles - 'email'");
+    warehouse
+        .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
+        .exits(0);
+    assert!(warehouse.query(RECORD).contains("key as email"));
 }
 
 #[test]

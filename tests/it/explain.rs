@@ -66,6 +66,14 @@ impl Planner {
         self.session.batch_execute("rollback").unwrap();
     }
 
+    /// Makes a table as a load does.
+    #[track_caller]
+    fn make(&mut self, statement: &str) {
+        let made = diesel::sql_query(statement).bind::<Text, _>("a table");
+        made.execute(&mut self.session)
+            .unwrap_or_else(|error| panic!("{error}\n{statement}"));
+    }
+
     /// The plan of a statement, whatever its binds will be.
     #[track_caller]
     fn plan(&mut self, statement: &str) -> String {
@@ -150,6 +158,7 @@ fn the_server_plans_every_statement_of_a_dimension() {
                 sql::open_new(shape, key),
                 sql::count_broken(&contract, key),
                 sql::is_empty(&contract.table),
+                sql::read_current(shape, key),
                 query_of(&sql::list_members(&contract, key, &[sql::Spoken::Change])),
             ];
             for statement in statements {
@@ -175,6 +184,7 @@ fn the_server_plans_every_statement_of_a_refold() {
         for statement in [
             sql::CREATE_TOUCHED,
             sql::CREATE_UNREAD,
+            sql::CREATE_ABSENT,
             &sql::create_refold(&contract),
         ] {
             planner.session.batch_execute(statement).unwrap();
@@ -194,6 +204,7 @@ fn the_server_plans_every_statement_of_a_refold() {
             sql::count_broken_touched(&contract, key),
             sql::read_key(&contract, key),
             query_of(&sql::list_members(&contract, key, &[sql::Spoken::Touched])),
+            sql::SAMPLE_ABSENT.to_owned(),
         ];
         for statement in statements {
             planner.plan(&statement);
@@ -201,8 +212,8 @@ fn the_server_plans_every_statement_of_a_refold() {
         for statement in [
             sql::touch_present(&contract, key),
             sql::touch_ended(&contract, key),
-            sql::count_absent(&contract, key),
-            sql::sample_absent(&contract, key),
+            sql::find_absent(&contract, key),
+            sql::count_present(&contract),
             sql::close_absent(&contract, key),
         ] {
             planner.plan(&statement);
@@ -224,9 +235,12 @@ fn the_server_plans_every_statement_of_a_fact() {
             };
             planner.begin(shape);
             planner.plan(sql::FORGET_AWAITED);
+            planner.make(&sql::find_joined(shape));
+            planner.plan(sql::REMEMBER_JOINED);
             planner.plan(sql::JOIN_HELD);
             for reference in &references {
-                planner.plan(&sql::note_awaited(&contract, reference));
+                let holding = sql::Holding::OfLoad;
+                planner.plan(&sql::note_awaited(&contract, reference, holding));
             }
             let named: Vec<&Reference> = references
                 .iter()
@@ -239,13 +253,61 @@ fn the_server_plans_every_statement_of_a_fact() {
             if !named.is_empty() {
                 planner.plan(&sql::hold_unresolved(&contract, &named));
             }
-            if let Some(statement) = sql::update_facts(shape) {
-                planner.plan_with("(timestamptz, bigint)", &statement);
+            if let Some(statement) = sql::find_changed_facts(shape) {
+                planner.session.batch_execute(&statement).unwrap();
+                planner.plan(sql::REMEMBER_CHANGED);
+                planner.plan_with("(timestamptz, bigint)", &sql::update_facts(shape));
             }
             // A file without a column that must have a value does not come this far.
             planner.plan_with("(timestamptz, bigint)", &sql::insert_facts(shape));
             planner.end();
         }
+    }
+}
+
+#[test]
+fn the_server_plans_every_statement_of_a_refold_of_facts() {
+    let mut planner = Planner::new();
+    for name in ["transactions", "readings"] {
+        let contract = planner.contract(name);
+        let all: Vec<usize> = (0..contract.columns.len()).collect();
+        let shape = Shape {
+            contract: &contract,
+            filled: &all,
+        };
+        planner.begin(shape);
+        for statement in [
+            sql::create_touched_facts(&contract),
+            sql::create_fact_refold(&contract),
+            "create temporary table hayloft_member (key uuid) on commit drop".to_owned(),
+        ] {
+            planner.session.batch_execute(&statement).unwrap();
+        }
+        let statements = [
+            sql::touch_remembered_facts(&contract),
+            sql::touch_held_facts(&contract),
+            sql::touch_landed_facts(shape),
+            sql::read_landed(shape),
+            sql::read_facts_of_load(&contract),
+            sql::read_facts(&contract),
+            sql::read_held_facts(&contract),
+            sql::delete_facts(&contract),
+            sql::rewrite_facts(&contract),
+            sql::add_facts(&contract),
+            sql::drop_refolded_held(),
+            sql::hold_refolded(&contract),
+        ];
+        for statement in statements {
+            planner.plan(&statement);
+        }
+        for reference in references(&contract) {
+            planner.plan(&sql::touch_facts_behind(&contract, reference));
+            planner.plan(&sql::known_members(reference));
+            for holding in [sql::Holding::Refolded, sql::Holding::OfTouchedMembers] {
+                planner.plan(&sql::note_awaited(&contract, reference, holding));
+            }
+        }
+        planner.end();
     }
 }
 

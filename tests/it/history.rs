@@ -10,5 +10,6 @@ mod corners;
 mod deliveries;
 mod engine;
 mod examples;
+mod facts;
 mod fold;
 mod laws;

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod at_once;
 mod check;
 mod commands;
 mod contract;
+mod copy;
 mod demo;
 mod dice;
 mod dimension;
@@ -21,11 +23,13 @@ mod model;
 mod new_table;
 mod parallel;
 mod plan;
+mod plan_counts;
 mod privacy;
 mod reference_faults;
 mod rejects;
 mod status;
 mod support;
+mod undone_facts;
 mod views;
 mod watch;
 mod why;

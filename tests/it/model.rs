@@ -212,7 +212,8 @@ struct Model {
     /// Of each person the columns that some file has spoken of.
     known: BTreeMap<usize, Known>,
     facts: BTreeMap<usize, Fact>,
-    held: BTreeMap<usize, Brought>,
+    /// Of each fact that waits the rows that say something new, the newest last.
+    held: BTreeMap<usize, Vec<Brought>>,
     /// The texts that were loaded into `users`.
     loaded: Vec<String>,
 }
@@ -390,15 +391,24 @@ impl Model {
     /// Lets in the facts whose person is known now.
     fn release(&mut self, file: &str) -> u64 {
         let known = |brought: &Brought| self.people.contains_key(&brought.sale.who);
-        let ready: Vec<usize> = self
+        let ready: Vec<(usize, usize)> = self
             .held
             .iter()
-            .filter(|(_, brought)| known(brought))
-            .map(|(id, _)| *id)
+            .filter_map(|(id, rows)| Some((*id, rows.iter().rposition(known)?)))
             .collect();
-        for id in &ready {
-            let brought = self.held.remove(id).unwrap();
-            self.write(*id, brought, file);
+        for (id, newest) in &ready {
+            let rows = self.held.get_mut(id).unwrap();
+            let released: Vec<Brought> = rows.drain(..=*newest).collect();
+            let (first, last) = (released[0].by.clone(), released[*newest].clone());
+            let by = last.by.clone();
+            if rows.is_empty() {
+                self.held.remove(id);
+                self.write_anew(*id, last, file, file);
+            } else {
+                // Behind it a newer row waits on: what is let in takes the place that it would have
+                // had.
+                self.write_anew(*id, last, &first, &by);
+            }
         }
         ready.len() as u64
     }
@@ -409,14 +419,20 @@ impl Model {
         for (id, sale) in sorted.winners {
             let by = file.to_owned();
             let brought = Brought { sale, by };
-            // The newest row of a fact is the one that counts.
-            self.held.remove(&id);
             if !self.people.contains_key(&sale.who) {
-                self.held.insert(id, brought);
+                let rows = self.held.entry(id).or_default();
+                if rows.last().is_none_or(|last| last.sale != sale) {
+                    rows.push(brought);
+                }
                 report.rows.held += 1;
                 continue;
             }
-            match self.write(id, brought, file) {
+            // The newest row of a fact is the one that counts.
+            let written = match self.held.remove(&id) {
+                Some(_) => self.write_anew(id, brought, file, file),
+                None => self.write(id, brought, file),
+            };
+            match written {
                 Written::New => report.changes.inserted += 1,
                 Written::Changed => report.changes.updated += 1,
                 Written::Same => report.changes.unchanged += 1,
@@ -441,6 +457,23 @@ impl Model {
         fact.brought = brought;
         file.clone_into(&mut fact.updated);
         Written::Changed
+    }
+
+    /// Writes a fact that waited, which is from that row whatever was there.
+    fn write_anew(&mut self, id: usize, brought: Brought, created: &str, updated: &str) -> Written {
+        let before = self.facts.remove(&id);
+        let written = match &before {
+            None => Written::New,
+            Some(fact) if fact.brought.sale == brought.sale => Written::Same,
+            Some(_) => Written::Changed,
+        };
+        let fact = Fact {
+            brought,
+            created: before.map_or_else(|| created.to_owned(), |fact| fact.created),
+            updated: updated.to_owned(),
+        };
+        self.facts.insert(id, fact);
+        written
     }
 
     /// As [`STATE`] tells it.
@@ -483,7 +516,8 @@ impl Model {
                 fact.updated,
             );
         }
-        for (id, Brought { sale, by }) in &self.held {
+        let newest = |(id, rows): (&usize, &Vec<Brought>)| (*id, rows.last().unwrap().clone());
+        for (id, Brought { sale, by }) in self.held.iter().map(newest) {
             let (amount, day) = (AMOUNTS[sale.amount].1, DATES[sale.day].1);
             let _ = writeln!(text, "held {id} {amount} {day} by {by}");
         }
@@ -562,6 +596,7 @@ const EMPTY: &str = "
     delete from hayloft.observation;
     delete from hayloft.payload;
     delete from hayloft.reject;
+    delete from hayloft.payload;
     delete from hayloft.load;";
 
 /// Everything, with files in the place of instants and ids.

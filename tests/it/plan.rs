@@ -44,7 +44,9 @@ fn a_plan_shows_the_versions_before_and_after_and_what_changed() {
     let run = warehouse.run(&["plan", "users-2.csv"]).exits(0);
     let text = &run.stdout;
     assert!(
-        text.starts_with("`users-2.csv` would be loaded into `users` (in order)."),
+        text.starts_with(
+            "`users-2.csv` would be loaded into `users` (in order, looked up key by key)."
+        ),
         "{text}"
     );
     assert!(text.contains("Ann → Anne"), "{text}");

@@ -1,8 +1,7 @@
 //! `hayloft rejects replay`: loads mended rows as if they had been right from the start.
 //!
 //! It is a load like any other, but its instant is that of the load that rejected the rows. So
-//! they take their old place in time, and a row that the table has newer news of is a reject again
-//! instead of overwriting it.
+//! they take their old place in time, and what the table has newer news of is not overwritten.
 
 use std::path::Path;
 

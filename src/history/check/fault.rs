@@ -25,6 +25,8 @@ pub enum Fault {
     SharedValueDiffers,
     /// A version is of a load that is not in the ledger, or does not count.
     OfNoLoad,
+    /// A version does not begin at the instant at which its load spoke of the key.
+    NotOfItsInstant,
     /// A fact's key is there more than once.
     FactRepeated,
     /// A fact is of a load that is not in the ledger, or does not count.
@@ -43,13 +45,23 @@ pub enum Fault {
     ManifestIncomplete,
     /// A load's list of keys is not in its order.
     ManifestUnsorted,
+    /// A load whose rows have instants of their own does not have one for each row that was used.
+    ObservationsIncomplete,
+    /// A load spoke of an instant that does not lie between its first and its last.
+    InstantsOutOfBounds,
+    /// What a row said is kept, and there is no such row.
+    PayloadOfNoRow,
+    /// A load has another number of rejected rows than are kept.
+    RejectsMissing,
+    /// A load counts although it was undone last, or the other way round.
+    StatusAgainstTurns,
     /// A load began and never ended.
     LoadWithoutEnd,
 }
 
 impl Fault {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 25] = [
         Self::EndsBeforeItStarts,
         Self::SeveralOpen,
         Self::StartTogether,
@@ -59,6 +71,7 @@ impl Fault {
         Self::Misnumbered,
         Self::SharedValueDiffers,
         Self::OfNoLoad,
+        Self::NotOfItsInstant,
         Self::FactRepeated,
         Self::FactOfNoLoad,
         Self::FactWithoutMember,
@@ -68,11 +81,16 @@ impl Fault {
         Self::KeysDoNotAddUp,
         Self::ManifestIncomplete,
         Self::ManifestUnsorted,
+        Self::ObservationsIncomplete,
+        Self::InstantsOutOfBounds,
+        Self::PayloadOfNoRow,
+        Self::RejectsMissing,
+        Self::StatusAgainstTurns,
         Self::LoadWithoutEnd,
     ];
 
     /// Those that one pass over the versions of a dimension finds.
-    pub const OF_VERSIONS: [Self; 9] = [
+    pub const OF_VERSIONS: [Self; 10] = [
         Self::EndsBeforeItStarts,
         Self::SeveralOpen,
         Self::StartTogether,
@@ -82,6 +100,7 @@ impl Fault {
         Self::Misnumbered,
         Self::SharedValueDiffers,
         Self::OfNoLoad,
+        Self::NotOfItsInstant,
     ];
 
     /// The word in JSON and in SQL.
@@ -97,6 +116,7 @@ impl Fault {
             Self::Misnumbered => "misnumbered",
             Self::SharedValueDiffers => "shared_value_differs",
             Self::OfNoLoad => "of_no_load",
+            Self::NotOfItsInstant => "not_of_its_instant",
             Self::FactRepeated => "fact_repeated",
             Self::FactOfNoLoad => "fact_of_no_load",
             Self::FactWithoutMember => "fact_without_member",
@@ -106,6 +126,11 @@ impl Fault {
             Self::KeysDoNotAddUp => "keys_do_not_add_up",
             Self::ManifestIncomplete => "manifest_incomplete",
             Self::ManifestUnsorted => "manifest_unsorted",
+            Self::ObservationsIncomplete => "observations_incomplete",
+            Self::InstantsOutOfBounds => "instants_out_of_bounds",
+            Self::PayloadOfNoRow => "payload_of_no_row",
+            Self::RejectsMissing => "rejects_missing",
+            Self::StatusAgainstTurns => "status_against_turns",
             Self::LoadWithoutEnd => "load_without_end",
         }
     }
@@ -134,6 +159,9 @@ impl Fault {
                 "key(s) have a version of a load that the ledger does not have as loaded into this \
                  table"
             }
+            Self::NotOfItsInstant => {
+                "key(s) have a version that does not begin when its load spoke of them"
+            }
             Self::FactRepeated => "key(s) are there more than once",
             Self::FactOfNoLoad => {
                 "fact(s) are of a load that the ledger does not have as loaded into this table"
@@ -151,6 +179,17 @@ impl Fault {
                 "load(s) have a list of keys that does not have one for each accepted row"
             }
             Self::ManifestUnsorted => "load(s) have a list of keys that is not in its order",
+            Self::ObservationsIncomplete => {
+                "load(s) do not have the instants of the rows that they accepted"
+            }
+            Self::InstantsOutOfBounds => {
+                "load(s) spoke of instants that do not lie between their first and their last"
+            }
+            Self::PayloadOfNoRow => "value(s) are kept of rows that no load has",
+            Self::RejectsMissing => "load(s) rejected another number of rows than are kept",
+            Self::StatusAgainstTurns => {
+                "load(s) count although they were undone last, or do not although they were not"
+            }
             Self::LoadWithoutEnd => "load(s) began and never ended",
         };
         format!("{count} {what}.")
@@ -188,7 +227,7 @@ impl Fault {
                 "Was {told} changed by hand? Set the column to one value in all versions of each of \
                  these keys: for type1 that of the latest version, for type0 that of the first."
             ),
-            Self::OfNoLoad | Self::FactOfNoLoad => format!(
+            Self::OfNoLoad | Self::NotOfItsInstant | Self::FactOfNoLoad => format!(
                 "Were rows written to {told} by hand, or taken from the ledger? Load them from a \
                  file instead: what no load accounts for cannot be undone or explained."
             ),
@@ -208,7 +247,12 @@ impl Fault {
             Self::RowsDoNotAddUp
             | Self::KeysDoNotAddUp
             | Self::ManifestIncomplete
-            | Self::ManifestUnsorted => "Was the ledger changed by hand? The table itself may be \
+            | Self::ManifestUnsorted
+            | Self::ObservationsIncomplete
+            | Self::InstantsOutOfBounds
+            | Self::PayloadOfNoRow
+            | Self::RejectsMissing
+            | Self::StatusAgainstTurns => "Was the ledger changed by hand? The table itself may be \
                  sound, but what is undone or comes late is decided by what the ledger says. Restore \
                  it from a backup; if nobody touched it, this is a defect of Hayloft: please report \
                  it."

@@ -76,10 +76,17 @@ fn versions(contract: &Contract, durable_key: &Ident) -> String {
                      as says_the_same,\n        \
                  one.version_number <> row_number() over by_start as misnumbered,\n        \
                  row_number() over by_start > 1 and ({shared}) as shared_value_differs,\n        \
-                 load.load_id is null as of_no_load\n    \
+                 load.load_id is null as of_no_load,\n        \
+                 one.effective_start_date <> load.effective_at and load.instants = 'shared'\n            \
+                     or load.instants = 'own' and said.key is null\n            \
+                     as not_of_its_instant\n    \
              from {table} as one\n    \
              left join hayloft.load\n        \
                  on load.load_id = one.load_id and load.status = 'loaded' and load.table_name = $1\n    \
+             left join hayloft.observation as said\n        \
+                 on load.instants = 'own' and said.key = one.{durable_key}\n        \
+                 and said.load_id = one.load_id and said.line = one.source_line\n        \
+                 and said.at = one.effective_start_date and said.presence = 'present'\n    \
              window by_key as (partition by one.{durable_key}),\n        \
                  by_start as (partition by one.{durable_key} order by one.effective_start_date),\n        \
                  before as (by_start rows between unbounded preceding and 1 preceding)\n\

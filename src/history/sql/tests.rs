@@ -300,10 +300,17 @@ fn one_pass_over_the_versions_counts_all_that_can_be_wrong_with_them() {
                     as says_the_same,
                 one.version_number <> row_number() over by_start as misnumbered,
                 row_number() over by_start > 1 and (one."phone" is distinct from lag(one."phone") over by_start) as shared_value_differs,
-                load.load_id is null as of_no_load
+                load.load_id is null as of_no_load,
+                one.effective_start_date <> load.effective_at and load.instants = 'shared'
+                    or load.instants = 'own' and said.key is null
+                    as not_of_its_instant
             from "datawarehouse"."users" as one
             left join hayloft.load
                 on load.load_id = one.load_id and load.status = 'loaded' and load.table_name = $1
+            left join hayloft.observation as said
+                on load.instants = 'own' and said.key = one."user_id"
+                and said.load_id = one.load_id and said.line = one.source_line
+                and said.at = one.effective_start_date and said.presence = 'present'
             window by_key as (partition by one."user_id"),
                 by_start as (partition by one."user_id" order by one.effective_start_date),
                 before as (by_start rows between unbounded preceding and 1 preceding)
@@ -317,7 +324,8 @@ fn one_pass_over_the_versions_counts_all_that_can_be_wrong_with_them() {
                 count(*) filter (where says_the_same),
                 count(*) filter (where misnumbered),
                 count(*) filter (where shared_value_differs),
-                count(*) filter (where of_no_load)] as faults
+                count(*) filter (where of_no_load),
+                count(*) filter (where not_of_its_instant)] as faults
         from version
     "#]].assert_eq(&(count_versions(&contract, durable_key(&contract)) + "\n"));
 }
@@ -353,7 +361,8 @@ fn a_second_pass_names_the_keys() {
             ('says_the_same', says_the_same),
             ('misnumbered', misnumbered),
             ('shared_value_differs', shared_value_differs),
-            ('of_no_load', of_no_load)
+            ('of_no_load', of_no_load),
+            ('not_of_its_instant', not_of_its_instant)
         ) as asked (code, found)
         where asked.found
         group by asked.code

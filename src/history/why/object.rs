@@ -46,6 +46,11 @@ pub fn object(answer: &Answer, at: Option<DateTime<Utc>>, depth: Depth) -> Value
             put("row", fact(answer, row));
             put("held_for", json!(dimensions));
         }
+        Shown::FactAndHeld(row, waiting, dimensions) => {
+            put("row", fact(answer, row));
+            put("waiting", fact(answer, waiting));
+            put("held_for", json!(dimensions));
+        }
     }
     if depth == Depth::Observations {
         let within = |judged: &&Judged| {

@@ -34,13 +34,15 @@ pub(super) fn shown(
             versions(conn, &statement, candidate.key).map(Shown::Versions)
         }
         Kind::Fact { stamps, .. } => {
-            if let Some(fact) = fact(conn, contract, *stamps, candidate)? {
-                return Ok(Shown::Fact(Some(fact)));
-            }
+            let fact = fact(conn, contract, *stamps, candidate)?;
             let held = held(conn, contract, candidate.key)?;
-            Ok(held.map_or(Shown::Fact(None), |(fact, dimensions)| {
-                Shown::Held(fact, dimensions)
-            }))
+            Ok(match (fact, held) {
+                (fact, None) => Shown::Fact(fact),
+                (None, Some((waiting, dimensions))) => Shown::Held(waiting, dimensions),
+                (Some(fact), Some((waiting, dimensions))) => {
+                    Shown::FactAndHeld(fact, waiting, dimensions)
+                }
+            })
         }
     }
 }

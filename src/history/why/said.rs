@@ -3,13 +3,14 @@
 //! The ledger does not keep every value of every row. What an observation said is its payload where
 //! there is one; else what the version that covers its instant shows, as far as its load's file had
 //! the columns. A column that keeps no history shows only one value, so of it each observation
-//! says the same as the one before, unless its payload says otherwise.
+//! says the same as the one before, unless its payload says otherwise. A fact shows what the row
+//! said that it is from; each other row has a payload, or said what stood before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Origin, Shown, ShownColumn, Values, Version};
+use super::{FactRow, Origin, Shown, ShownColumn, Values, Version};
 use crate::contract::Role;
 
 /// One observation of the key: at an instant it had some values, or was not there.
@@ -153,16 +154,33 @@ pub fn judge(
     let outcomes: Vec<Outcome> = (0..observations.len())
         .map(|place| match shown {
             Shown::Versions(versions) => outcome(&observations, place, versions),
-            Shown::Fact(_) | Shown::Held(..) => outcome_for_fact(&observations[place], shown),
+            Shown::Fact(None) => outcome_without_fact(&observations[place]),
+            Shown::Fact(Some(row)) => outcome_for_fact(&observations, place, row, &Outcome::Wrote),
+            Shown::Held(row, _) => outcome_for_fact(&observations, place, row, &Outcome::Held),
+            Shown::FactAndHeld(row, waiting, _) => {
+                match outcome_for_fact(&observations, place, row, &Outcome::Wrote) {
+                    Outcome::Repeated => outcome_behind(&observations, place, waiting),
+                    outcome => outcome,
+                }
+            }
         })
         .collect();
-    let values = values(&observations, &outcomes, shown, columns);
+    let values = match shown {
+        Shown::Versions(_) => values(&observations, &outcomes, shown, columns),
+        Shown::Fact(None) => values_of_fact(&observations, &[], columns),
+        Shown::Fact(Some(row)) | Shown::Held(row, _) => {
+            values_of_fact(&observations, &[row], columns)
+        }
+        Shown::FactAndHeld(row, waiting, _) => {
+            values_of_fact(&observations, &[row, waiting], columns)
+        }
+    };
     let mut judged: Vec<Judged> = observations
         .into_iter()
         .zip(outcomes)
         .zip(values)
         .map(|((observation, outcome), values)| Judged {
-            values: known(values, &outcome, &observation),
+            values,
             observation,
             outcome,
             filled: Vec::new(),
@@ -213,20 +231,46 @@ fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> 
     }
 }
 
+fn outcome_without_fact(observation: &Observation) -> Outcome {
+    match observation.standing {
+        Standing::Undone => Outcome::Undone,
+        Standing::Counts => Outcome::NotShown,
+    }
+}
+
 /// A fact shows one row: that of the load that changed it last.
-fn outcome_for_fact(observation: &Observation, shown: &Shown) -> Outcome {
+fn outcome_for_fact(
+    observations: &[Observation],
+    place: usize,
+    row: &FactRow,
+    last: &Outcome,
+) -> Outcome {
+    let observation = &observations[place];
     if observation.standing == Standing::Undone {
         return Outcome::Undone;
     }
-    let (row, last) = match shown {
-        Shown::Fact(Some(row)) => (row, Outcome::Wrote),
-        Shown::Held(row, _) => (row, Outcome::Held),
-        Shown::Fact(None) | Shown::Versions(_) => return Outcome::NotShown,
+    let writer = observations
+        .iter()
+        .position(|other| other.origin.load_id == row.origin.load_id);
+    // In the order in which they count: the row of a late load may be superseded when it comes.
+    let order = match writer {
+        Some(writer) => place.cmp(&writer),
+        None => observation.origin.load_id.cmp(&row.origin.load_id),
     };
-    match observation.origin.load_id.cmp(&row.origin.load_id) {
+    match order {
         std::cmp::Ordering::Less => Outcome::Superseded(row.origin.clone()),
-        std::cmp::Ordering::Equal => last,
+        std::cmp::Ordering::Equal => last.clone(),
         std::cmp::Ordering::Greater => Outcome::Repeated,
+    }
+}
+
+/// What became of a row after the one that the fact is from, while the last of them waits. One that
+/// said nothing new has no words in the ledger.
+fn outcome_behind(observations: &[Observation], place: usize, waiting: &FactRow) -> Outcome {
+    let outcome = outcome_for_fact(observations, place, waiting, &Outcome::Held);
+    match outcome {
+        Outcome::Superseded(_) if observations[place].payload.is_none() => Outcome::Repeated,
+        outcome => outcome,
     }
 }
 
@@ -268,17 +312,37 @@ fn values(
     said
 }
 
-/// Without the values of what lost and is not kept, such as in the ledger of an older version:
-/// what the table shows is then not what was said.
-fn known(
-    values: BTreeMap<usize, Option<String>>,
-    outcome: &Outcome,
-    observation: &Observation,
-) -> BTreeMap<usize, Option<String>> {
-    match outcome {
-        Outcome::Superseded(_) if observation.payload.is_none() => BTreeMap::new(),
-        _ => values,
-    }
+/// What each row said of a fact. Nothing is known of what the ledger of an older version did not
+/// keep.
+fn values_of_fact(
+    observations: &[Observation],
+    rows: &[&FactRow],
+    columns: &[ShownColumn],
+) -> Vec<BTreeMap<usize, Option<String>>> {
+    let mut state: Option<BTreeMap<usize, Option<String>>> = None;
+    let said = observations.iter().map(|observation| {
+        let is_writer = |row: &&&FactRow| row.origin.load_id == observation.origin.load_id;
+        let writes = rows.iter().find(is_writer);
+        let value = |(place, column): (usize, &ShownColumn)| {
+            let value = match (&observation.payload, writes, &state) {
+                (Some(payload), ..) => payload.get(&column.name)?.clone(),
+                (None, Some(row), _) => row.values.get(place)?.clone(),
+                (None, None, Some(state)) => state.get(&place).cloned().flatten(),
+                (None, None, None) => return None,
+            };
+            Some((place, value))
+        };
+        let spoken = columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| has(observation, &column.name));
+        let said: BTreeMap<_, _> = spoken.filter_map(value).collect();
+        if counts(observation) && !said.is_empty() {
+            state.get_or_insert_default().extend(said.clone());
+        }
+        said
+    });
+    said.collect()
 }
 
 /// Whether the file had the column.
@@ -297,7 +361,7 @@ fn shown_once(shown: &Shown) -> Option<&Values> {
     Some(match shown {
         Shown::Versions(versions) => &versions.last()?.values,
         Shown::Fact(fact) => &fact.as_ref()?.values,
-        Shown::Held(fact, _) => &fact.values,
+        Shown::Held(fact, _) | Shown::FactAndHeld(fact, ..) => &fact.values,
     })
 }
 

@@ -8,6 +8,7 @@
 //! the table.
 
 mod change;
+mod facts;
 mod fold;
 mod record;
 mod refold;
@@ -16,10 +17,11 @@ mod store;
 mod turn;
 
 pub(super) use change::keep_as_shown;
-pub(super) use refold::{Arrival, Refolded, refold};
+pub(super) use facts::{Coming, let_in_behind, refold_landed, turn_facts};
+pub(super) use refold::{Arrival, refold};
 pub(super) use settle::Event;
 pub use turn::Turn;
-pub(super) use turn::{open, turn_dimension, turn_facts};
+pub(super) use turn::{Begun, open, turn_dimension};
 
 use self::fold::{NewValues, Rules};
 use crate::contract::{Contract, Ident, UnknownColumns};

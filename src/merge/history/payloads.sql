@@ -4,4 +4,4 @@ select payload.key, payload.load_id, payload.line,
 from pg_temp.hayloft_touched as touched
 join hayloft.payload using (key)
 join hayloft.load using (load_id)
-where touched.key between $1 and $2 and load.table_name = $3
+where touched.key between $1 and $2 and payload.key between $1 and $2 and load.table_name = $3

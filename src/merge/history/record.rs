@@ -17,6 +17,7 @@ use super::settle::Settled;
 use super::store::{Past, Payload, Shown};
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
+use crate::failpoint;
 use crate::merge::{MergeError, sql};
 use crate::wire;
 
@@ -130,7 +131,7 @@ fn differs(shown: &Shown, new: &Version, number: i32) -> bool {
     shown.version != *new || shown.number != number
 }
 
-fn put_cell(out: &mut Vec<u8>, cell: &Cell) {
+pub(super) fn put_cell(out: &mut Vec<u8>, cell: &Cell) {
     match cell {
         Some(text) => wire::put_bytes(out, text.as_bytes()),
         None => wire::put_null(out),
@@ -149,7 +150,7 @@ fn refold_target(table: &Table<'_>) -> Target {
     }
 }
 
-fn said_target() -> Target {
+pub(super) fn said_target() -> Target {
     Target {
         schema: Ident::vouched("pg_temp"),
         table: Ident::vouched("hayloft_said"),
@@ -159,7 +160,11 @@ fn said_target() -> Target {
     }
 }
 
-fn send(conn: &mut PgConnection, target: &Target, rows: &mut Vec<u8>) -> Result<(), MergeError> {
+pub(super) fn send(
+    conn: &mut PgConnection,
+    target: &Target,
+    rows: &mut Vec<u8>,
+) -> Result<(), MergeError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -176,15 +181,16 @@ fn send(conn: &mut PgConnection, target: &Target, rows: &mut Vec<u8>) -> Result<
 pub(super) fn apply(conn: &mut PgConnection, table: &Table<'_>) -> Result<(), MergeError> {
     sql_query("analyze pg_temp.hayloft_refold").execute(conn)?;
     let (contract, durable_key) = (table.contract, table.durable_key);
-    for statement in [
-        sql::shrink_versions(contract, durable_key),
-        sql::delete_versions(contract, durable_key),
-        sql::rewrite_versions(contract, durable_key),
-        sql::insert_versions(contract, durable_key),
-    ] {
-        sql_query(statement).execute(conn)?;
-    }
+    sql_query(sql::shrink_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::shrunk");
+    sql_query(sql::delete_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::deleted");
+    sql_query(sql::rewrite_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::rewritten");
+    sql_query(sql::insert_versions(contract, durable_key)).execute(conn)?;
+    failpoint!("refold::inserted");
     sql_query(include_str!("remember.sql")).execute(conn)?;
+    failpoint!("refold::remembered");
     for statement in [
         "drop table pg_temp.hayloft_refold",
         "drop table pg_temp.hayloft_said",

@@ -15,6 +15,7 @@ use super::record::{self, Batch};
 use super::settle::{Event, settle};
 use super::store::{self, Past};
 use crate::contract::{Deletes, Effective, History, Late};
+use crate::failpoint;
 use crate::merge::sql::{self, Shape};
 use crate::merge::{MergeError, counts};
 use crate::stage::reject::RejectKind;
@@ -96,6 +97,7 @@ pub(in crate::merge) fn refold(
         batch.flush(conn, table)?;
         last = Some(to);
     }
+    failpoint!("refold::gathered");
     record::apply(conn, table)?;
     assert_unbroken(conn, table)?;
     Ok(refolded)

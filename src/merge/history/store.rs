@@ -111,6 +111,26 @@ pub(in crate::merge) fn read(
     Ok(pasts)
 }
 
+/// What the ledger knows of the touched keys from `from` to `to`, whatever the table shows: who spoke
+/// of them, without the values, and the payloads.
+pub(in crate::merge) fn read_ledger(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    (from, to): (Uuid, Uuid),
+    keys: &[Uuid],
+) -> QueryResult<BTreeMap<Uuid, Past>> {
+    let mut pasts: BTreeMap<Uuid, Past> = keys.iter().map(|key| (*key, Past::of(*key))).collect();
+    read_payloads(conn, table, from, to, &mut pasts)?;
+    let mentions = read_mentions(conn, table, from, to, keys)?;
+    for (key, observation) in shared(loads, keys, &mentions) {
+        if let Some(past) = pasts.get_mut(&key) {
+            past.take(loads, observation);
+        }
+    }
+    Ok(pasts)
+}
+
 impl Past {
     fn of(key: Uuid) -> Self {
         Self {

@@ -12,12 +12,15 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
-use super::{Event, Refolded, Table, refold};
-use crate::contract::{Contract, Contracts, Ident, TableName};
+use super::{Event, Table, refold};
+use crate::contract::{Contract, Contracts, Ident, Kind, TableName};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
-use crate::merge::sql::{self, Spoken};
+use crate::merge::ledger::{self, Entry};
+use crate::merge::plan::Sample;
+use crate::merge::sql::{self, Holding, Spoken};
 use crate::merge::{MergeError, held, locks};
+use crate::summary::Changes;
 
 /// What happens to a load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,8 +110,15 @@ impl Target {
 /// What a turn did.
 #[derive(Debug)]
 pub(in crate::merge) struct Turned {
-    pub(in crate::merge) refolded: Refolded,
+    pub(in crate::merge) changes: Changes,
+    /// Rows of the load that wait, or that waited until it went.
+    pub(in crate::merge) held: u64,
+    /// Facts of other loads that were waiting for these members.
     pub(in crate::merge) released: u64,
+    /// Some of the keys, and what happened to each.
+    pub(in crate::merge) told: Vec<(Uuid, String)>,
+    /// Some of the facts, before and after: who looks on has no key to find them by.
+    pub(in crate::merge) samples: Vec<Sample>,
 }
 
 /// Makes the history anew of the keys of which a load of a dimension spoke.
@@ -122,6 +132,7 @@ pub(in crate::merge) fn turn_dimension(
     samples: usize,
 ) -> Result<Turned, MergeError> {
     touch(conn, contract, durable_key, load_id, target, turn)?;
+    failpoint!("undo::touched");
     let table = Table::new(contract, durable_key);
     let (event, status) = match turn {
         Turn::Undo => (Event::Goes, "undone"),
@@ -134,25 +145,19 @@ pub(in crate::merge) fn turn_dimension(
     let dependants: Vec<&Contract> = contracts.referring_to(&contract.name).collect();
     for fact in &dependants {
         refuse_orphans(conn, fact, contract, durable_key)?;
+        await_lost(conn, fact, contract)?;
     }
     let spoken = [Spoken::Touched];
     let at = target.at();
     let released = held::release(conn, contract, durable_key, &dependants, &spoken, at)?;
-    Ok(Turned { refolded, released })
-}
-
-/// Makes the facts anew of which a load spoke.
-pub(in crate::merge) fn turn_facts(
-    _conn: &mut PgConnection,
-    _contract: &Contract,
-    _keys: &crate::stage::key::KeyScheme,
-    (_load_id, _target): (i64, &Target),
-    _turn: Turn,
-    _samples: usize,
-) -> Result<Turned, MergeError> {
-    Err(MergeError::NotTurned(
-        "Loads of facts cannot be undone yet.".into(),
-    ))
+    failpoint!("undo::released");
+    Ok(Turned {
+        changes: refolded.changes,
+        held: 0,
+        released,
+        told: refolded.told,
+        samples: Vec::new(),
+    })
 }
 
 /// Touches the keys of which the load spoke, and those that it called absent.
@@ -229,6 +234,33 @@ fn refuse_orphans(
     Ok(())
 }
 
+/// A held fact may wait for one member and name another that was known: if that one goes, it waits
+/// for both.
+fn await_lost(conn: &mut PgConnection, fact: &Contract, dimension: &Contract) -> QueryResult<()> {
+    let Kind::Fact { references, .. } = &fact.kind else {
+        return Ok(());
+    };
+    let of_dimension = references
+        .iter()
+        .filter(|reference| reference.dimension == dimension.name);
+    for reference in of_dimension {
+        let statement = sql::note_awaited(fact, reference, Holding::OfTouchedMembers);
+        sql_query(statement)
+            .bind::<Text, _>(fact.name.as_str())
+            .bind::<Text, _>(dimension.name.as_str())
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// What the ledger answers to the first statement of a turn.
+pub(in crate::merge) enum Begun {
+    /// It is new, has this number, and is about this load.
+    New(i64, Target),
+    /// It was done before: an earlier attempt was committed, and nobody heard of it.
+    Before(Box<Entry>),
+}
+
 /// Writes the ledger's row of a turn, as the first statement of its transaction.
 pub(in crate::merge) fn open(
     conn: &mut PgConnection,
@@ -236,7 +268,8 @@ pub(in crate::merge) fn open(
     contract: &Contract,
     load_id: i64,
     turn: Turn,
-) -> Result<(i64, Target), MergeError> {
+    claim: Uuid,
+) -> Result<Begun, MergeError> {
     #[derive(QueryableByName)]
     struct New {
         #[diesel(sql_type = BigInt)]
@@ -248,14 +281,21 @@ pub(in crate::merge) fn open(
     };
     let new: Option<New> = sql_query(include_str!("../ledger/open_turn.sql"))
         .bind::<BigInt, _>(load_id)
-        .bind::<diesel::sql_types::Uuid, _>(Uuid::now_v7())
+        .bind::<diesel::sql_types::Uuid, _>(claim)
         .bind::<Text, _>(action)
         .get_result(conn)
         .optional()?;
+    failpoint!("undo::ledger");
+    if new.is_none()
+        && let Some(entry) = ledger::find(conn, claim)?
+    {
+        return Ok(Begun::Before(Box::new(entry)));
+    }
     conn.batch_execute(include_str!("../transaction.sql"))?;
     locks::take(conn, contract, contracts)?;
+    failpoint!("undo::locked");
     // Asked once the table is ours: another turn may have been before us.
     let target = Target::find(conn, &contract.name, load_id, turn)?;
     let number = new.map_or(0, |new| new.load_id);
-    Ok((number, target))
+    Ok(Begun::New(number, target))
 }

@@ -195,6 +195,8 @@ struct Written {
     sequence: Option<Vec<String>>,
     #[diesel(sql_type = Nullable<Text>)]
     roles: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    new_column: Option<String>,
 }
 
 impl Written {
@@ -209,6 +211,7 @@ impl Written {
             effective: self.effective.clone()?,
             sequence: self.sequence.clone().unwrap_or_default(),
             roles: roles.unwrap_or_default(),
+            new_column: self.new_column.clone(),
         })
     }
 }
@@ -227,6 +230,7 @@ fn write(conn: &mut PgConnection, table: &TableName, record: &Record) -> QueryRe
         .bind::<Text, _>(&record.effective)
         .bind::<Array<Text>, _>(&record.sequence)
         .bind::<Text, _>(as_json(&record.roles)?)
+        .bind::<Nullable<Text>, _>(record.new_column.as_deref())
         .execute(conn)
         .map(drop)
 }

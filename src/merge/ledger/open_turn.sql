@@ -3,4 +3,5 @@ insert into hayloft.load
 select $2, table_name, file_name, file_bytes, file_sha256, 'loading', $3, load_id
 from hayloft.load
 where load_id = $1
+on conflict (claim_id) do nothing
 returning load_id

@@ -175,7 +175,7 @@ pub fn read_landed(shape: Shape<'_>) -> String {
 
 /// Values as Postgres prints them, as one array. They are compared as they are printed, so a
 /// `json` document comes in the one form that all of its spellings share.
-fn texts<'a>(values: impl Iterator<Item = (&'a Column, String)>) -> String {
+pub(super) fn texts<'a>(values: impl Iterator<Item = (&'a Column, String)>) -> String {
     let text = |(column, value): (&Column, String)| match &column.column_type {
         ColumnType::Json(JsonKind::Text) => format!("({value})::jsonb::text"),
         _ => format!("({value})::text"),
@@ -298,7 +298,7 @@ fn same_version(durable_key: &Ident) -> String {
     )
 }
 
-fn typed(column: &Column) -> String {
+pub(super) fn typed(column: &Column) -> String {
     match &column.column_type {
         ColumnType::Text {
             max_chars: None, ..
@@ -317,37 +317,41 @@ pub const CREATE_UNREAD: &str =
 pub const NOTE_UNREAD: &str =
     "insert into pg_temp.hayloft_unread (key) select distinct unnest($1::uuid[])";
 
-/// Counts the keys that are there at an instant, and those of them that the file does not name.
-/// Bind: the instant.
+/// Makes the table of the keys that are there and that a snapshot does not name.
+pub const CREATE_ABSENT: &str =
+    "create temporary table hayloft_absent (key uuid not null) on commit drop";
+
+/// Lists the keys that are there at an instant and that the file does not name. Bind: the instant.
 #[must_use]
-pub fn count_absent(contract: &Contract, durable_key: &Ident) -> String {
+pub fn find_absent(contract: &Contract, durable_key: &Ident) -> String {
     format!(
-        "select count(*) as open,\n    \
-             count(*) filter (where {unnamed}) as absent\n\
+        "insert into pg_temp.hayloft_absent (key)\n\
+         select version.{durable_key}\n\
          from {table} as version\n\
          where version.effective_start_date <= $1\n  \
-           and (version.effective_end_date > $1 or version.effective_end_date is null)",
-        unnamed = unnamed(durable_key),
+           and (version.effective_end_date > $1 or version.effective_end_date is null)\n  \
+           and not exists (\n      \
+               select from {LANDING} as landing where landing.hayloft_key = version.{durable_key})\n  \
+           and not exists (\n      \
+               select from pg_temp.hayloft_unread as unread where unread.key = version.{durable_key})",
         table = contract.table
     )
 }
 
-/// Some of the keys that are there at an instant and that the file does not name. Binds: the
-/// instant, how many.
+/// Counts the keys that are there at an instant. Bind: the instant.
 #[must_use]
-pub fn sample_absent(contract: &Contract, durable_key: &Ident) -> String {
+pub fn count_present(contract: &Contract) -> String {
     format!(
-        "select version.{durable_key} as key\n\
+        "select count(*) as count\n\
          from {table} as version\n\
          where version.effective_start_date <= $1\n  \
-           and (version.effective_end_date > $1 or version.effective_end_date is null)\n  \
-           and {unnamed}\n\
-         order by version.{durable_key}\n\
-         limit $2",
-        unnamed = unnamed(durable_key),
+           and (version.effective_end_date > $1 or version.effective_end_date is null)",
         table = contract.table
     )
 }
+
+/// Some of the keys that are there and that the file does not name. Bind: how many.
+pub const SAMPLE_ABSENT: &str = "select key from pg_temp.hayloft_absent order by key limit $1";
 
 /// Ends the current version of every key that the file does not name. Bind: the instant.
 #[must_use]
@@ -355,17 +359,10 @@ pub fn close_absent(contract: &Contract, durable_key: &Ident) -> String {
     format!(
         "update {table} as version\n\
          set effective_end_date = $1\n\
-         where version.effective_end_date is null and version.effective_start_date < $1\n  \
-           and {unnamed}",
-        unnamed = unnamed(durable_key),
+         from pg_temp.hayloft_absent as absent\n\
+         where version.{durable_key} = absent.key\n  \
+           and version.effective_end_date is null and version.effective_start_date < $1",
         table = contract.table
-    )
-}
-
-fn unnamed(durable_key: &Ident) -> String {
-    format!(
-        "not exists (select from {LANDING} as landing where landing.hayloft_key = version.{durable_key})\n  \
-         and not exists (select from pg_temp.hayloft_unread as unread where unread.key = version.{durable_key})"
     )
 }
 
@@ -472,3 +469,6 @@ pub fn count_orphans(fact: &Contract, dimension: &Contract, durable_key: &Ident)
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

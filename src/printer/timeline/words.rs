@@ -199,11 +199,20 @@ pub(super) fn stamps(fact: &FactRow) -> Option<String> {
 
 /// A fact that is held.
 pub(super) fn waits(dimensions: &[String]) -> String {
-    let names: Vec<String> = dimensions.iter().map(|name| visible(name)).collect();
     format!(
         "Not in the table yet: it waits for a member of {}.",
-        names.join(" and ")
+        all(dimensions)
     )
+}
+
+/// A fact of which a newer row is held.
+pub(super) fn newer_waits(dimensions: &[String]) -> String {
+    format!("A newer row waits for a member of {}.", all(dimensions))
+}
+
+fn all(dimensions: &[String]) -> String {
+    let names: Vec<String> = dimensions.iter().map(|name| visible(name)).collect();
+    names.join(" and ")
 }
 
 #[cfg(test)]

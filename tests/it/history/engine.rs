@@ -297,7 +297,7 @@ impl Engine {
     }
 }
 
-fn desk(warehouse: &Warehouse, toml: &str) -> Desk {
+pub(super) fn desk(warehouse: &Warehouse, toml: &str) -> Desk {
     let path = warehouse.write("hayloft.toml", toml);
     let database = Database::connect(warehouse.url().parse().unwrap(), 1).unwrap();
     let file = ContractFile::read(&path).unwrap();
@@ -321,14 +321,14 @@ fn desk(warehouse: &Warehouse, toml: &str) -> Desk {
 }
 
 /// Whatever was loaded before, and the file stays.
-const WISH: Wish = Wish {
+pub(super) const WISH: Wish = Wish {
     disposal: Some(Disposal::Leave),
     redelivery: Some(Redelivery::Always),
     ..Wish::CONTRACT
 };
 
 /// Waits for nothing: nothing here can heal.
-struct Impatient;
+pub(super) struct Impatient;
 
 impl Progress for Impatient {
     fn advanced(&self, _bytes: u64) {}

@@ -30,7 +30,9 @@ use std::time::{Duration, Instant};
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgConnection;
+use hayloft::contract::{ContractFile, Contracts};
 use hayloft::db::{DatabaseUrl, Embedded, migrations, pool};
+use hayloft::history::check;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -314,10 +316,16 @@ impl Warehouse {
         }
     }
 
-    /// Asserts that histories, facts and ledger agree, with themselves and with each other. For a
+    /// Asserts that the program's own check finds nothing, nor what only a test can ask. For a
     /// warehouse at rest.
     #[track_caller]
     pub fn assert_sound(&self) {
+        let mut conn = self.connection();
+        let file = ContractFile::read(&self.path("hayloft.toml")).unwrap();
+        let contracts = Contracts::load_to_look(&mut conn, &file).unwrap();
+        let examined = check::examine(&mut conn, contracts.iter()).unwrap();
+        let damaged: Vec<_> = examined.iter().filter(|table| !table.sound).collect();
+        assert!(damaged.is_empty(), "{damaged:#?}");
         assert_eq!(self.query(include_str!("invariants.sql")), "");
     }
 
@@ -553,4 +561,10 @@ fn exists(conn: &mut PgConnection, database: &str) -> bool {
         .get_result(conn)
         .unwrap();
     counted.count == 1
+}
+
+/// How many migrations Hayloft comes with.
+pub(crate) fn shipped_migrations() -> usize {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    std::fs::read_dir(folder).unwrap().count()
 }

@@ -1,3 +1,3 @@
-select natural_key, mode, effective, sequence, roles::text as roles
+select natural_key, mode, effective, sequence, roles::text as roles, new_column
 from hayloft.contract
 where table_name = $1

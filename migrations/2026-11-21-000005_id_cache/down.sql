@@ -1,0 +1,1 @@
+alter table datawarehouse.users alter column id set cache 1;

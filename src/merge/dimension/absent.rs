@@ -1,0 +1,120 @@
+//! The keys that a snapshot does not name (semantics §5, §10).
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Timestamptz};
+use uuid::Uuid;
+
+use super::{Delivered, Landed, limit};
+use crate::contract::Ident;
+use crate::db::copy::{Target, copy_binary};
+use crate::merge::guard::{self, Closes, Crowd};
+use crate::merge::sql;
+use crate::merge::{MergeError, counts};
+use crate::wire;
+
+/// How many keys are there at the instant of a snapshot, and how many of them it does not name.
+pub(super) struct Absent {
+    open: u64,
+    absent: u64,
+}
+
+impl Delivered<'_> {
+    /// Lists the keys that the file does not name in `pg_temp.hayloft_absent`.
+    pub(super) fn find_absent(
+        &self,
+        conn: &mut PgConnection,
+        landed: &Landed,
+    ) -> Result<Absent, MergeError> {
+        sql_query(sql::CREATE_ABSENT).execute(conn)?;
+        if let Some(sifted) = &landed.sifted {
+            list(conn, &sifted.absent)?;
+            return Ok(Absent {
+                open: sifted.open,
+                absent: sifted.absent.len() as u64,
+            });
+        }
+        sql_query(sql::CREATE_UNREAD).execute(conn)?;
+        sql_query(sql::NOTE_UNREAD)
+            .bind::<Array<diesel::sql_types::Uuid>, _>(&landed.unread)
+            .execute(conn)?;
+        let (contract, durable_key) = (self.shape.contract, self.durable_key);
+        let at_the_instant = |statement| sql_query(statement).bind::<Timestamptz, _>(self.at);
+        let absent = at_the_instant(sql::find_absent(contract, durable_key)).execute(conn)? as u64;
+        let open: counts::Count = at_the_instant(sql::count_present(contract)).get_result(conn)?;
+        Ok(Absent {
+            open: open.get(),
+            absent,
+        })
+    }
+
+    /// Compares what the absence of keys would close with what the contract allows, before
+    /// anything is written.
+    pub(super) fn guard_closes(
+        &self,
+        conn: &mut PgConnection,
+        absent: &Absent,
+    ) -> Result<(), MergeError> {
+        if *self.closes != Closes::Guarded {
+            return Ok(());
+        }
+        let crowd = Crowd {
+            rows: self.staged.rows.len() as u64,
+            open: absent.open,
+            would_close: absent.absent,
+        };
+        let Some(mut breach) = guard::closes(&self.shape.contract.guards, crowd) else {
+            return Ok(());
+        };
+        let sample = sample(conn, 5)?;
+        breach.sample = sample.into_iter().map(|(key, _)| key).collect();
+        Err(MergeError::Closes(Box::new(breach)))
+    }
+
+    /// Ends their current versions; returns how many.
+    pub(super) fn close_absent(&self, conn: &mut PgConnection) -> QueryResult<u64> {
+        sql_query(sql::close_absent(self.shape.contract, self.durable_key))
+            .bind::<Timestamptz, _>(self.at)
+            .execute(conn)
+            .map(|rows| rows as u64)
+    }
+}
+
+/// Some of the keys that are closed because the file does not name them.
+pub(super) fn sample(conn: &mut PgConnection, samples: usize) -> QueryResult<Vec<(Uuid, String)>> {
+    #[derive(QueryableByName)]
+    struct Absent {
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        key: Uuid,
+    }
+    if samples == 0 {
+        return Ok(Vec::new());
+    }
+    let absent: Vec<Absent> = sql_query(sql::SAMPLE_ABSENT)
+        .bind::<BigInt, _>(limit(samples))
+        .load(conn)?;
+    let told = absent.into_iter();
+    Ok(told
+        .map(|absent| (absent.key, "closed_by_absence".to_owned()))
+        .collect())
+}
+
+fn list(conn: &mut PgConnection, absent: &[Uuid]) -> Result<(), MergeError> {
+    let target = Target {
+        schema: Ident::vouched("pg_temp"),
+        table: Ident::vouched("hayloft_absent"),
+        columns: vec![Ident::vouched("key")],
+    };
+    copy_binary(conn, &target, |sink| {
+        sink.write_all(wire::HEADER)?;
+        let mut tuple = Vec::with_capacity(32);
+        for key in absent {
+            tuple.clear();
+            wire::put_tuple(&mut tuple, 1)?;
+            wire::put_uuid(&mut tuple, *key);
+            sink.write_all(&tuple)?;
+        }
+        sink.write_all(wire::TRAILER)
+    })?;
+    Ok(())
+}

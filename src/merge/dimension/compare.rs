@@ -1,0 +1,182 @@
+//! Rows that hold from one instant, later than all that is known: against the current versions.
+//!
+//! All of it in sets; what did not change is not written.
+
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text, Timestamptz};
+use uuid::Uuid;
+
+use super::way::Joins;
+use super::{Applied, Delivered, Landed, absent, limit};
+use crate::contract::{Contract, Ident};
+use crate::failpoint;
+use crate::merge::counts::unsigned;
+use crate::merge::sql::{self, Refolded, Shape, Spoken};
+use crate::merge::{MergeError, counts, landing, ledger};
+use crate::summary::Changes;
+
+impl Delivered<'_> {
+    /// Brings in what differs from the current versions, and closes what is absent.
+    pub(super) fn compare(
+        &self,
+        conn: &mut PgConnection,
+        landed: &Landed,
+    ) -> Result<Applied, MergeError> {
+        let mut applied = Applied::by(landed.way);
+        applied.changes.unchanged = landed.sifted.as_ref().map_or(0, |sifted| sifted.same);
+        let mut touched = 0;
+        if landed.rows > 0 {
+            let joins = self.joins(conn, landed)?;
+            match joins {
+                Joins::LookUp => conn.batch_execute(include_str!("look_up.sql"))?,
+                Joins::Planned => landing::analyze(conn)?,
+            }
+            touched = self.touch_doubtful(conn)?;
+            self.bring_in(conn, landed.rows, touched, &mut applied)?;
+            if joins == Joins::LookUp {
+                conn.batch_execute(include_str!("look_up_no_more.sql"))?;
+            }
+        }
+        if self.closes_absent {
+            applied.told.extend(absent::sample(conn, self.samples)?);
+            applied.changes.closed_by_absence = self.close_absent(conn)?;
+            failpoint!("merge::absent");
+        }
+        applied.changes.deactivated = applied.changes.updated + applied.changes.closed_by_absence;
+        if touched > 0 {
+            applied.spoken.push(Spoken::Touched);
+            let refolded = self.refold_touched(conn, false, &[])?;
+            applied.changes += refolded.changes;
+            applied.told.extend(refolded.told);
+            applied.findings = refolded.findings;
+            applied.withheld = refolded.withheld;
+        }
+        Ok(applied)
+    }
+
+    /// Closes and opens the versions of the landed keys that are not left to a refold.
+    fn bring_in(
+        &self,
+        conn: &mut PgConnection,
+        landed: u64,
+        touched: u64,
+        applied: &mut Applied,
+    ) -> Result<(), MergeError> {
+        let (contract, durable_key) = (self.shape.contract, self.durable_key);
+        let left = if touched == 0 {
+            Refolded::None
+        } else {
+            Refolded::Some
+        };
+        sql_query(sql::find_changes(self.shape, durable_key, left)).execute(conn)?;
+        let changes = count_changes(conn)?;
+        close_changed(conn, contract, durable_key, self.at)?;
+        failpoint!("merge::closed");
+        open_new(conn, self.shape, durable_key, self.at, self.load_id)?;
+        assert_unbroken(conn, contract, durable_key)?;
+        applied.changes += changes;
+        applied.changes.unchanged += landed
+            .saturating_sub(touched)
+            .saturating_sub(changes.rows());
+        applied.told = self.sample_changes(conn)?;
+        applied.spoken.push(Spoken::Change);
+        Ok(())
+    }
+
+    /// Leaves keys to the refold for which the current version does not tell enough.
+    fn touch_doubtful(&self, conn: &mut PgConnection) -> QueryResult<u64> {
+        let contract = self.shape.contract;
+        let unsure = ledger::unsure_columns(conn, contract, &self.shape.names())?;
+        let unsure: Vec<&str> = unsure.iter().map(String::as_str).collect();
+        let Some(statement) = sql::touch_doubtful(self.shape, self.durable_key, &unsure) else {
+            return Ok(0);
+        };
+        sql_query(sql::CREATE_TOUCHED).execute(conn)?;
+        let touched = sql_query(statement).execute(conn)?;
+        Ok(touched as u64)
+    }
+
+    fn sample_changes(&self, conn: &mut PgConnection) -> QueryResult<Vec<(Uuid, String)>> {
+        #[derive(QueryableByName)]
+        struct Told {
+            #[diesel(sql_type = diesel::sql_types::Uuid)]
+            key: Uuid,
+            #[diesel(sql_type = Text)]
+            action: String,
+        }
+        if self.samples == 0 {
+            return Ok(Vec::new());
+        }
+        let told: Vec<Told> = sql_query(sql::SAMPLE_CHANGES)
+            .bind::<BigInt, _>(limit(self.samples))
+            .load(conn)?;
+        Ok(told
+            .into_iter()
+            .map(|told| (told.key, told.action))
+            .collect())
+    }
+}
+
+fn count_changes(conn: &mut PgConnection) -> QueryResult<Changes> {
+    #[derive(QueryableByName)]
+    struct Counts {
+        #[diesel(sql_type = BigInt)]
+        inserted: i64,
+        #[diesel(sql_type = BigInt)]
+        reopened: i64,
+        #[diesel(sql_type = BigInt)]
+        updated: i64,
+    }
+    let counts: Counts = sql_query(sql::COUNT_CHANGES).get_result(conn)?;
+    Ok(Changes {
+        inserted: unsigned(counts.inserted),
+        reopened: unsigned(counts.reopened),
+        updated: unsigned(counts.updated),
+        ..Changes::default()
+    })
+}
+
+fn close_changed(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    durable_key: &Ident,
+    instant: DateTime<Utc>,
+) -> QueryResult<u64> {
+    sql_query(sql::close_changed(contract, durable_key))
+        .bind::<Timestamptz, _>(instant)
+        .execute(conn)
+        .map(|rows| rows as u64)
+}
+
+fn open_new(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    durable_key: &Ident,
+    instant: DateTime<Utc>,
+    load_id: i64,
+) -> QueryResult<u64> {
+    sql_query(sql::open_new(shape, durable_key))
+        .bind::<Timestamptz, _>(instant)
+        .bind::<BigInt, _>(load_id)
+        .execute(conn)
+        .map(|rows| rows as u64)
+}
+
+/// The indexes refuse two current versions and overlapping closed ones; what they cannot see is
+/// asked here, of the touched keys, before anything is committed.
+fn assert_unbroken(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    durable_key: &Ident,
+) -> Result<(), MergeError> {
+    match counts::count(conn, &sql::count_broken(contract, durable_key))? {
+        0 => Ok(()),
+        keys => Err(MergeError::BrokenHistory {
+            table: contract.name.clone(),
+            keys,
+        }),
+    }
+}

@@ -1,0 +1,3 @@
+-- As the session has it.
+reset enable_hashjoin;
+reset enable_mergejoin;

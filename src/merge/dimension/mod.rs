@@ -1,0 +1,300 @@
+//! Landed rows → versions of a slowly changing dimension.
+//!
+//! Rows that all hold from one instant, later than all that is known, are compared with the
+//! current versions ([`compare`]): a key that the table does not know gets its first version; one
+//! whose values differ has its version closed and a new one opened, both at that instant; one whose
+//! values are the same is not touched. By a snapshot, a key without a row is closed ([`absent`]).
+//! All else, and the few keys for which the current version does not tell enough, goes the general
+//! way, through [`super::history`]. Comparison is by value, and NULL is a value.
+//!
+//! Which [`Way`] the rows go decides about nothing but the time that it takes: an empty table
+//! takes them as they are ([`fill`]), and of a large file only what differs is sent ([`sift`]).
+
+mod absent;
+mod compare;
+mod fill;
+mod sift;
+mod way;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Double, Timestamptz};
+use uuid::Uuid;
+
+use self::sift::Sifted;
+pub(super) use self::way::Way;
+use super::guard::Closes;
+use super::history::{self, Arrival, Event, Table};
+use super::landing::{self, Line, taken_out};
+use super::sql::{self, Shape, Spoken};
+use super::{Instant, MergeError, held, manifest};
+use crate::contract::{Contract, Deletes, History, Ident, Mode};
+use crate::failpoint;
+use crate::stage::reject::{Place, Reject, RejectKind};
+use crate::stage::{Finding, Staged};
+use crate::summary::Changes;
+
+/// The rows of one file, and what they are for.
+pub(super) struct Delivered<'a> {
+    pub(super) shape: Shape<'a>,
+    pub(super) durable_key: &'a Ident,
+    pub(super) history: &'a History,
+    /// The fact tables whose rows may wait for these.
+    pub(super) dependants: Vec<&'a Contract>,
+    /// The instant of rows that have none of their own.
+    pub(super) at: DateTime<Utc>,
+    pub(super) load_id: i64,
+    pub(super) staged: &'a Staged,
+    /// Whether keys that the file does not name are absent.
+    pub(super) closes_absent: bool,
+    pub(super) closes: &'a Closes,
+    /// How many keys of each kind are told of one by one.
+    pub(super) samples: usize,
+}
+
+/// What a load did to a dimension, and to the facts that waited for it.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) changes: Changes,
+    pub(super) released: u64,
+    /// Rows that came too late to be used.
+    pub(super) findings: Vec<Finding>,
+    /// Keys whose absence came too late to count.
+    pub(super) withheld: Vec<Uuid>,
+    pub(super) way: Way,
+    spoken: Vec<Spoken>,
+    /// What was done to some of the keys.
+    pub(super) told: Vec<(Uuid, String)>,
+}
+
+impl Applied {
+    /// Nothing yet.
+    fn by(way: Way) -> Self {
+        Self {
+            changes: Changes::default(),
+            released: 0,
+            findings: Vec::new(),
+            withheld: Vec::new(),
+            way,
+            spoken: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+}
+
+/// The rows, where the way that they go needs them.
+pub(super) struct Landed {
+    way: Way,
+    /// Rows that the server cannot read, or whose instants no load takes.
+    pub(super) findings: Vec<Finding>,
+    /// The keys of rejected rows, where they matter: a snapshot does not call them absent.
+    unread: Vec<Uuid>,
+    /// How many are in the landing table.
+    rows: u64,
+    sifted: Option<Sifted>,
+}
+
+/// Whether keys that the file does not name are absent (semantics §5, §10.5). A row whose key
+/// cannot be read could be anybody's, so then none is; and mended rows of a snapshot are some of
+/// its rows, not all.
+pub(super) fn closes_absent(history: &History, staged: &Staged, instant: Instant) -> bool {
+    history.mode == Mode::Snapshot
+        && history.deletes == Deletes::Close
+        && staged.unread.without_key == 0
+        && !matches!(instant, Instant::OfParent { .. })
+}
+
+/// The keys of rejected rows, those that only the database refused included.
+pub(super) fn unread(staged: &Staged, refused: &[Finding]) -> Vec<Uuid> {
+    let mut unread = staged.unread.keys.clone();
+    if !refused.is_empty() {
+        let refused = manifest::lines_of(refused);
+        let rows = staged.rows.iter();
+        let rows = rows.filter(|row| refused.contains(&row.place.line));
+        unread.extend(rows.map(|row| row.key));
+    }
+    unread
+}
+
+impl Delivered<'_> {
+    /// Chooses the way, and brings the rows to where it begins.
+    pub(super) fn land(&self, conn: &mut PgConnection) -> Result<Landed, MergeError> {
+        let way = self.choose(conn)?;
+        let mut landed = Landed {
+            way,
+            findings: Vec::new(),
+            unread: Vec::new(),
+            rows: 0,
+            sifted: None,
+        };
+        match way {
+            Way::Fill => return Ok(landed),
+            Way::Sift => {
+                let sifted = self.sift(conn)?;
+                if sifted.differing > 0 {
+                    let differs = |row: usize| sifted.differs[row];
+                    landing::land_some(conn, self.shape, self.staged, differs)?;
+                }
+                landed.rows = sifted.differing;
+                landed.sifted = Some(sifted);
+            }
+            Way::LookUp | Way::Join | Way::Refold => {
+                landed.findings = landing::land(conn, self.shape, self.staged)?;
+                landed.findings.extend(self.refuse_instants(conn)?);
+                let refused = landed.findings.len();
+                landed.rows = (self.staged.rows.len() - refused) as u64;
+            }
+        }
+        if self.closes_absent {
+            landed.unread = unread(self.staged, &landed.findings);
+        }
+        Ok(landed)
+    }
+
+    /// Takes out the rows whose instants no load takes.
+    fn refuse_instants(&self, conn: &mut PgConnection) -> Result<Vec<Finding>, MergeError> {
+        if !self.shape.own_instants() {
+            return Ok(Vec::new());
+        }
+        let ahead = self.history.max_future;
+        let mut findings = self.take_out(
+            conn,
+            sql::REMOVE_FUTURE,
+            ahead,
+            RejectKind::FutureInstant,
+            "The row holds from a time in the future. Is the year mistyped? The contract's \
+             max_future says how far ahead an instant may lie.",
+        )?;
+        if let Some(horizon) = self.history.horizon {
+            findings.extend(self.take_out(
+                conn,
+                sql::REMOVE_TOO_LATE,
+                horizon,
+                RejectKind::TooLate,
+                "The row holds from a time before the contract's horizon.",
+            )?);
+        }
+        Ok(findings)
+    }
+
+    fn take_out(
+        &self,
+        conn: &mut PgConnection,
+        statement: &str,
+        limit: chrono::TimeDelta,
+        kind: RejectKind,
+        message: &str,
+    ) -> Result<Vec<Finding>, MergeError> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a limit of days, in milliseconds"
+        )]
+        let seconds = limit.num_milliseconds() as f64 / 1000.0;
+        let lines = sql_query(statement)
+            .bind::<Double, _>(seconds)
+            .load::<Line>(conn)?;
+        taken_out(self.staged, &lines, |place| {
+            Reject::of_row(place, kind, message)
+        })
+    }
+
+    /// Brings the rows into the dimension.
+    pub(super) fn apply(
+        &self,
+        conn: &mut PgConnection,
+        landed: &Landed,
+    ) -> Result<Applied, MergeError> {
+        if self.closes_absent && landed.way != Way::Fill {
+            let absent = self.find_absent(conn, landed)?;
+            self.guard_closes(conn, &absent)?;
+        }
+        let mut applied = match landed.way {
+            Way::Fill => self.fill(conn)?,
+            Way::Sift | Way::LookUp | Way::Join => self.compare(conn, landed)?,
+            Way::Refold => self.refold(conn, landed)?,
+        };
+        failpoint!("merge::opened");
+        applied.released = held::release(
+            conn,
+            self.shape.contract,
+            self.durable_key,
+            &self.dependants,
+            &applied.spoken,
+            self.at,
+        )?;
+        failpoint!("merge::released");
+        Ok(applied)
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table::new(self.shape.contract, self.durable_key)
+    }
+
+    /// The general way, for every key of the file.
+    fn refold(&self, conn: &mut PgConnection, landed: &Landed) -> Result<Applied, MergeError> {
+        landing::analyze(conn)?;
+        sql_query(sql::CREATE_TOUCHED).execute(conn)?;
+        sql_query(sql::TOUCH_LANDED).execute(conn)?;
+        if self.closes_absent {
+            sql_query(sql::touch_present(self.shape.contract, self.durable_key))
+                .bind::<Timestamptz, _>(self.at)
+                .execute(conn)?;
+        }
+        self.refold_touched(conn, self.closes_absent, &landed.unread)
+    }
+
+    fn refold_touched(
+        &self,
+        conn: &mut PgConnection,
+        closes_absent: bool,
+        unread: &[Uuid],
+    ) -> Result<Applied, MergeError> {
+        sql_query("analyze pg_temp.hayloft_touched").execute(conn)?;
+        let arrival = Arrival {
+            shape: self.shape,
+            at: self.at.timestamp_micros(),
+            closes_absent,
+            unread,
+            history: self.history,
+        };
+        let event = Event::Comes;
+        let refolded = history::refold(
+            conn,
+            &self.table(),
+            event,
+            self.load_id,
+            Some(&arrival),
+            self.samples,
+        )?;
+        let mut findings = Vec::new();
+        for refused in [refolded.late, refolded.stale] {
+            let lines = sql_query(include_str!("remove_lines.sql"))
+                .bind::<Array<BigInt>, _>(&refused.lines)
+                .load::<Line>(conn)?;
+            findings.extend(taken_out(self.staged, &lines, |place: Place| {
+                Reject::of_row(place, refused.kind, refused.message)
+            })?);
+        }
+        if self.shape.own_instants() {
+            sql_query(sql::OBSERVE)
+                .bind::<BigInt, _>(self.load_id)
+                .bind::<Timestamptz, _>(self.at)
+                .bind::<Bool, _>(self.history.deletes == Deletes::Close)
+                .execute(conn)?;
+            failpoint!("merge::observed");
+        }
+        Ok(Applied {
+            changes: refolded.changes,
+            findings,
+            withheld: refolded.withheld,
+            spoken: vec![Spoken::Touched],
+            told: refolded.told,
+            ..Applied::by(Way::Refold)
+        })
+    }
+}
+
+fn limit(samples: usize) -> i64 {
+    i64::try_from(samples).unwrap_or(i64::MAX)
+}

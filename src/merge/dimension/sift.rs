@@ -1,0 +1,109 @@
+//! What a large file says that the table does not say already.
+//!
+//! To send a row to the server and have it compared there costs more than to read the current
+//! version and compare it here. So, where a file speaks of much of the table, the table's keys and
+//! values are read once, in the format in which the file's rows are held, and compared as bytes.
+//! Equal bytes are equal values. Other bytes may be, too (`1.0` and `1.00`); these rows are sent
+//! like those that differ, and the server decides.
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::Delivered;
+use crate::db::copy::{CopyError, read_binary};
+use crate::merge::{MergeError, sql};
+use crate::wire;
+
+/// The rows of a file, beside the current versions.
+pub(super) struct Sifted {
+    /// Of each row, by its position, whether it may differ from the current version of its key.
+    pub(super) differs: Vec<bool>,
+    /// How many may.
+    pub(super) differing: u64,
+    /// How many rows say what the table says.
+    pub(super) same: u64,
+    /// How many keys are there.
+    pub(super) open: u64,
+    /// Of a snapshot that closes what it does not name, the keys that it does not name.
+    pub(super) absent: Vec<Uuid>,
+}
+
+impl Delivered<'_> {
+    /// Reads all current versions, and compares the rows with them.
+    pub(super) fn sift(&self, conn: &mut PgConnection) -> Result<Sifted, MergeError> {
+        let rows = &self.staged.rows;
+        let is_key: Vec<bool> = self
+            .shape
+            .filled
+            .iter()
+            .map(|column| self.shape.contract.key.contains(column))
+            .collect();
+        let unread: HashSet<&Uuid> = self.staged.unread.keys.iter().collect();
+        let closes_absent = self.closes_absent;
+        let mut sifted = Sifted {
+            differs: vec![true; rows.len()],
+            differing: 0,
+            same: 0,
+            open: 0,
+            absent: Vec::new(),
+        };
+        let query = sql::read_current(self.shape, self.durable_key);
+        read_binary(conn, &query, |mut fields| {
+            let key = wire::next_field(&mut fields).and_then(wire::uuid);
+            let Some(key) = key else { return Ok(()) };
+            sifted.open += 1;
+            match rows.find(key) {
+                Some(position) if says_the_same(rows.get(position).cells, &is_key, fields) => {
+                    sifted.differs[position] = false;
+                    sifted.same += 1;
+                }
+                None if closes_absent && !unread.contains(&key) => sifted.absent.push(key),
+                Some(_) | None => {}
+            }
+            Ok::<_, CopyError>(())
+        })?;
+        sifted.differing = rows.len() as u64 - sifted.same;
+        Ok(sifted)
+    }
+}
+
+/// Whether the cells of a row, but for those of its key, are these fields.
+fn says_the_same(mut cells: &[u8], is_key: &[bool], mut fields: &[u8]) -> bool {
+    is_key.iter().all(|is_key| {
+        let cell = wire::next_field(&mut cells);
+        *is_key || cell.is_some() && cell == wire::next_field(&mut fields)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(values: &[&str]) -> Vec<u8> {
+        let mut fields = Vec::new();
+        for value in values {
+            wire::put_bytes(&mut fields, value.as_bytes());
+        }
+        fields
+    }
+
+    #[test]
+    fn a_row_says_the_same_if_all_its_cells_but_the_key_do() {
+        let row = texts(&["Ann", "ann@x.org", "1990"]);
+        let is_key = [false, true, false];
+        assert!(says_the_same(&row, &is_key, &texts(&["Ann", "1990"])));
+        assert!(!says_the_same(&row, &is_key, &texts(&["Anne", "1990"])));
+        assert!(!says_the_same(&row, &is_key, &texts(&["Ann", "1991"])));
+        assert!(!says_the_same(&row, &is_key, &texts(&["Ann"])));
+    }
+
+    #[test]
+    fn null_is_not_the_empty_text() {
+        let mut null = Vec::new();
+        wire::put_null(&mut null);
+        assert!(says_the_same(&null, &[false], &null));
+        assert!(!says_the_same(&null, &[false], &texts(&[""])));
+    }
+}

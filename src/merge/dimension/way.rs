@@ -1,0 +1,102 @@
+//! Which way the rows go, by the numbers.
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use super::{Delivered, Landed};
+use crate::contract::ColumnType;
+use crate::merge::{counts, ledger};
+
+/// Which way the rows go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum Way {
+    /// Into the table as they are, since it is empty.
+    Fill,
+    /// All current versions are read, and what differs is sent.
+    Sift,
+    /// All rows are sent, and each is looked up by its key.
+    LookUp,
+    /// All rows are sent, and compared as the server's planner sees fit.
+    Join,
+    /// Each key's history is made anew from all that was said of it.
+    Refold,
+}
+
+impl Way {
+    /// As a plan says it.
+    pub(in crate::merge) fn words(self) -> &'static str {
+        match self {
+            Self::Fill => "into the empty table",
+            Self::Sift => "in order, compared with the whole table",
+            Self::LookUp => "in order, looked up key by key",
+            Self::Join => "in order",
+            Self::Refold => "refold",
+        }
+    }
+}
+
+/// How landed rows find their current versions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Joins {
+    /// Each by the index of its key.
+    LookUp,
+    /// As the planner sees fit, by what it knows of both tables.
+    Planned,
+}
+
+/// How many rows of the table are read in the time that it takes to send one row and look it up.
+/// Measured on a table of a million rows: 0.5 µs against 10 µs.
+const ROWS_READ_PER_LOOK_UP: u64 = 20;
+
+impl Delivered<'_> {
+    pub(super) fn choose(&self, conn: &mut PgConnection) -> QueryResult<Way> {
+        if !self.is_in_order(conn)? {
+            return Ok(Way::Refold);
+        }
+        if self.has_unknown_types() {
+            return Ok(Way::Join);
+        }
+        if ledger::is_empty(conn, self.shape.contract)? {
+            return Ok(Way::Fill);
+        }
+        // Who is absent is known only to those who read the whole table.
+        if self.closes_absent || !self.is_small(conn, self.staged.rows.len() as u64)? {
+            return Ok(Way::Sift);
+        }
+        Ok(Way::LookUp)
+    }
+
+    /// How the landed rows are best joined with the table.
+    pub(super) fn joins(&self, conn: &mut PgConnection, landed: &Landed) -> QueryResult<Joins> {
+        Ok(match landed.way {
+            Way::LookUp => Joins::LookUp,
+            Way::Sift if self.is_small(conn, landed.rows)? => Joins::LookUp,
+            _ => Joins::Planned,
+        })
+    }
+
+    /// Whether all rows hold from one instant, after all that counts.
+    fn is_in_order(&self, conn: &mut PgConnection) -> QueryResult<bool> {
+        if self.shape.own_instants() {
+            return Ok(false);
+        }
+        let latest = ledger::latest_instant(conn, &self.shape.contract.name)?;
+        Ok(latest.is_none_or(|latest| latest < self.at))
+    }
+
+    /// Whether the file fills columns whose values only the server can read.
+    fn has_unknown_types(&self) -> bool {
+        let columns = &self.shape.contract.columns;
+        let mut filled = self.shape.filled.iter().map(|column| &columns[*column]);
+        filled.any(|column| matches!(column.column_type, ColumnType::Other { .. }))
+    }
+
+    /// Whether so few rows are better looked up one by one than the table is read.
+    fn is_small(&self, conn: &mut PgConnection, rows: u64) -> QueryResult<bool> {
+        let table: counts::Count = sql_query(include_str!("estimate_rows.sql"))
+            .bind::<Text, _>(self.shape.contract.table.to_string())
+            .get_result(conn)?;
+        Ok(rows.saturating_mul(ROWS_READ_PER_LOOK_UP) < table.get())
+    }
+}

@@ -1,0 +1,303 @@
+//! What was said of one fact → what the table and the ledger are to have of it.
+//!
+//! In: the rows of all loads that spoke of a key, in the order in which they count, and which members
+//! are known. Out: the fact, the row that waits beside it, and which rows the ledger has to keep the
+//! words of. A row says the values of the columns that its file had; of each column the last word
+//! stands. The fact is from the last row that said something new.
+//!
+//! A row that says nothing new is kept by its key alone, in its load's manifest: that it says what
+//! stood before it. [`Past::resolve`] reads it so, and [`settle`] keeps it so: where what stands
+//! before a row changes, its words go to the ledger.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::super::fold::{Cell, Micros};
+use crate::contract::{Column, ColumnType};
+
+/// What is known of one fact before something changes.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) key: Uuid,
+    /// The fact as the table has it.
+    pub(super) shown: Option<Row>,
+    /// What waits beside it: values only of the columns that a waiting row spoke of.
+    pub(super) waiting: Option<Waiting>,
+    /// All that was said of it, in the order in which it counts.
+    pub(super) said: Vec<Saying>,
+}
+
+/// A row of the fact table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Row {
+    pub(super) cells: Vec<Cell>,
+    pub(super) load: i64,
+    pub(super) line: i64,
+}
+
+/// A row that is held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Waiting {
+    /// `None` for a column of which no waiting row spoke.
+    pub(super) cells: Vec<Option<Cell>>,
+    pub(super) load: i64,
+    pub(super) line: i64,
+}
+
+/// One row of one load.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Saying {
+    pub(super) at: Micros,
+    pub(super) load: i64,
+    pub(super) line: i64,
+    /// Whether its load counts.
+    pub(super) counts: bool,
+    pub(super) authored: Arc<[bool]>,
+    /// Its values. Of columns that it did not speak of, what the ledger happens to have.
+    pub(super) cells: Vec<Cell>,
+    pub(super) words: Words,
+}
+
+/// Where the words of a row are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Words {
+    /// It comes now.
+    Coming,
+    /// In the ledger.
+    Kept,
+    /// Not in the ledger: the fact, or the row that waits, shows them, or else it said what stood.
+    Shown,
+}
+
+/// What the columns of a fact table mean here.
+#[derive(Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) columns: &'a [Column],
+    /// The columns that name a member, and the members that are known.
+    pub(super) references: &'a [usize],
+    pub(super) known: &'a HashSet<(usize, Arc<str>)>,
+}
+
+impl Past {
+    /// Finds the values of the rows that are not kept in the ledger. Takes out those of which nothing
+    /// is left, and says whether one of them is of a time in which words were not kept.
+    pub(super) fn resolve(&mut self) -> Result<(), Forgotten> {
+        let base = self.base();
+        let (shown, waiting) = (&self.shown, &self.waiting);
+        let mut state: Option<Vec<Cell>> = None;
+        let mut is_known = Vec::with_capacity(self.said.len());
+        for saying in &mut self.said {
+            if saying.words == Words::Shown {
+                let found = if let Some(row) = shown.as_ref().filter(|row| row.load == saying.load)
+                {
+                    Some(row.cells.clone())
+                } else if let Some(row) = waiting.as_ref().filter(|row| row.load == saying.load) {
+                    let cells = row.cells.iter().cloned();
+                    Some(cells.map(Option::unwrap_or_default).collect())
+                } else {
+                    state.clone()
+                };
+                match found {
+                    Some(cells) => saying.cells = cells,
+                    // The line is not known of loads of before lines, and with them words, were kept.
+                    None if saying.line == 0 => return Err(Forgotten),
+                    // A person took the fact out of the table; nothing is left of what it said.
+                    None => {
+                        is_known.push(false);
+                        continue;
+                    }
+                }
+            }
+            is_known.push(true);
+            if saying.counts {
+                learn(&mut state, &base, saying);
+            }
+        }
+        let mut is_known = is_known.into_iter();
+        self.said.retain(|_| is_known.next().unwrap_or(true));
+        Ok(())
+    }
+
+    /// The values of columns of which no load ever spoke: a default of the database, or a person's
+    /// hand. The others have none until a row says one.
+    fn base(&self) -> Vec<Cell> {
+        let columns = match (&self.shown, self.said.first()) {
+            (Some(row), _) => row.cells.len(),
+            (None, Some(saying)) => saying.authored.len(),
+            (None, None) => 0,
+        };
+        let kept = self.said.iter().rev().find(|it| it.words == Words::Kept);
+        (0..columns)
+            .map(|column| {
+                if self.said.iter().any(|saying| saying.authored[column]) {
+                    return None;
+                }
+                match (&self.shown, kept) {
+                    (Some(row), _) => row.cells[column].clone(),
+                    (None, Some(kept)) => kept.cells[column].clone(),
+                    (None, None) => None,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Nothing is known of what an old load said of the fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Forgotten;
+
+/// Takes the values of a row.
+fn learn(state: &mut Option<Vec<Cell>>, base: &[Cell], saying: &Saying) {
+    let state = state.get_or_insert_with(|| base.to_vec());
+    for column in authored(saying) {
+        state[column].clone_from(&saying.cells[column]);
+    }
+}
+
+fn authored(saying: &Saying) -> impl Iterator<Item = usize> {
+    let columns = saying.authored.iter().enumerate();
+    columns
+        .filter(|(_, authored)| **authored)
+        .map(|(column, _)| column)
+}
+
+/// What becomes of a fact.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Settled {
+    /// The fact, and when the row was that it is from, and the first one.
+    pub(super) fact: Option<(Row, Since)>,
+    pub(super) waiting: Option<Waiting>,
+    /// The rows whose words the ledger has to keep, by their place.
+    pub(super) kept: Vec<usize>,
+    /// From which row on they wait; past the last one, if none does.
+    pub(super) waits_from: usize,
+}
+
+/// The instants of a fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Since {
+    pub(super) created: Micros,
+    pub(super) updated: Micros,
+}
+
+/// Finds what becomes of a fact when these rows count.
+pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) -> bool) -> Settled {
+    let base = past.base();
+    let said = &past.said;
+    let mut state: Option<Vec<Cell>> = None;
+    let mut first = None;
+    let mut writer = 0;
+    let mut settled = Settled {
+        fact: None,
+        waiting: None,
+        kept: Vec::new(),
+        waits_from: said.len(),
+    };
+    let mut shown_by = None;
+    // Whether a row that waits spoke of the column.
+    let mut spoken: Vec<bool> = vec![false; base.len()];
+    let mut unkept = Vec::new();
+    for (place, saying) in said.iter().enumerate() {
+        let is_news = state
+            .as_ref()
+            .is_none_or(|state| differs(rules, saying, state));
+        if is_news && saying.words != Words::Kept {
+            unkept.push(place);
+        }
+        if !counts(saying) {
+            continue;
+        }
+        learn(&mut state, &base, saying);
+        let Some(cells) = &state else { continue };
+        let first = *first.get_or_insert(saying.at);
+        if is_news {
+            writer = place;
+        }
+        if is_resolved(rules, cells) {
+            let row = row(cells.clone(), &said[writer]);
+            let since = Since {
+                created: first,
+                updated: said[writer].at,
+            };
+            settled.fact = Some((row, since));
+            shown_by = Some(writer);
+            settled.waits_from = said.len();
+            spoken.fill(false);
+        } else {
+            settled.waits_from = settled.waits_from.min(place);
+            for (spoken, authored) in spoken.iter_mut().zip(saying.authored.iter()) {
+                *spoken |= authored;
+            }
+        }
+    }
+    let mut waits = None;
+    if let Some(cells) = state.filter(|_| settled.waits_from < said.len()) {
+        let cells = cells.into_iter().zip(spoken);
+        settled.waiting = Some(Waiting {
+            cells: cells.map(|(cell, spoken)| spoken.then_some(cell)).collect(),
+            load: said[writer].load,
+            line: said[writer].line,
+        });
+        waits = Some(writer);
+    }
+    unkept.retain(|place| Some(*place) != shown_by && Some(*place) != waits);
+    settled.kept = unkept;
+    settled
+}
+
+fn row(cells: Vec<Cell>, saying: &Saying) -> Row {
+    Row {
+        cells,
+        load: saying.load,
+        line: saying.line,
+    }
+}
+
+/// Whether all members that the fact names are known.
+fn is_resolved(rules: &Rules<'_>, cells: &[Cell]) -> bool {
+    rules.references.iter().all(|column| {
+        let named = cells[*column].as_ref();
+        named.is_none_or(|member| rules.known.contains(&(*column, Arc::clone(member))))
+    })
+}
+
+fn differs(rules: &Rules<'_>, saying: &Saying, state: &[Cell]) -> bool {
+    let mut columns = authored(saying);
+    columns.any(|column| {
+        !is_same(
+            &rules.columns[column],
+            &saying.cells[column],
+            &state[column],
+        )
+    })
+}
+
+/// Whether two texts are one value, as the database compares them.
+pub(super) fn is_same(column: &Column, one: &Cell, other: &Cell) -> bool {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.is_none() && other.is_none();
+    };
+    one == other
+        || match &column.column_type {
+            ColumnType::Numeric(_) => plain(one) == plain(other),
+            ColumnType::Float4 | ColumnType::Float8 => {
+                one.parse::<f64>().ok() == other.parse::<f64>().ok() && one.parse::<f64>().is_ok()
+            }
+            ColumnType::Json(_) => {
+                let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+                value(one).is_some() && value(one) == value(other)
+            }
+            _ => false,
+        }
+}
+
+/// A decimal number without the zeros at its end: its scale is no part of its value.
+fn plain(number: &str) -> &str {
+    if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
+    }
+}

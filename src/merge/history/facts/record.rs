@@ -1,0 +1,256 @@
+//! What becomes of facts → the fact table, the held rows, and the ledger.
+
+use std::collections::BTreeMap;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+use uuid::Uuid;
+
+use super::super::record::{put_cell, said_target, send};
+use super::chain::{Past, Row, Saying, Settled, Since, Waiting, is_same};
+use crate::contract::{Contract, Ident, Reference};
+use crate::db::copy::Target;
+use crate::merge::MergeError;
+use crate::merge::sql::{self, Holding};
+use crate::wire;
+
+/// What is to be written, of one batch of facts, as rows in the binary COPY format.
+#[derive(Default)]
+pub(super) struct Batch {
+    facts: Vec<u8>,
+    payloads: Vec<u8>,
+}
+
+/// Makes the temporary tables.
+pub(super) fn prepare(conn: &mut PgConnection, contract: &Contract) -> QueryResult<()> {
+    sql_query(sql::create_fact_refold(contract)).execute(conn)?;
+    sql_query(include_str!("../create_said.sql")).execute(conn)?;
+    Ok(())
+}
+
+/// Writes down which facts are touched: their keys, each with its natural key as texts.
+pub(super) fn touch(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    facts: &[(Uuid, Vec<Option<String>>)],
+) -> Result<(), MergeError> {
+    let mut rows = Vec::new();
+    for (key, cells) in facts {
+        wire::put_tuple(&mut rows, 1 + cells.len()).map_err(MergeError::Unreadable)?;
+        wire::put_uuid(&mut rows, *key);
+        for cell in cells.iter().flatten() {
+            wire::put_bytes(&mut rows, cell.as_bytes());
+        }
+    }
+    let parts = sql::touched_parts(contract).map(Ident::vouched);
+    let target = Target {
+        schema: Ident::vouched("pg_temp"),
+        table: Ident::vouched("hayloft_touched"),
+        columns: std::iter::once(Ident::vouched("key"))
+            .chain(parts)
+            .collect(),
+    };
+    send(conn, &target, &mut rows)
+}
+
+impl Batch {
+    /// Notes what differs between what there is of a fact and what there is to be.
+    pub(super) fn note(
+        &mut self,
+        contract: &Contract,
+        past: &Past,
+        settled: &Settled,
+    ) -> Result<(), MergeError> {
+        match (&past.shown, &settled.fact) {
+            (None, None) => {}
+            (Some(old), None) => self.note_fact(past.key, sql::DELETED, old, NEVER)?,
+            (None, Some((new, since))) => {
+                self.note_fact(past.key, sql::INSERTED, new, *since)?;
+            }
+            (Some(old), Some((new, since))) => {
+                if (old.load, old.line) != (new.load, new.line) || differs(contract, old, new) {
+                    self.note_fact(past.key, sql::REWRITTEN, new, *since)?;
+                }
+            }
+        }
+        if past.waiting != settled.waiting {
+            if let Some(old) = &past.waiting {
+                self.note_waiting(contract, past.key, sql::NOT_HELD, old)?;
+            }
+            if let Some(new) = &settled.waiting {
+                self.note_waiting(contract, past.key, sql::HELD, new)?;
+            }
+        }
+        for place in &settled.kept {
+            self.note_words(contract, past, &past.said[*place])?;
+        }
+        Ok(())
+    }
+
+    fn note_fact(
+        &mut self,
+        key: Uuid,
+        fate: &str,
+        row: &Row,
+        since: Since,
+    ) -> Result<(), MergeError> {
+        let out = &mut self.facts;
+        put_head(
+            out,
+            key,
+            fate,
+            (row.load, row.line),
+            since,
+            b"[]",
+            row.cells.len(),
+        )?;
+        for cell in &row.cells {
+            put_cell(out, cell);
+        }
+        Ok(())
+    }
+
+    fn note_waiting(
+        &mut self,
+        contract: &Contract,
+        key: Uuid,
+        fate: &str,
+        row: &Waiting,
+    ) -> Result<(), MergeError> {
+        let cells = contract.columns.iter().zip(&row.cells);
+        let silent: Vec<&str> = cells
+            .filter(|(_, cell)| cell.is_none())
+            .map(|(column, _)| column.name.name())
+            .collect();
+        let silent = json(&silent)?;
+        let out = &mut self.facts;
+        put_head(
+            out,
+            key,
+            fate,
+            (row.load, row.line),
+            NEVER,
+            &silent,
+            row.cells.len(),
+        )?;
+        for cell in &row.cells {
+            put_cell(out, &cell.clone().flatten());
+        }
+        Ok(())
+    }
+
+    /// All that a row said; and what the table has in columns of which no row spoke, since the fact
+    /// may go and come back.
+    fn note_words(
+        &mut self,
+        contract: &Contract,
+        past: &Past,
+        saying: &Saying,
+    ) -> Result<(), MergeError> {
+        let is_spoken = |column: usize| past.said.iter().any(|it| it.authored[column]);
+        let columns = contract.columns.iter().zip(&saying.cells).enumerate();
+        let words: BTreeMap<&str, Option<&str>> = columns
+            .filter(|(place, _)| saying.authored[*place] || !is_spoken(*place))
+            .map(|(_, (column, cell))| (column.name.name(), cell.as_deref()))
+            .collect();
+        let words = json(&words)?;
+        let out = &mut self.payloads;
+        wire::put_tuple(out, 4).map_err(MergeError::Unreadable)?;
+        wire::put_uuid(out, past.key);
+        wire::put_int8(out, saying.load);
+        wire::put_int8(out, saying.line);
+        wire::put_jsonb(out, &words);
+        Ok(())
+    }
+
+    /// Sends the batch to the temporary tables.
+    pub(super) fn flush(
+        &mut self,
+        conn: &mut PgConnection,
+        contract: &Contract,
+    ) -> Result<(), MergeError> {
+        send(conn, &refold_target(contract), &mut self.facts)?;
+        send(conn, &said_target(), &mut self.payloads)
+    }
+}
+
+/// Of a row whose instants nobody asks for.
+const NEVER: Since = Since {
+    created: 0,
+    updated: 0,
+};
+
+fn differs(contract: &Contract, old: &Row, new: &Row) -> bool {
+    let cells = old.cells.iter().zip(&new.cells);
+    let mut cells = contract.columns.iter().zip(cells);
+    cells.any(|(column, (old, new))| !is_same(column, old, new))
+}
+
+fn put_head(
+    out: &mut Vec<u8>,
+    key: Uuid,
+    fate: &str,
+    (load, line): (i64, i64),
+    since: Since,
+    silent: &[u8],
+    cells: usize,
+) -> Result<(), MergeError> {
+    let fields = sql::FACT_REFOLD_COLUMNS.len() + cells;
+    wire::put_tuple(out, fields).map_err(MergeError::Unreadable)?;
+    wire::put_uuid(out, key);
+    wire::put_bytes(out, fate.as_bytes());
+    wire::put_int8(out, load);
+    wire::put_int8(out, line);
+    wire::put_micros(out, since.created);
+    wire::put_micros(out, since.updated);
+    wire::put_jsonb(out, silent);
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, MergeError> {
+    serde_json::to_vec(value).map_err(|error| MergeError::Unreadable(error.into()))
+}
+
+fn refold_target(contract: &Contract) -> Target {
+    let own = sql::FACT_REFOLD_COLUMNS.into_iter().map(Ident::vouched);
+    let columns = contract.columns.iter();
+    Target {
+        schema: Ident::vouched("pg_temp"),
+        table: Ident::vouched("hayloft_refolded_fact"),
+        columns: own
+            .chain(columns.map(|column| column.name.clone()))
+            .collect(),
+    }
+}
+
+/// Brings what was gathered into the table and the ledger.
+pub(super) fn apply(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    references: &[Reference],
+) -> Result<(), MergeError> {
+    sql_query("analyze pg_temp.hayloft_refolded_fact").execute(conn)?;
+    for statement in [
+        sql::delete_facts(contract),
+        sql::rewrite_facts(contract),
+        sql::add_facts(contract),
+    ] {
+        sql_query(statement).execute(conn)?;
+    }
+    for statement in [sql::drop_refolded_held(), sql::hold_refolded(contract)] {
+        sql_query(statement)
+            .bind::<Text, _>(contract.name.as_str())
+            .execute(conn)?;
+    }
+    for reference in references {
+        sql_query(sql::note_awaited(contract, reference, Holding::Refolded))
+            .bind::<Text, _>(contract.name.as_str())
+            .bind::<Text, _>(reference.dimension.as_str())
+            .execute(conn)?;
+    }
+    sql_query(include_str!("../remember.sql")).execute(conn)?;
+    conn.batch_execute(include_str!("drop.sql"))?;
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! The fact table and the ledger → what is known of touched facts.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use uuid::Uuid;
+
+use super::super::Table;
+use super::super::fold::{Micros, Observation, Said};
+use super::super::store::{self, Load};
+use super::chain::{Past, Row, Saying, Waiting, Words};
+use crate::contract::{Contract, Reference};
+use crate::merge::sql;
+use crate::merge::sql::Shape;
+
+/// The rows of a load that comes late.
+#[derive(Debug)]
+pub(in crate::merge) struct Coming<'a> {
+    pub(in crate::merge) shape: Shape<'a>,
+    /// The instant of all its rows.
+    pub(in crate::merge) at: Micros,
+    pub(in crate::merge) load_id: i64,
+}
+
+/// What is known of the touched facts from `from` to `to`, without the values that are to be
+/// resolved.
+pub(super) fn read(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    (from, to): (Uuid, Uuid),
+    keys: &[Uuid],
+) -> QueryResult<Vec<Past>> {
+    let known = store::read_ledger(conn, table, loads, (from, to), keys)?;
+    let mut shown = read_facts(conn, table.contract, from, to)?;
+    let mut waiting = read_held(conn, table.contract, from, to)?;
+    let pasts = known.into_values().map(|known| Past {
+        key: known.key,
+        shown: shown.remove(&known.key),
+        waiting: waiting.remove(&known.key),
+        said: sayings(table.contract, known),
+    });
+    Ok(pasts.collect())
+}
+
+/// The rows that spoke of a fact, in the order in which they count.
+fn sayings(contract: &Contract, known: store::Past) -> Vec<Saying> {
+    let payloads: HashMap<i64, store::Payload> = known
+        .payloads
+        .into_iter()
+        .map(|((load, _), payload)| (load, payload))
+        .collect();
+    let counted = known.counted.into_iter().map(|said| (said, true));
+    let idle = known.idle.into_iter().map(|said| (said, false));
+    let mut sayings: Vec<Saying> = counted
+        .chain(idle)
+        .filter_map(|(observation, counts)| {
+            let kept = payloads.get(&observation.load);
+            saying(contract, observation, counts, kept)
+        })
+        .collect();
+    sayings.sort_by_key(|saying| (saying.at, saying.load));
+    sayings
+}
+
+/// A fact is never said to be absent.
+fn saying(
+    contract: &Contract,
+    observation: Observation,
+    counts: bool,
+    kept: Option<&store::Payload>,
+) -> Option<Saying> {
+    let Said::Present(values) = observation.said else {
+        return None;
+    };
+    let (cells, words) = match kept {
+        None => (values.cells, Words::Shown),
+        Some(payload) => {
+            let columns = contract.columns.iter();
+            let cell = |name: &str| payload.get(name).cloned().unwrap_or_default();
+            let cells = columns.map(|column| cell(column.name.name())).collect();
+            (cells, Words::Kept)
+        }
+    };
+    Some(Saying {
+        at: observation.at,
+        load: observation.load,
+        line: observation.line,
+        counts,
+        authored: values.authored,
+        cells,
+        words,
+    })
+}
+
+#[derive(QueryableByName)]
+struct FactRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Vec<Option<String>>,
+}
+
+fn read_facts(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, Row>> {
+    let rows: Vec<FactRow> = sql_query(sql::read_facts(contract))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .load(conn)?;
+    let rows = rows.into_iter().map(|row| {
+        let fact = Row {
+            cells: store::cells(row.cells),
+            load: row.load_id,
+            line: row.line,
+        };
+        (row.key, fact)
+    });
+    Ok(rows.collect())
+}
+
+#[derive(QueryableByName)]
+struct HeldRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Array<Bool>)]
+    speaks: Vec<bool>,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Vec<Option<String>>,
+}
+
+fn read_held(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, Waiting>> {
+    let rows: Vec<HeldRow> = sql_query(sql::read_held_facts(contract))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .bind::<Text, _>(contract.name.as_str())
+        .load(conn)?;
+    let rows = rows.into_iter().map(|row| {
+        let cells = store::cells(row.cells).into_iter().zip(row.speaks);
+        let waiting = Waiting {
+            cells: cells.map(|(cell, speaks)| speaks.then_some(cell)).collect(),
+            load: row.load_id,
+            line: row.line,
+        };
+        (row.key, waiting)
+    });
+    Ok(rows.collect())
+}
+
+#[derive(QueryableByName)]
+struct ComingRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
+    cells: Vec<Option<String>>,
+}
+
+/// What the load that comes says of the touched facts from `from` to `to`.
+pub(super) fn read_coming(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    coming: &Coming<'_>,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, Saying>> {
+    let rows: Vec<ComingRow> = sql_query(sql::read_landed(coming.shape))
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .load(conn)?;
+    let columns = contract.columns.len();
+    let authored: Arc<[bool]> = (0..columns)
+        .map(|column| coming.shape.filled.contains(&column))
+        .collect();
+    let rows = rows.into_iter().map(|row| {
+        let mut cells = vec![None; columns];
+        for (place, cell) in coming.shape.filled.iter().zip(store::cells(row.cells)) {
+            cells[*place] = cell;
+        }
+        let saying = Saying {
+            at: coming.at,
+            load: coming.load_id,
+            line: row.line,
+            counts: true,
+            authored: Arc::clone(&authored),
+            cells,
+            words: Words::Coming,
+        };
+        (row.key, saying)
+    });
+    Ok(rows.collect())
+}
+
+/// The members that are known, of those that any row of these facts names: with the column that
+/// names them.
+pub(super) fn known_members(
+    conn: &mut PgConnection,
+    references: &[Reference],
+    pasts: &[Past],
+) -> QueryResult<HashSet<(usize, Arc<str>)>> {
+    #[derive(QueryableByName)]
+    struct Member {
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        key: Uuid,
+    }
+    let mut known = HashSet::new();
+    for reference in references {
+        let said = pasts.iter().flat_map(|past| &past.said);
+        let named: HashSet<Uuid> = said
+            .filter_map(|saying| saying.cells[reference.column].as_ref())
+            .filter_map(|member| Uuid::try_parse(member).ok())
+            .collect();
+        let named: Vec<Uuid> = named.into_iter().collect();
+        let members: Vec<Member> = sql_query(sql::known_members(reference))
+            .bind::<Array<diesel::sql_types::Uuid>, _>(named)
+            .load(conn)?;
+        for member in members {
+            let text = member.key.hyphenated().to_string();
+            known.insert((reference.column, Arc::from(text)));
+        }
+    }
+    Ok(known)
+}

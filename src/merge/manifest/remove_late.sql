@@ -1,3 +1,0 @@
-delete from pg_temp.hayloft_landing as landing
-where landing.hayloft_key = any ($1)
-returning landing.hayloft_line as line

@@ -1,0 +1,426 @@
+//! The statements by which the ledger keeps what facts said, and those of a refold of facts: what
+//! touches which, what is read of them, what is written.
+
+use std::fmt::Write as _;
+
+use super::history::{DELETED, INSERTED, REWRITTEN, texts, typed};
+use super::{
+    LANDING, Shape, TOUCHED, differs, distinct, key_of, landed, literal, names, same_key, stamps,
+    updated_at,
+};
+use crate::contract::{Column, Contract, Kind, Reference, Stamp};
+
+/// The temporary table of the facts that differ from what landed.
+pub(super) const CHANGED_FACT: &str = "pg_temp.hayloft_changed_fact";
+/// The temporary table of what becomes of facts.
+const REFOLD: &str = "pg_temp.hayloft_refolded_fact";
+
+/// What becomes of a held row: words beside [`DELETED`], [`REWRITTEN`] and [`INSERTED`].
+pub const HELD: &str = "held";
+/// See [`HELD`].
+pub const NOT_HELD: &str = "not held";
+
+/// The columns of the table of what becomes of facts, before those of the contract.
+pub const FACT_REFOLD_COLUMNS: [&str; 7] = [
+    "hayloft_key",
+    "hayloft_fate",
+    "hayloft_load",
+    "hayloft_line",
+    "hayloft_created",
+    "hayloft_updated",
+    "hayloft_silent",
+];
+
+// ---- what a load in order leaves behind ----------------------------------------------------------
+
+/// Finds the facts that differ from the landed rows, with what they say now. `None` when the file
+/// gives nothing but the key.
+#[must_use]
+pub fn find_changed_facts(shape: Shape<'_>) -> Option<String> {
+    let changed: Vec<String> = shape
+        .compared()
+        .map(|column| differs(column, "fact"))
+        .collect();
+    if changed.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "create temporary table hayloft_changed_fact on commit drop as\n\
+         select landing.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,\n    \
+             {said} as hayloft_said\n\
+         from {LANDING} as landing\n\
+         join {table} as fact on {same}\n\
+         where {changed}",
+        said = said(shape.contract, "fact"),
+        table = shape.contract.table,
+        same = same_key(shape.key(), "fact", "landing"),
+        changed = changed.join("\n   or ")
+    ))
+}
+
+/// Keeps what the rows said that the changed facts are from. A fact that a person put there is of
+/// no load, and nothing is kept of it.
+pub const REMEMBER_CHANGED: &str = "insert into hayloft.payload (key, load_id, line, row)
+select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+from pg_temp.hayloft_changed_fact as changed
+where exists (select from hayloft.load where load.load_id = changed.hayloft_old_load)
+on conflict do nothing";
+
+/// Finds the landed rows whose facts are held already, whether they say something new, and what the
+/// held row says. Bind: the fact table's name.
+#[must_use]
+pub fn find_joined(shape: Shape<'_>) -> String {
+    let differs: Vec<String> = shape
+        .compared()
+        .map(|column| {
+            let stands = format!(
+                "(case when held.row ? {name} then waiting.{column} else fact.{column} end)",
+                name = literal(&column.name),
+                column = column.name
+            );
+            distinct(&column.column_type, &landed(column), &stands)
+        })
+        .collect();
+    let differs = if differs.is_empty() {
+        "false".to_owned()
+    } else {
+        differs.join("\n        or ")
+    };
+    format!(
+        "create temporary table hayloft_joined on commit drop as\n\
+         select landing.hayloft_key, held.load_id as hayloft_old_load,\n    \
+             held.source_line as hayloft_old_line,\n    \
+             {said}\n        \
+                 - array(select name from unnest({names}) as name where not held.row ? name) as hayloft_said,\n    \
+             ({differs}) as hayloft_differs\n\
+         from {LANDING} as landing\n\
+         join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key\n\
+         cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
+         left join {table} as fact on {same}",
+        said = said(shape.contract, "waiting"),
+        names = name_texts(shape.contract),
+        table = shape.contract.table,
+        same = same_key(shape.key(), "fact", "landing"),
+    )
+}
+
+/// Keeps what the held rows said that newer ones now join.
+pub const REMEMBER_JOINED: &str = "insert into hayloft.payload (key, load_id, line, row)
+select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+from pg_temp.hayloft_joined
+where hayloft_differs
+on conflict do nothing";
+
+/// A row's values as the ledger keeps them: texts by the names of their columns. An array, since a
+/// row may have more columns than a function takes arguments.
+pub(super) fn said(contract: &Contract, row: &str) -> String {
+    format!(
+        "jsonb_object({names}, {values})",
+        names = name_texts(contract),
+        values = texts(values(contract, row))
+    )
+}
+
+// ---- which facts are touched ---------------------------------------------------------------------
+
+/// Makes the table of the touched facts: the key that the ledger has, and as texts the natural key
+/// that the table has.
+#[must_use]
+pub fn create_touched_facts(contract: &Contract) -> String {
+    let mut sql = "create temporary table hayloft_touched (\n    key uuid primary key".to_owned();
+    for part in touched_parts(contract) {
+        let _ = write!(sql, ",\n    {part} text not null");
+    }
+    sql.push_str("\n) on commit drop");
+    sql
+}
+
+/// The columns of the table of touched facts after the first, one for each part of the natural key.
+pub fn touched_parts(contract: &Contract) -> impl Iterator<Item = String> {
+    (1..=contract.key.len()).map(|part| format!("hayloft_part_{part}"))
+}
+
+/// Touches the facts of which the ledger keeps what a load said. Bind: the load.
+#[must_use]
+pub fn touch_remembered_facts(contract: &Contract) -> String {
+    let parts = key_of(contract).map(|column| format!("payload.row ->> {}", literal(&column.name)));
+    format!(
+        "insert into {TOUCHED}\n\
+         select payload.key, {parts}\n\
+         from hayloft.payload\n\
+         where payload.load_id = $1\n\
+         on conflict do nothing",
+        parts = joined(parts)
+    )
+}
+
+/// Touches the facts of which a row of a load waits. Binds: the fact table's name, the load.
+#[must_use]
+pub fn touch_held_facts(contract: &Contract) -> String {
+    let parts = key_of(contract).map(|column| format!("waiting.{}::text", column.name));
+    format!(
+        "insert into {TOUCHED}\n\
+         select held.fact_key, {parts}\n\
+         from hayloft.held_fact as held\n\
+         cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
+         where held.table_name = $1 and held.load_id = $2\n\
+         on conflict do nothing",
+        parts = joined(parts),
+        table = contract.table
+    )
+}
+
+/// Touches the held facts of which an earlier row named a member that has come: that row waits no
+/// longer, while a newer one does. Bind: the fact table's name.
+#[must_use]
+pub fn touch_facts_behind(contract: &Contract, reference: &Reference) -> String {
+    let parts = key_of(contract).map(|column| format!("waiting.{}::text", column.name));
+    format!(
+        "insert into {TOUCHED}\n\
+         select distinct held.fact_key, {parts}\n\
+         from hayloft.held_fact as held\n\
+         join hayloft.payload on payload.key = held.fact_key\n\
+         join hayloft.load on load.load_id = payload.load_id and load.table_name = held.table_name\n\
+         join pg_temp.hayloft_member as member on member.key = (payload.row ->> {name})::uuid\n\
+         cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
+         where held.table_name = $1\n\
+         on conflict do nothing",
+        parts = joined(parts),
+        name = literal(&contract.columns[reference.column].name),
+        table = contract.table
+    )
+}
+
+/// Touches every fact of the file.
+#[must_use]
+pub fn touch_landed_facts(shape: Shape<'_>) -> String {
+    let parts = shape
+        .key()
+        .map(|column| format!("{}::text", landed(column)));
+    format!(
+        "insert into {TOUCHED}\n\
+         select landing.hayloft_key, {parts}\n\
+         from {LANDING} as landing",
+        parts = joined(parts)
+    )
+}
+
+/// The natural keys of the facts that are from a load, as texts. Bind: the load.
+#[must_use]
+pub fn read_facts_of_load(contract: &Contract) -> String {
+    format!(
+        "select {parts} as cells\n\
+         from {table} as fact\n\
+         where fact.load_id = $1",
+        parts = texts(key_of(contract).map(|column| (column, format!("fact.{}", column.name)))),
+        table = contract.table
+    )
+}
+
+// ---- reading -------------------------------------------------------------------------------------
+
+/// The touched facts. Binds: the first key, the last key.
+#[must_use]
+pub fn read_facts(contract: &Contract) -> String {
+    format!(
+        "select touched.key, fact.load_id, fact.source_line as line,\n    \
+             {cells} as cells\n\
+         from {TOUCHED} as touched\n\
+         join {table} as fact on {same}\n\
+         where touched.key between $1 and $2",
+        cells = texts(values(contract, "fact")),
+        table = contract.table,
+        same = same_touched(contract),
+    )
+}
+
+/// What waits of the touched facts, and of which columns it speaks. Binds: the first key, the last
+/// key, the fact table's name.
+#[must_use]
+pub fn read_held_facts(contract: &Contract) -> String {
+    let speaks = contract
+        .columns
+        .iter()
+        .map(|column| format!("held.row ? {}", literal(&column.name)));
+    format!(
+        "select touched.key, held.load_id, held.source_line as line,\n    \
+             array[{speaks}]::boolean[] as speaks,\n    \
+             {cells} as cells\n\
+         from {TOUCHED} as touched\n\
+         join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key\n\
+         cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
+         where touched.key between $1 and $2",
+        speaks = joined(speaks),
+        cells = texts(values(contract, "waiting")),
+        table = contract.table,
+    )
+}
+
+/// Of these members those that the dimension knows. Bind: their keys.
+#[must_use]
+pub fn known_members(reference: &Reference) -> String {
+    format!(
+        "select wanted.key\n\
+         from unnest($1::uuid[]) as wanted (key)\n\
+         where exists (select from {dimension} as member where member.{durable_key} = wanted.key)",
+        dimension = reference.dimension_table,
+        durable_key = reference.durable_key
+    )
+}
+
+// ---- writing -------------------------------------------------------------------------------------
+
+/// Makes the table of what becomes of facts. Values travel as text.
+#[must_use]
+pub fn create_fact_refold(contract: &Contract) -> String {
+    let mut sql = "create temporary table hayloft_refolded_fact (\n    \
+                   hayloft_key uuid not null,\n    hayloft_fate text not null,\n    \
+                   hayloft_load bigint not null,\n    hayloft_line bigint not null,\n    \
+                   hayloft_created timestamptz not null,\n    \
+                   hayloft_updated timestamptz not null,\n    hayloft_silent jsonb not null"
+        .to_owned();
+    for column in &contract.columns {
+        let _ = write!(sql, ",\n    {} text", column.name);
+    }
+    sql.push_str("\n) on commit drop");
+    sql
+}
+
+/// Deletes the facts that no load says any more.
+#[must_use]
+pub fn delete_facts(contract: &Contract) -> String {
+    format!(
+        "delete from {table} as fact\n\
+         using {REFOLD} as refold\n\
+         where refold.hayloft_fate = '{DELETED}' and {same}",
+        table = contract.table,
+        same = same_refolded(contract)
+    )
+}
+
+/// Writes what is now said of the facts that stay.
+#[must_use]
+pub fn rewrite_facts(contract: &Contract) -> String {
+    let mut sets: Vec<String> = contract
+        .columns
+        .iter()
+        .map(|column| format!("{} = {}", column.name, typed(column)))
+        .collect();
+    if !updated_at(contract).is_empty() {
+        sets.push("updated_at = refold.hayloft_updated".to_owned());
+    }
+    format!(
+        "update {table} as fact\n\
+         set {sets},\n    load_id = refold.hayloft_load, source_line = refold.hayloft_line\n\
+         from {REFOLD} as refold\n\
+         where refold.hayloft_fate = '{REWRITTEN}' and {same}",
+        table = contract.table,
+        sets = sets.join(",\n    "),
+        same = same_refolded(contract)
+    )
+}
+
+/// Inserts the facts that come back, or come late.
+#[must_use]
+pub fn add_facts(contract: &Contract) -> String {
+    let (columns, _) = stamps(contract);
+    let mut instants = String::new();
+    if let Kind::Fact { stamps, .. } = &contract.kind {
+        if stamps.created_at == Stamp::Kept {
+            instants.push_str(", refold.hayloft_created");
+        }
+        if stamps.updated_at == Stamp::Kept {
+            instants.push_str(", refold.hayloft_updated");
+        }
+    }
+    format!(
+        "insert into {table}\n    ({own}{columns}, load_id, source_line)\n\
+         select {values}{instants},\n    refold.hayloft_load, refold.hayloft_line\n\
+         from {REFOLD} as refold\n\
+         where refold.hayloft_fate = '{INSERTED}'\n\
+         order by refold.hayloft_key",
+        table = contract.table,
+        own = names(&contract.columns, ""),
+        values = joined(contract.columns.iter().map(typed)),
+    )
+}
+
+/// Takes away the held rows that wait no longer, or as another row. Bind: the fact table's name.
+#[must_use]
+pub fn drop_refolded_held() -> String {
+    format!(
+        "delete from hayloft.held_fact as held\n\
+         using {REFOLD} as refold\n\
+         where refold.hayloft_fate = '{NOT_HELD}'\n  \
+           and held.table_name = $1 and held.fact_key = refold.hayloft_key"
+    )
+}
+
+/// Holds the rows that wait now. Bind: the fact table's name.
+#[must_use]
+pub fn hold_refolded(contract: &Contract) -> String {
+    let cells = contract
+        .columns
+        .iter()
+        .map(|column| format!("{} as {}", typed(column), column.name));
+    format!(
+        "insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
+         select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,\n    \
+             to_jsonb(waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))\n\
+         from {REFOLD} as refold\n\
+         cross join lateral (select {cells}) as waiting\n\
+         where refold.hayloft_fate = '{HELD}'",
+        cells = joined(cells)
+    )
+}
+
+pub(super) fn is_held_by_refold() -> String {
+    format!(
+        "exists (\n      \
+             select from {REFOLD} as refold\n      \
+             where refold.hayloft_fate = '{HELD}' and refold.hayloft_key = fact_key\n  \
+         )"
+    )
+}
+
+// ---- shared parts --------------------------------------------------------------------------------
+
+fn values<'a>(contract: &'a Contract, row: &str) -> impl Iterator<Item = (&'a Column, String)> {
+    let columns = contract.columns.iter();
+    columns.map(move |column| (column, format!("{row}.{}", column.name)))
+}
+
+fn name_texts(contract: &Contract) -> String {
+    let columns = contract.columns.iter();
+    format!(
+        "array[{}]::text[]",
+        joined(columns.map(|column| literal(&column.name)))
+    )
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Compared in the column's own type, so that the index of the natural key serves.
+fn same_touched(contract: &Contract) -> String {
+    let same = |(column, part): (&Column, String)| {
+        format!(
+            "fact.{} = touched.{part}::{}",
+            column.name,
+            column.column_type.sql()
+        )
+    };
+    let parts = key_of(contract).zip(touched_parts(contract));
+    parts.map(same).collect::<Vec<_>>().join(" and ")
+}
+
+fn same_refolded(contract: &Contract) -> String {
+    key_of(contract)
+        .map(|column| format!("fact.{} = {}", column.name, typed(column)))
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+#[cfg(test)]
+mod tests;

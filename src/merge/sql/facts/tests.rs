@@ -1,0 +1,411 @@
+//! What each statement about the past of facts looks like.
+
+use expect_test::expect;
+
+use super::super::tests::{Table, assert_text};
+use super::super::{Holding, note_awaited};
+use super::{
+    add_facts, create_fact_refold, create_touched_facts, delete_facts, drop_refolded_held,
+    find_changed_facts, find_joined, hold_refolded, known_members, read_facts, read_facts_of_load,
+    read_held_facts, rewrite_facts, touch_facts_behind, touch_held_facts, touch_landed_facts,
+    touch_remembered_facts,
+};
+
+#[test]
+fn changed_transactions_are_found_with_what_they_said() {
+    let table = Table::named("transactions");
+    let sql = find_changed_facts(table.shape()).unwrap();
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_changed_fact on commit drop as
+        select landing.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
+            jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[]) as hayloft_said
+        from pg_temp.hayloft_landing as landing
+        join "datawarehouse"."transactions" as fact on fact."id" = landing."id"
+        where landing."user_id" is distinct from fact."user_id"
+           or landing."amount" is distinct from fact."amount"
+           or landing."transaction_date" is distinct from fact."transaction_date"
+    "#]],
+    );
+}
+
+#[test]
+fn changed_readings_are_found_by_their_whole_key() {
+    let table = Table::named("readings");
+    let sql = find_changed_facts(table.shape()).unwrap();
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_changed_fact on commit drop as
+        select landing.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
+            jsonb_object(array['station_key', 'taken on', 'value']::text[], array[(fact."station_key")::text, (fact."taken on")::text, (fact."value")::text]::text[]) as hayloft_said
+        from pg_temp.hayloft_landing as landing
+        join "datawarehouse"."readings" as fact on fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on"
+        where landing."value" is distinct from fact."value"
+    "#]],
+    );
+}
+
+#[test]
+fn transactions_that_wait_already_are_found() {
+    let table = Table::named("transactions");
+    let sql = find_joined(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_joined on commit drop as
+        select landing.hayloft_key, held.load_id as hayloft_old_load,
+            held.source_line as hayloft_old_line,
+            jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[])
+                - array(select name from unnest(array['id', 'user_id', 'amount', 'transaction_date']::text[]) as name where not held.row ? name) as hayloft_said,
+            (landing."user_id" is distinct from (case when held.row ? 'user_id' then waiting."user_id" else fact."user_id" end)
+                or landing."amount" is distinct from (case when held.row ? 'amount' then waiting."amount" else fact."amount" end)
+                or landing."transaction_date" is distinct from (case when held.row ? 'transaction_date' then waiting."transaction_date" else fact."transaction_date" end)) as hayloft_differs
+        from pg_temp.hayloft_landing as landing
+        join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key
+        cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
+        left join "datawarehouse"."transactions" as fact on fact."id" = landing."id"
+    "#]],
+    );
+}
+
+#[test]
+fn touched_transactions_have_their_natural_key() {
+    let table = Table::named("transactions");
+    let sql = create_touched_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r"
+        create temporary table hayloft_touched (
+            key uuid primary key,
+            hayloft_part_1 text not null
+        ) on commit drop
+    "]],
+    );
+}
+
+#[test]
+fn touched_readings_have_both_parts_of_theirs() {
+    let table = Table::named("readings");
+    let sql = create_touched_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r"
+        create temporary table hayloft_touched (
+            key uuid primary key,
+            hayloft_part_1 text not null,
+            hayloft_part_2 text not null
+        ) on commit drop
+    "]],
+    );
+}
+
+#[test]
+fn readings_of_which_the_ledger_keeps_what_a_load_said_are_touched() {
+    let table = Table::named("readings");
+    let sql = touch_remembered_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r"
+        insert into pg_temp.hayloft_touched
+        select payload.key, payload.row ->> 'station_key', payload.row ->> 'taken on'
+        from hayloft.payload
+        where payload.load_id = $1
+        on conflict do nothing
+    "]],
+    );
+}
+
+#[test]
+fn readings_that_wait_are_touched() {
+    let table = Table::named("readings");
+    let sql = touch_held_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into pg_temp.hayloft_touched
+        select held.fact_key, waiting."station_key"::text, waiting."taken on"::text
+        from hayloft.held_fact as held
+        cross join lateral jsonb_populate_record(null::"datawarehouse"."readings", held.row) as waiting
+        where held.table_name = $1 and held.load_id = $2
+        on conflict do nothing
+    "#]],
+    );
+}
+
+#[test]
+fn transactions_behind_which_others_wait_are_touched() {
+    let table = Table::named("transactions");
+    let sql = touch_facts_behind(&table.contract, table.reference());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into pg_temp.hayloft_touched
+        select distinct held.fact_key, waiting."id"::text
+        from hayloft.held_fact as held
+        join hayloft.payload on payload.key = held.fact_key
+        join hayloft.load on load.load_id = payload.load_id and load.table_name = held.table_name
+        join pg_temp.hayloft_member as member on member.key = (payload.row ->> 'user_id')::uuid
+        cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
+        where held.table_name = $1
+        on conflict do nothing
+    "#]],
+    );
+}
+
+#[test]
+fn landed_readings_are_touched() {
+    let table = Table::named("readings");
+    let sql = touch_landed_facts(table.shape());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into pg_temp.hayloft_touched
+        select landing.hayloft_key, landing."station_key"::text, landing."taken on"::text
+        from pg_temp.hayloft_landing as landing
+    "#]],
+    );
+}
+
+#[test]
+fn the_keys_of_the_readings_of_a_load_are_read() {
+    let table = Table::named("readings");
+    let sql = read_facts_of_load(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select array[(fact."station_key")::text, (fact."taken on")::text]::text[] as cells
+        from "datawarehouse"."readings" as fact
+        where fact.load_id = $1
+    "#]],
+    );
+}
+
+#[test]
+fn touched_readings_are_read_by_their_natural_key() {
+    let table = Table::named("readings");
+    let sql = read_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select touched.key, fact.load_id, fact.source_line as line,
+            array[(fact."station_key")::text, (fact."taken on")::text, (fact."value")::text]::text[] as cells
+        from pg_temp.hayloft_touched as touched
+        join "datawarehouse"."readings" as fact on fact."station_key" = touched.hayloft_part_1::uuid and fact."taken on" = touched.hayloft_part_2::date
+        where touched.key between $1 and $2
+    "#]],
+    );
+}
+
+#[test]
+fn what_waits_of_touched_transactions_is_read() {
+    let table = Table::named("transactions");
+    let sql = read_held_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select touched.key, held.load_id, held.source_line as line,
+            array[held.row ? 'id', held.row ? 'user_id', held.row ? 'amount', held.row ? 'transaction_date']::boolean[] as speaks,
+            array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[] as cells
+        from pg_temp.hayloft_touched as touched
+        join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key
+        cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
+        where touched.key between $1 and $2
+    "#]],
+    );
+}
+
+#[test]
+fn known_users_are_asked_for() {
+    let table = Table::named("transactions");
+    let sql = known_members(table.reference());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select wanted.key
+        from unnest($1::uuid[]) as wanted (key)
+        where exists (select from "datawarehouse"."users" as member where member."user_id" = wanted.key)
+    "#]],
+    );
+}
+
+#[test]
+fn what_becomes_of_transactions_travels_as_text() {
+    let table = Table::named("transactions");
+    let sql = create_fact_refold(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        create temporary table hayloft_refolded_fact (
+            hayloft_key uuid not null,
+            hayloft_fate text not null,
+            hayloft_load bigint not null,
+            hayloft_line bigint not null,
+            hayloft_created timestamptz not null,
+            hayloft_updated timestamptz not null,
+            hayloft_silent jsonb not null,
+            "id" text,
+            "user_id" text,
+            "amount" text,
+            "transaction_date" text
+        ) on commit drop
+    "#]],
+    );
+}
+
+#[test]
+fn readings_that_no_load_says_are_deleted() {
+    let table = Table::named("readings");
+    let sql = delete_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        delete from "datawarehouse"."readings" as fact
+        using pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'deleted' and fact."station_key" = refold."station_key"::uuid and fact."taken on" = refold."taken on"::date
+    "#]],
+    );
+}
+
+#[test]
+fn transactions_are_rewritten_with_the_instant_of_their_row() {
+    let table = Table::named("transactions");
+    let sql = rewrite_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        update "datawarehouse"."transactions" as fact
+        set "id" = refold."id"::bigint,
+            "user_id" = refold."user_id"::uuid,
+            "amount" = refold."amount"::numeric,
+            "transaction_date" = refold."transaction_date"::date,
+            updated_at = refold.hayloft_updated,
+            load_id = refold.hayloft_load, source_line = refold.hayloft_line
+        from pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'rewritten' and fact."id" = refold."id"::bigint
+    "#]],
+    );
+}
+
+#[test]
+fn transactions_come_back() {
+    let table = Table::named("transactions");
+    let sql = add_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into "datawarehouse"."transactions"
+            ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
+        select refold."id"::bigint, refold."user_id"::uuid, refold."amount"::numeric, refold."transaction_date"::date, refold.hayloft_created, refold.hayloft_updated,
+            refold.hayloft_load, refold.hayloft_line
+        from pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'inserted'
+        order by refold.hayloft_key
+    "#]],
+    );
+}
+
+#[test]
+fn readings_come_back_without_stamps() {
+    let table = Table::named("readings");
+    let sql = add_facts(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into "datawarehouse"."readings"
+            ("station_key", "taken on", "value", load_id, source_line)
+        select refold."station_key"::uuid, refold."taken on"::date, refold."value"::double precision,
+            refold.hayloft_load, refold.hayloft_line
+        from pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'inserted'
+        order by refold.hayloft_key
+    "#]],
+    );
+}
+
+#[test]
+fn held_rows_that_wait_no_longer_are_taken_away() {
+    let sql = drop_refolded_held();
+    assert_text(
+        &sql,
+        &expect![[r"
+        delete from hayloft.held_fact as held
+        using pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'not held'
+          and held.table_name = $1 and held.fact_key = refold.hayloft_key
+    "]],
+    );
+}
+
+#[test]
+fn transactions_that_wait_again_are_held() {
+    let table = Table::named("transactions");
+    let sql = hold_refolded(&table.contract);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
+        select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,
+            to_jsonb(waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))
+        from pg_temp.hayloft_refolded_fact as refold
+        cross join lateral (select refold."id"::bigint as "id", refold."user_id"::uuid as "user_id", refold."amount"::numeric as "amount", refold."transaction_date"::date as "transaction_date") as waiting
+        where refold.hayloft_fate = 'held'
+    "#]],
+    );
+}
+
+#[test]
+fn what_refolded_transactions_wait_for_is_noted() {
+    let table = Table::named("transactions");
+    let sql = note_awaited(&table.contract, table.reference(), Holding::Refolded);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
+        select table_name, fact_key, $2, (row ->> 'user_id')::uuid
+        from hayloft.held_fact
+        where table_name = $1 and exists (
+              select from pg_temp.hayloft_refolded_fact as refold
+              where refold.hayloft_fate = 'held' and refold.hayloft_key = fact_key
+          )
+          and row ->> 'user_id' is not null
+          and not exists (
+              select from "datawarehouse"."users" as member
+              where member."user_id" = (row ->> 'user_id')::uuid
+          )
+        on conflict do nothing
+    "#]],
+    );
+}
+
+#[test]
+fn held_transactions_whose_user_is_gone_wait_for_that_one() {
+    let table = Table::named("transactions");
+    let sql = note_awaited(
+        &table.contract,
+        table.reference(),
+        Holding::OfTouchedMembers,
+    );
+    assert_text(
+        &sql,
+        &expect![[r#"
+        insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
+        select table_name, fact_key, $2, (row ->> 'user_id')::uuid
+        from hayloft.held_fact
+        where table_name = $1 and exists (select from pg_temp.hayloft_touched as touched where touched.key = (row ->> 'user_id')::uuid)
+          and row ->> 'user_id' is not null
+          and not exists (
+              select from "datawarehouse"."users" as member
+              where member."user_id" = (row ->> 'user_id')::uuid
+          )
+        on conflict do nothing
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_of_keys_alone_changes_no_fact() {
+    let table = Table::named("readings").filled_by(&["station_key", "taken on"]);
+    assert_eq!(find_changed_facts(table.shape()), None);
+}
