@@ -18,8 +18,14 @@ alter table hayloft.manifest
     drop column lines;
 
 -- What does not count must not come to count: for the older ledger such a load had failed.
+delete from hayloft.manifest using hayloft.load
+where load.load_id = manifest.load_id and load.status = 'undone';
 update hayloft.load set status = 'failed', reason = 'It was undone.', effective_at = null
 where status = 'undone';
+-- An undo has the name and the bytes of the file that it was about. The older ledger would take it
+-- for the file, and skip that one when it comes again.
+update hayloft.load set status = 'skipped', reason = format('It was the %s of load %s.', action, target_load_id)
+where action <> 'load';
 
 drop index hayloft.load_target;
 drop index hayloft.load_instant_kept;

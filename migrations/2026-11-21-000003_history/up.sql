@@ -25,7 +25,7 @@ alter table hayloft.load
     add column instants text not null default 'shared' check (instants in ('shared', 'own')),
     add column earliest_at timestamptz,
     -- The columns that the file had. Of the others it says nothing, which is not NULL. NULL stands
-    -- for all columns, in loads of before this was kept.
+    -- for all columns, in loads of before this was kept whose table is gone.
     add column columns text[],
     -- The columns that the load added to the table.
     add column added_columns text[] not null default '{}',
@@ -44,7 +44,18 @@ alter table hayloft.load
     add column keys_overwritten bigint not null default 0,
     add column keys_filled bigint not null default 0;
 
-update hayloft.load set earliest_at = effective_at;
+-- Which columns a file of before had is not known. It had none of those that the table gets later:
+-- a value in such a column is the first one, and no change.
+update hayloft.load
+set earliest_at = effective_at,
+    columns = nullif(array(
+        select attname::text
+        from pg_attribute
+        where attrelid = to_regclass(format('datawarehouse.%I', table_name))
+            and attnum > 0 and not attisdropped
+        order by attnum
+    ), '{}')
+where status = 'loaded';
 
 -- The instant of the next load lies after all of these, also those that do not count.
 create index load_instant_kept on hayloft.load (table_name, effective_at desc)

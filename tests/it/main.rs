@@ -30,6 +30,7 @@ mod rejects;
 mod status;
 mod support;
 mod undone_facts;
+mod upgrade;
 mod views;
 mod watch;
 mod why;

@@ -149,8 +149,26 @@ impl Past {
         }
     }
 
+    /// Loads of before lines were kept know none. Such a load has one row of a key at most: its line
+    /// is the one by which the ledger or the table has it.
+    fn find_lines(&mut self) {
+        let (versions, payloads) = (&self.versions, &self.payloads);
+        let observations = self.counted.iter_mut().chain(&mut self.idle);
+        for observation in observations.filter(|it| it.line == 0 && it.said != Said::Absent) {
+            let kept = payloads.keys().find(|(load, _)| *load == observation.load);
+            let began = versions.iter().map(|shown| &shown.version).find(|version| {
+                (version.load, version.starts) == (observation.load, observation.at)
+            });
+            let line = kept
+                .map(|(_, line)| *line)
+                .or(began.map(|version| version.line));
+            observation.line = line.unwrap_or_default();
+        }
+    }
+
     /// Finds the values of every observation.
     fn remember(&mut self, table: &Table<'_>) {
+        self.find_lines();
         self.counted.sort_by(order);
         self.idle.sort_by(order);
         let spoken_of = spoken_of(&self.counted, &self.idle, table.rules.columns.len());

@@ -37,21 +37,34 @@ pub(super) fn read(
     let known = store::read_ledger(conn, table, loads, (from, to), keys)?;
     let mut shown = read_facts(conn, table.contract, from, to)?;
     let mut waiting = read_held(conn, table.contract, from, to)?;
-    let pasts = known.into_values().map(|known| Past {
-        key: known.key,
-        shown: shown.remove(&known.key),
-        waiting: waiting.remove(&known.key),
-        said: sayings(table.contract, known),
+    let pasts = known.into_values().map(|known| {
+        let mut past = Past {
+            key: known.key,
+            shown: shown.remove(&known.key),
+            waiting: waiting.remove(&known.key),
+            said: sayings(table.contract, known),
+        };
+        find_line(&mut past);
+        past
     });
     Ok(pasts.collect())
 }
 
+/// Loads of before lines were kept know none: the table does, of the row that the fact is from.
+fn find_line(past: &mut Past) {
+    let Some(row) = &past.shown else { return };
+    let writer = past.said.iter_mut().find(|saying| saying.load == row.load);
+    if let Some(saying) = writer.filter(|saying| saying.line == 0) {
+        saying.line = row.line;
+    }
+}
+
 /// The rows that spoke of a fact, in the order in which they count.
 fn sayings(contract: &Contract, known: store::Past) -> Vec<Saying> {
-    let payloads: HashMap<i64, store::Payload> = known
+    let payloads: HashMap<i64, (i64, store::Payload)> = known
         .payloads
         .into_iter()
-        .map(|((load, _), payload)| (load, payload))
+        .map(|((load, line), payload)| (load, (line, payload)))
         .collect();
     let counted = known.counted.into_iter().map(|said| (said, true));
     let idle = known.idle.into_iter().map(|said| (said, false));
@@ -71,24 +84,24 @@ fn saying(
     contract: &Contract,
     observation: Observation,
     counts: bool,
-    kept: Option<&store::Payload>,
+    kept: Option<&(i64, store::Payload)>,
 ) -> Option<Saying> {
     let Said::Present(values) = observation.said else {
         return None;
     };
-    let (cells, words) = match kept {
-        None => (values.cells, Words::Shown),
-        Some(payload) => {
+    let (line, cells, words) = match kept {
+        None => (observation.line, values.cells, Words::Shown),
+        Some((line, payload)) => {
             let columns = contract.columns.iter();
             let cell = |name: &str| payload.get(name).cloned().unwrap_or_default();
             let cells = columns.map(|column| cell(column.name.name())).collect();
-            (cells, Words::Kept)
+            (*line, cells, Words::Kept)
         }
     };
     Some(Saying {
         at: observation.at,
         load: observation.load,
-        line: observation.line,
+        line,
         counts,
         authored: values.authored,
         cells,
