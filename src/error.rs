@@ -124,6 +124,7 @@ impl LoadError {
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::OtherContract(_)
+                | MergeError::OtherColumns { .. }
                 | MergeError::BrokenHistory { .. } => Verdict::Stop,
             },
             Self::Rule(_) => Verdict::Refuse,

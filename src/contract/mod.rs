@@ -38,6 +38,8 @@ pub struct Contract {
     pub kind: Kind,
     /// The columns that a file may fill, in catalog order.
     pub columns: Vec<Column>,
+    /// All columns that the table had when the catalog was read, whoever fills them.
+    pub table_columns: Vec<String>,
     /// The natural key: positions in [`Contract::columns`], in the order of the contract.
     pub key: Vec<usize>,
     /// What becomes of rows of one file that share a key but differ.

@@ -70,6 +70,14 @@ pub enum MergeError {
     /// The contract gives what is loaded another meaning than the table was loaded with.
     #[error("{0}")]
     OtherContract(Changed),
+    /// The contracts were read before a column came or went.
+    #[error(
+        "`{table}` got or lost a column while this was under way. Nothing was changed: try again."
+    )]
+    OtherColumns {
+        /// The table.
+        table: TableName,
+    },
     /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
     #[error(
         "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \

@@ -13,7 +13,9 @@ use super::ledger::Meaning;
 use super::ledger::{self, Entry, Keys, Opened, Seen};
 use super::manifest::Spoken;
 use super::sql::{self, Shape};
-use super::{Closes, Instant, MergeError, Terms, fact, guard, landing, locks, manifest, rejects};
+use super::{
+    Closes, Instant, MergeError, Terms, columns, fact, guard, landing, locks, manifest, rejects,
+};
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
 use crate::failpoint;
 use crate::history::views;
@@ -65,6 +67,7 @@ impl Load<'_> {
         conn.batch_execute(include_str!("transaction.sql"))?;
         locks::take(conn, self.contract, self.contracts)?;
         failpoint!("merge::locked");
+        columns::vouch(conn, self.contract, self.contracts)?;
         if let Some(reason) = self.seen_before(conn, staged)? {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
         }

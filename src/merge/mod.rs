@@ -5,6 +5,7 @@
 //! the ledger's row first, then the rows, the rejects and the counts. This room never sees a path
 //! or a format.
 
+mod columns;
 mod counts;
 mod dimension;
 mod error;

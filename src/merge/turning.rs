@@ -5,10 +5,10 @@ use std::time::Instant as Clock;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::MergeError;
 use super::history::{self, Begun, Turn};
 use super::ledger::{self, Entry};
 use super::plan::Sample;
+use super::{MergeError, columns};
 use crate::contract::{Contract, Contracts, Kind};
 use crate::stage::key::KeyScheme;
 use crate::summary::{Rows, Seconds, Status, Summary};
@@ -53,6 +53,7 @@ impl Turning<'_> {
                 });
             }
         };
+        columns::vouch(conn, self.contract, self.contracts)?;
         // The touched keys are folded by the contract of now.
         if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
             return Err(MergeError::OtherContract(changed));

@@ -3,7 +3,7 @@
 
 use super::desk::{Attendant, Desk, Wish};
 use super::report;
-use super::way::{Way, add_findings, current_contracts, open};
+use super::way::{Way, add_findings, by_current_contracts, open};
 use crate::error::{LoadError, Verdict};
 use crate::merge;
 use crate::stage::reject::{Reject, Severity};
@@ -48,8 +48,13 @@ pub fn plan(
     samples: usize,
     attendant: &dyn Attendant,
 ) -> Result<Planned, LoadError> {
-    let contracts = current_contracts(desk, attendant)?;
-    let way = Way::new(desk, &contracts, arrival, wish, attendant)?;
+    by_current_contracts(desk, attendant, |contracts| {
+        let way = Way::new(desk, contracts, arrival, wish, attendant)?;
+        plan_one(&way, arrival, samples)
+    })
+}
+
+fn plan_one(way: &Way<'_>, arrival: &Arrival, samples: usize) -> Result<Planned, LoadError> {
     let file = open(arrival).map_err(LoadError::Open)?;
     let (instant, mut staged) = match way.take_in(&file) {
         Ok(taken_in) => taken_in,

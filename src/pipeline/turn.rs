@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::desk::{self, Attendant, Desk};
-use super::way::current_contracts;
+use super::way::by_current_contracts;
 use crate::contract::{Contract, Contracts, TableName};
 use crate::error::LoadError;
 use crate::merge::ledger::Entry;
@@ -18,15 +18,15 @@ pub fn plan_turn(
     samples: usize,
     attendant: &dyn Attendant,
 ) -> Result<Plan, LoadError> {
-    let contracts = current_contracts(desk, attendant)?;
-    let contract = contract(&contracts, table)?;
     let Desk { database, keys, .. } = desk;
-    desk::patiently(attendant, || {
-        let mut conn = database.get()?;
-        let planned = merge::plan_turn(
-            &mut conn, &contracts, contract, keys, load_id, turn, samples,
-        );
-        Ok(planned?)
+    by_current_contracts(desk, attendant, |contracts| {
+        let contract = contract(contracts, table)?;
+        desk::patiently(attendant, || {
+            let mut conn = database.get()?;
+            let planned =
+                merge::plan_turn(&mut conn, contracts, contract, keys, load_id, turn, samples);
+            Ok(planned?)
+        })
     })
 }
 
@@ -37,15 +37,16 @@ pub fn turn(
     turn: Turn,
     attendant: &dyn Attendant,
 ) -> Result<Entry, LoadError> {
-    let contracts = current_contracts(desk, attendant)?;
-    let contract = contract(&contracts, table)?;
     let Desk { database, keys, .. } = desk;
     // Should the connection break at the commit, the next attempt finds what this one did.
     let claim = Uuid::now_v7();
-    let entry = desk::patiently(attendant, || {
-        let mut conn = database.get()?;
-        let turned = merge::turn(&mut conn, &contracts, contract, keys, load_id, turn, claim);
-        Ok(turned?)
+    let entry = by_current_contracts(desk, attendant, |contracts| {
+        let contract = contract(contracts, table)?;
+        desk::patiently(attendant, || {
+            let mut conn = database.get()?;
+            let turned = merge::turn(&mut conn, contracts, contract, keys, load_id, turn, claim);
+            Ok(turned?)
+        })
     })?;
     desk::log(&entry);
     Ok(entry)

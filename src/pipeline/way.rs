@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use rustix::fs::OFlags;
@@ -16,7 +15,7 @@ use crate::contract::{Contract, Contracts};
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::Entry;
-use crate::merge::{self, Instant, Receipt, Terms};
+use crate::merge::{self, Instant, MergeError, Receipt, Terms};
 use crate::retire::{self, Disposal, Lot, Shelf};
 use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
@@ -36,8 +35,9 @@ pub fn load(
     wish: &Wish,
     attendant: &dyn Attendant,
 ) -> Result<Outcome, LoadError> {
-    let contracts = current_contracts(desk, attendant)?;
-    let outcome = Way::new(desk, &contracts, arrival, wish, attendant)?.go()?;
+    let outcome = by_current_contracts(desk, attendant, |contracts| {
+        Way::new(desk, contracts, arrival, wish, attendant)?.go()
+    })?;
     desk::log(outcome.entry());
     Ok(outcome)
 }
@@ -70,12 +70,30 @@ pub(super) fn finish(
     Ok(Some(outcome))
 }
 
-/// The contracts as the tables are now: the file before may have added a column.
-pub(super) fn current_contracts(
+/// How often the contracts are read again for one piece of work.
+const READINGS: u32 = 3;
+
+/// Works by the contracts as the tables are now: the file before may have added a column. And once
+/// more, if another process did so while the work was under way.
+pub(super) fn by_current_contracts<T>(
     desk: &Desk,
     attendant: &dyn Attendant,
-) -> Result<Arc<Contracts>, LoadError> {
-    desk::patiently(attendant, || desk.register.current(&desk.database))
+    mut work: impl FnMut(&Contracts) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    let mut readings = 0;
+    loop {
+        let contracts = desk::patiently(attendant, || desk.register.current(&desk.database))?;
+        match work(&contracts) {
+            Err(error @ LoadError::Merge(MergeError::OtherColumns { .. })) => {
+                desk.register.outdate();
+                readings += 1;
+                if readings == READINGS {
+                    return Err(error);
+                }
+            }
+            other => return other,
+        }
+    }
 }
 
 /// The ledger and the report of a refused file know of every reject, whoever found it.
@@ -394,7 +412,7 @@ mod tests {
 
     use super::*;
     use crate::contract::TableName;
-    use crate::merge::{CloseBreach, CloseLimit, MergeError};
+    use crate::merge::{CloseBreach, CloseLimit};
     use crate::summary::{Changes, Rows, Seconds, Summary};
 
     fn entry(reason: String) -> Entry {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::new_table;
-use crate::support::{Warehouse, Watch, shipped_migrations};
+use crate::support::{HAYLOFT_TOML, Warehouse, Watch, shipped_migrations};
 
 const LOADED: &str = "select count(*) from hayloft.load where status = 'loaded'";
 
@@ -266,4 +266,48 @@ fn a_load_that_waits_leaves_its_place_to_another_table() {
     drop(other);
     assert_eq!(watch.next_load()["table"], "users");
     assert_eq!(watch.stop(), 0);
+}
+
+/// The tables of the example, which take new columns.
+fn widening() -> Warehouse {
+    let widening = "on_new_column = \"fill_current\"\n";
+    Warehouse::with_contract(
+        &HAYLOFT_TOML
+            .replace("durable_key =", &format!("{widening}durable_key ="))
+            .replace("unresolved =", &format!("{widening}unresolved =")),
+    )
+}
+
+#[test]
+fn a_watch_keeps_the_values_of_a_column_that_another_process_added() {
+    let warehouse = widening();
+    let watch = warehouse.watch();
+    let wider = "email,name,date_of_birth,nick\nann@x.org,Ann,01/02/1990,A\n";
+    warehouse.load("users.csv", wider).exits(0);
+
+    let narrow = "email,name,date_of_birth\nann@x.org,Anna,01/02/1990\n";
+    warehouse.drop_file("users-2.csv", narrow);
+
+    assert_eq!(watch.next_load()["changes"]["updated"], 1);
+    let users = "select name, nick from datawarehouse.users order by version_number";
+    assert_eq!(warehouse.query(users), "Ann | A\nAnna | A\n");
+    assert_eq!(watch.stop(), 0);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_watch_lets_in_a_held_fact_with_a_column_that_another_process_added() {
+    let warehouse = widening();
+    let watch = warehouse.watch();
+    let fact = "id,email,amount,transaction_date,note\n1,ann@x.org,10,01/01/2025,gift\n";
+    warehouse.load("transactions.csv", fact).exits(0);
+
+    let member = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
+    warehouse.drop_file("users.csv", member);
+
+    assert_eq!(watch.next_load()["changes"]["inserted"], 1);
+    let notes = "select id, note from datawarehouse.transactions";
+    assert_eq!(warehouse.query(notes), "1 | gift\n");
+    assert_eq!(watch.stop(), 0);
+    warehouse.assert_sound();
 }

@@ -284,16 +284,21 @@ fn fill(check: &Check<'_>, column: &CatalogColumn) -> Column {
     }
 }
 
+/// All columns of the table.
+pub(super) fn names(check: &Check<'_>) -> Vec<String> {
+    let columns = check.columns.iter();
+    columns.map(|column| column.name.clone()).collect()
+}
+
 /// What the table would take as a new column. A fact's file may name members by the natural keys
 /// of their dimensions, so a column of such a name would mean two things.
 pub(super) fn new(check: &Check<'_>, references: &[Reference]) -> NewColumns {
-    let own = check.columns.iter().map(|column| column.name.clone());
     let natural_keys = references
         .iter()
         .flat_map(|reference| &reference.natural_key)
         .map(|part| part.name.name().to_owned());
     NewColumns {
-        taken: own.chain(natural_keys).collect(),
+        taken: names(check).into_iter().chain(natural_keys).collect(),
         spelling: Spelling {
             format: None,
             zone: check.entry.zone,

@@ -38,6 +38,7 @@ pub(super) fn join(
         check_unique_keys(&mut check, &durable_key.value);
     }
     let new_columns = columns::new(&check, &[]);
+    let table_columns = columns::names(&check);
     Some(Contract {
         name: entry.name.clone(),
         table: check.table,
@@ -46,6 +47,7 @@ pub(super) fn join(
             history,
         },
         columns,
+        table_columns,
         key,
         duplicates: entry.duplicates,
         unknown_columns: entry.unknown_columns,

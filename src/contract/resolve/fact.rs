@@ -38,6 +38,7 @@ pub(super) fn join(
         .collect();
     check_natural_keys(&mut check, &references, &columns);
     let new_columns = columns::new(&check, &references);
+    let table_columns = columns::names(&check);
     Some(Contract {
         name: entry.name.clone(),
         table: check.table,
@@ -49,6 +50,7 @@ pub(super) fn join(
             },
         },
         columns,
+        table_columns,
         key,
         duplicates: entry.duplicates,
         unknown_columns: entry.unknown_columns,
