@@ -58,6 +58,9 @@ impl Turning<'_> {
         if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
             return Err(MergeError::OtherContract(changed));
         }
+        if self.turn == Turn::Redo {
+            history::vouch_for_returning(conn, self.contract, self.keys, self.load_id)?;
+        }
         let turned = match &self.contract.kind {
             Kind::Dimension { durable_key, .. } => history::turn_dimension(
                 conn,

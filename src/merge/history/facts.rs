@@ -10,7 +10,6 @@
 //! not touched when the load comes or goes: whether it counts makes no difference ([`chain`]).
 
 mod chain;
-mod natural;
 mod record;
 mod store;
 
@@ -23,9 +22,9 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 pub(in crate::merge) use self::store::Coming;
 
 use self::chain::{Past, Row, Rules, Saying, Settled, Words, is_same, settle};
-use self::natural::Natural;
 use self::record::Batch;
 use super::fold::Micros;
+use super::natural::Natural;
 use super::refold::touched_after;
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};

@@ -10,8 +10,10 @@
 mod change;
 mod facts;
 mod fold;
+mod natural;
 mod record;
 mod refold;
+mod returning;
 mod settle;
 mod store;
 mod turn;
@@ -19,6 +21,7 @@ mod turn;
 pub(super) use change::keep_as_shown;
 pub(super) use facts::{Coming, let_in_behind, refold_landed, turn_facts};
 pub(super) use refold::{Arrival, refold};
+pub(super) use returning::vouch_for_returning;
 pub(super) use settle::Event;
 pub use turn::Turn;
 pub(super) use turn::{Begun, open, turn_dimension};

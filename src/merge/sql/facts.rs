@@ -154,6 +154,25 @@ pub fn touch_remembered_facts(contract: &Contract) -> String {
     )
 }
 
+/// The key of a row of which the ledger keeps what a load said, and its natural key as texts. Bind:
+/// the load.
+#[must_use]
+pub fn read_remembered_key(contract: &Contract) -> String {
+    let part = |column: &Column| format!("payload.row ->> {}", literal(&column.name));
+    let known = |column: &Column| format!("payload.row ? {}", literal(&column.name));
+    format!(
+        "select payload.key, array[{parts}]::text[] as cells\n\
+         from hayloft.payload\n\
+         where payload.load_id = $1 and {known}\n\
+         limit 1",
+        parts = joined(key_of(contract).map(part)),
+        known = key_of(contract)
+            .map(known)
+            .collect::<Vec<_>>()
+            .join(" and "),
+    )
+}
+
 /// Touches the facts of which a row of a load waits. Binds: the fact table's name, the load.
 #[must_use]
 pub fn touch_held_facts(contract: &Contract) -> String {

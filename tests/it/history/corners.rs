@@ -98,3 +98,21 @@ fn mended_rows_of_a_snapshot_say_nothing_of_who_is_absent() {
     let load = warehouse.load("users-2026-03-01.csv", without).only();
     assert_eq!(load["changes"]["closed_by_absence"], 1);
 }
+
+#[test]
+fn a_load_whose_keys_were_made_with_another_secret_is_not_put_in_again() {
+    let secret = |warehouse: Warehouse, letter: &str| {
+        warehouse.env("HAYLOFT_KEY_SECRET", &letter.repeat(32))
+    };
+    let warehouse = secret(warehouse("", ""), "a");
+    let file = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
+    warehouse.load("users.csv", file).exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    // Without rows, the table takes keys of any kind.
+    let warehouse = secret(warehouse, "b");
+    let load = warehouse.load("users-2.csv", file.replace("Ann,", "Anna,"));
+    load.exits(0);
+    let refused = warehouse.run(&["redo", "1", "--yes"]).exits(2);
+    assert!(refused.stderr.contains("HAYLOFT_KEY_SECRET"), "{refused:?}");
+    assert_eq!(warehouse.query(NAMES), "Anna | t\n");
+}

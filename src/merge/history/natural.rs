@@ -1,7 +1,7 @@
-//! The natural key of a fact as the table has it → the key that the ledger has.
+//! The natural key as the database has it → the key that the ledger has.
 //!
-//! The fact table does not have the ledger's key, so the way that a file's row goes is gone once
-//! more: each part through its column's parser, then the key scheme. What Postgres prints is ISO
+//! A fact table does not have the ledger's key, and a load that comes back may have another one than
+//! would be made now. So the way that a file's row goes is gone once more: each part through its column's parser, then the key scheme. What Postgres prints is ISO
 //! 8601, and names its zone where it has one, whatever the files spell.
 
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::contract::Contract;
 use crate::stage::key::KeyScheme;
 use crate::stage::value::ValueParser;
 
-/// Makes keys of one fact table.
+/// Makes keys of one table.
 pub(super) struct Natural<'k> {
     parts: Vec<ValueParser>,
     keys: &'k KeyScheme,
