@@ -21,11 +21,12 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 pub(in crate::merge) use self::store::Coming;
 
-use self::chain::{Past, Row, Rules, Saying, Settled, Words, is_same, settle};
+use self::chain::{Past, Row, Rules, Saying, Settled, Words, settle};
 use self::record::Batch;
 use super::fold::Micros;
 use super::natural::Natural;
 use super::refold::touched_after;
+use super::same::is_same;
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};
 use crate::contract::{Contract, Ident, Kind, Reference, TableName};

@@ -14,6 +14,7 @@ mod natural;
 mod record;
 mod refold;
 mod returning;
+mod same;
 mod settle;
 mod store;
 mod turn;

@@ -9,6 +9,7 @@ use super::fold::{
     Effect, Observation, Rules, Said, Values, Version, fold, is_beaten, overlaid, versioned,
 };
 use super::refold::is_implied;
+use super::same::spell_alike;
 use super::store::{Past, Payload};
 use crate::contract::Column;
 use crate::summary::Changes;
@@ -56,6 +57,7 @@ pub(in crate::merge) fn settle(
             (joined(&past.counted, returning.cloned()), Vec::new())
         }
     };
+    spell_alike(columns, &past.versions, &mut after);
     let (versions, effects) = fold(rules, &mut after);
     let book = Book {
         columns,

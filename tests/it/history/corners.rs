@@ -116,3 +116,25 @@ fn a_load_whose_keys_were_made_with_another_secret_is_not_put_in_again() {
     assert!(refused.stderr.contains("HAYLOFT_KEY_SECRET"), "{refused:?}");
     assert_eq!(warehouse.query(NAMES), "Anna | t\n");
 }
+
+#[test]
+fn the_scale_of_a_number_in_a_document_is_no_change_also_when_its_file_is_late() {
+    for kind in ["json", "jsonb"] {
+        for months in [["02", "03"], ["03", "02"]] {
+            let warehouse = warehouse("effective = { file_name = \"%Y-%m-%d\" }", "");
+            warehouse.execute(&format!(
+                "alter table datawarehouse.users add column likes {kind}"
+            ));
+            for month in months {
+                let likes = if month == "02" { "1.0" } else { "1.00" };
+                let row = format!("ann@x.org,Ann,01/02/1990,\"{{\"\"a\"\": {likes}}}\"");
+                let file = format!("email,name,date_of_birth,likes\n{row}\n");
+                warehouse
+                    .load(&format!("users-2026-{month}-01.csv"), file)
+                    .exits(0);
+            }
+            let starts = "select effective_start_date::date::text from datawarehouse.users";
+            assert_eq!(warehouse.query(starts), "2026-02-01\n", "{kind}");
+        }
+    }
+}

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::super::fold::{Cell, Micros};
-use crate::contract::{Column, ColumnType};
+use super::super::same::is_same;
+use crate::contract::Column;
 
 /// What is known of one fact before something changes.
 #[derive(Debug)]
@@ -272,32 +273,4 @@ fn differs(rules: &Rules<'_>, saying: &Saying, state: &[Cell]) -> bool {
             &state[column],
         )
     })
-}
-
-/// Whether two texts are one value, as the database compares them.
-pub(super) fn is_same(column: &Column, one: &Cell, other: &Cell) -> bool {
-    let (Some(one), Some(other)) = (one, other) else {
-        return one.is_none() && other.is_none();
-    };
-    one == other
-        || match &column.column_type {
-            ColumnType::Numeric(_) => plain(one) == plain(other),
-            ColumnType::Float4 | ColumnType::Float8 => {
-                one.parse::<f64>().ok() == other.parse::<f64>().ok() && one.parse::<f64>().is_ok()
-            }
-            ColumnType::Json(_) => {
-                let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-                value(one).is_some() && value(one) == value(other)
-            }
-            _ => false,
-        }
-}
-
-/// A decimal number without the zeros at its end: its scale is no part of its value.
-fn plain(number: &str) -> &str {
-    if number.contains('.') {
-        number.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        number
-    }
 }

@@ -9,7 +9,8 @@ use diesel::sql_types::Text;
 use uuid::Uuid;
 
 use super::super::record::{put_cell, said_target, send};
-use super::chain::{Past, Row, Saying, Settled, Since, Waiting, is_same};
+use super::super::same::is_same;
+use super::chain::{Past, Row, Saying, Settled, Since, Waiting};
 use crate::contract::{Contract, Ident, Reference};
 use crate::db::copy::Target;
 use crate::merge::MergeError;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::chain::{Forgotten, Past, Row, Rules, Saying, Settled, Waiting, Words, is_same, settle};
+use super::super::same::is_same;
+use super::chain::{Forgotten, Past, Row, Rules, Saying, Settled, Waiting, Words, settle};
 use crate::contract::{Column, ColumnType, JsonKind};
 use crate::merge::history::fold::Cell;
 use crate::merge::sql::tests::contract;
@@ -197,12 +198,11 @@ fn texts_of_one_value_are_the_same() {
     assert!(!is_same(&numeric, &cell("0"), &None));
     assert!(is_same(&numeric, &None, &None));
     let json = of(ColumnType::Json(JsonKind::Text));
-    assert!(is_same(
-        &json,
-        &cell(r#"{"a":1,"b":2}"#),
-        &cell(r#"{ "b": 2, "a": 1 }"#)
-    ));
-    assert!(!is_same(&json, &cell("{"), &cell("[")));
+    let document = |number: &str| cell(&format!(r#"{{"a": {number}}}"#));
+    assert!(is_same(&json, &document("1.0"), &document("1")));
+    // As floating numbers these would be one.
+    let (one, other) = ("12345678901234567890.1", "12345678901234567890.2");
+    assert!(!is_same(&json, &document(one), &document(other)));
     assert!(is_same(&of(ColumnType::Float8), &cell("-0"), &cell("0")));
     assert!(!is_same(&of(ColumnType::Bool), &cell("t"), &cell("true")));
 }
