@@ -56,6 +56,10 @@ fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
                 "Load {number} was skipped, as its file had been loaded before: it rejected \
                  nothing."
             ),
+            "loaded" => format!(
+                "Load {number} is an undo or a redo, and rejected nothing. Name the load that it was \
+                 about."
+            ),
             _ => format!(
                 "Load {number} was refused as a whole, so none of its rows have a place to take: \
                  load the mended file as usual."
@@ -91,7 +95,11 @@ mod tests {
             effective_at: effective_at.map(|at| at.parse().unwrap()),
         };
         assert!(instant_of(&load("loaded", Some("2026-11-21T10:00:00Z"))).is_ok());
-        for (status, part) in [("skipped", "was skipped"), ("failed", "refused as a whole")] {
+        for (status, part) in [
+            ("skipped", "was skipped"),
+            ("failed", "refused as a whole"),
+            ("loaded", "is an undo or a redo"),
+        ] {
             let refusal = instant_of(&load(status, None)).unwrap_err().to_string();
             assert!(refusal.contains(part), "{refusal}");
         }

@@ -267,6 +267,8 @@ impl Delivered<'_> {
             Some(&arrival),
             self.samples,
         )?;
+        let contract = self.shape.contract;
+        history::keep_members_of_facts(conn, contract, self.durable_key, &self.dependants)?;
         let mut findings = Vec::new();
         for refused in [refolded.late, refolded.stale] {
             let lines = sql_query(include_str!("remove_lines.sql"))

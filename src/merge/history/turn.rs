@@ -143,10 +143,7 @@ pub(in crate::merge) fn turn_dimension(
     set_status(conn, load_id, status)?;
     failpoint!("undo::marked");
     let dependants: Vec<&Contract> = contracts.referring_to(&contract.name).collect();
-    for fact in &dependants {
-        refuse_orphans(conn, fact, contract, durable_key)?;
-        await_lost(conn, fact, contract)?;
-    }
+    keep_members_of_facts(conn, contract, durable_key, &dependants)?;
     let spoken = [Spoken::Touched];
     let at = target.at();
     let released = held::release(conn, contract, durable_key, &dependants, &spoken, at)?;
@@ -205,6 +202,21 @@ pub(in crate::merge) fn set_status(
         .bind::<Text, _>(status)
         .execute(conn)
         .map(drop)
+}
+
+/// Looks after the facts that name a touched key of which no version is left: an undo takes a member
+/// away, and so does a row that says of the one instant at which it was there that it was not.
+pub(in crate::merge) fn keep_members_of_facts(
+    conn: &mut PgConnection,
+    dimension: &Contract,
+    durable_key: &Ident,
+    dependants: &[&Contract],
+) -> Result<(), MergeError> {
+    for fact in dependants {
+        refuse_orphans(conn, fact, dimension, durable_key)?;
+        await_lost(conn, fact, dimension)?;
+    }
+    Ok(())
 }
 
 /// Refuses to take members away to which facts refer: these would have no dimension.

@@ -456,12 +456,16 @@ pub fn count_orphans(fact: &Contract, dimension: &Contract, durable_key: &Ident)
     of_dimension
         .map(|reference| {
             format!(
-                "select count(*) as facts, count(distinct fact.{column}) as members\n\
-                 from {TOUCHED} as touched\n\
-                 join {fact} as fact on fact.{column} = touched.key\n\
-                 where not exists (\n    \
-                     select from {dimension} as version where version.{durable_key} = touched.key\n\
-                 )",
+                "with gone as materialized (\n    \
+                     select touched.key\n    \
+                     from {TOUCHED} as touched\n    \
+                     where not exists (\n        \
+                         select from {dimension} as version where version.{durable_key} = touched.key\n    \
+                     )\n\
+                 )\n\
+                 select count(*) as facts, count(distinct fact.{column}) as members\n\
+                 from gone\n\
+                 join {fact} as fact on fact.{column} = gone.key",
                 column = fact.columns[reference.column].name,
                 fact = fact.table,
                 dimension = dimension.table,

@@ -1,7 +1,7 @@
 //! Where the way in which rows come must be of no account, and neither the laws nor the examples
 //! come by.
 
-use crate::support::Warehouse;
+use crate::support::{HAYLOFT_TOML, Warehouse};
 
 /// The users, in files of one date each or as they come, with these settings and roles.
 fn warehouse(settings: &str, columns: &str) -> Warehouse {
@@ -137,4 +137,25 @@ fn the_scale_of_a_number_in_a_document_is_no_change_also_when_its_file_is_late()
             assert_eq!(warehouse.query(starts), "2026-02-01\n", "{kind}");
         }
     }
+}
+
+#[test]
+fn a_corrected_snapshot_does_not_take_a_member_from_its_facts() {
+    let settings = "durable_key = \"user_id\"\nmode = \"snapshot\"\n\
+                    effective = { file_name = \"%Y-%m-%d\" }";
+    let toml = HAYLOFT_TOML.replace("durable_key = \"user_id\"", settings);
+    let warehouse = Warehouse::with_contract(&toml);
+    let without = "email,name,date_of_birth\nbob@x.org,Bob,01/02/1990\n";
+    let file = format!("{without}ann@x.org,Ann,01/02/1990\n");
+    warehouse.load("users-2026-01-01.csv", file).exits(0);
+    let fact = "id,email,amount,transaction_date\n1,ann@x.org,10,01/01/2026\n";
+    warehouse.load("transactions.csv", fact).exits(0);
+    let run = warehouse.load("users-2026-01-01.csv", without).exits(2);
+    assert!(run.stderr.contains("1 rows of `transactions`"), "{run:?}");
+    assert_eq!(warehouse.query(NAMES), "Bob | t\nAnn | t\n");
+    warehouse.run(&["check"]).exits(0);
+    // Without the fact, nobody asks for her.
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    warehouse.load("users-2026-01-01.csv", without).exits(0);
+    assert_eq!(warehouse.query(NAMES), "Bob | t\n");
 }
