@@ -1,9 +1,13 @@
+-- The latest is the one that holds from the latest instant on. Numbers are given before the table's
+-- lock is taken, and mended rows take an old place.
 select load_id,
     load_id = (
-        select max(load_id) from hayloft.load
+        select load_id from hayloft.load
         where table_name = $1 and status = 'loaded' and action = 'load'
+        order by effective_at desc, load_id desc
+        limit 1
     ) as latest
 from hayloft.load
 where table_name = $1 and file_sha256 = $2 and status = 'loaded' and action = 'load'
-order by load_id desc
+order by effective_at desc, load_id desc
 limit 1

@@ -159,3 +159,26 @@ fn a_corrected_snapshot_does_not_take_a_member_from_its_facts() {
     warehouse.load("users-2026-01-01.csv", without).exits(0);
     assert_eq!(warehouse.query(NAMES), "Bob | t\n");
 }
+
+#[test]
+fn mended_rows_of_an_old_snapshot_are_not_the_latest() {
+    let warehouse = warehouse("mode = \"snapshot\"", "");
+    let header = "email,name,date_of_birth\n";
+    let old = format!("{header}ann@x.org,Ann,01/02/1990\nbob@x.org,Bob,soon\n");
+    warehouse.load("users.csv", old).exits(1);
+    let new = format!("{header}ann@x.org,Anna,01/02/1990\n");
+    warehouse.load("users-2.csv", &new).exits(0);
+    warehouse.write("mended.csv", format!("{header}bob@x.org,Bob,01/02/1990\n"));
+    warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(0);
+    let again = warehouse.load("users-2.csv", &new).exits(0).only();
+    assert_eq!(again["status"], "skipped");
+    assert_eq!(
+        warehouse.query(
+            "select name, effective_end_date is null from datawarehouse.users
+             order by email, effective_start_date"
+        ),
+        "Ann | f\nAnna | t\nBob | f\n"
+    );
+}
