@@ -16,7 +16,7 @@ use super::sql::{self, Shape};
 use super::{
     Closes, Instant, MergeError, Terms, columns, fact, guard, landing, locks, manifest, rejects,
 };
-use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery};
+use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Reference};
 use crate::failpoint;
 use crate::history::views;
 use crate::stage::key::KeyScheme;
@@ -167,71 +167,89 @@ impl Load<'_> {
         at: DateTime<Utc>,
         staged: &Staged,
     ) -> Result<Applied, MergeError> {
-        let shape = self.shape(staged);
         match &self.contract.kind {
             Kind::Dimension {
                 durable_key,
                 history,
             } => {
-                let closes_absent = dimension::closes_absent(history, staged, self.terms.instant);
                 let delivered = Delivered {
-                    shape,
+                    shape: self.shape(staged),
                     durable_key,
                     history,
                     dependants: self.contracts.referring_to(&self.contract.name).collect(),
                     at,
                     load_id,
                     staged,
-                    closes_absent,
+                    closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
                     closes: &self.terms.closes,
                     samples: self.samples,
                 };
-                let landed = delivered.land(conn)?;
-                failpoint!("merge::landed");
-                self.guard(staged, &landed.findings)?;
-                let done = delivered.apply(conn, &landed)?;
-                let mut findings = landed.findings;
-                findings.extend(done.findings);
-                let mut unread = Vec::new();
-                if closes_absent {
-                    unread = dimension::unread(staged, &findings);
-                    unread.extend(done.withheld);
-                }
-                Ok(Applied {
-                    changes: done.changes,
-                    released: done.released,
-                    held: 0,
-                    findings,
-                    unread,
-                    way: done.way,
-                    told: done.told,
-                })
+                self.apply_to_dimension(conn, &delivered)
             }
             Kind::Fact { references, .. } => {
-                let mut findings = landing::land(conn, shape, staged)?;
-                landing::analyze(conn)?;
-                failpoint!("merge::landed");
-                findings.extend(fact::refuse(conn, shape, references, staged)?);
-                self.guard(staged, &findings)?;
-                // A load by the clock comes after all others; only a replay takes an old place.
-                let (done, way) = match self.terms.instant {
-                    Instant::LoadTime => {
-                        let done = fact::apply(conn, shape, references, at, load_id)?;
-                        (done, Way::Join)
-                    }
-                    _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
-                };
-                Ok(Applied {
-                    changes: done.changes,
-                    released: 0,
-                    held: done.held,
-                    findings,
-                    unread: Vec::new(),
-                    way,
-                    told: Vec::new(),
-                })
+                self.apply_to_facts(conn, references, load_id, at, staged)
             }
         }
+    }
+
+    fn apply_to_dimension(
+        &self,
+        conn: &mut PgConnection,
+        delivered: &Delivered<'_>,
+    ) -> Result<Applied, MergeError> {
+        let landed = delivered.land(conn)?;
+        failpoint!("merge::landed");
+        self.guard(delivered.staged, &landed.findings)?;
+        let done = delivered.apply(conn, &landed)?;
+        let mut findings = landed.findings;
+        findings.extend(done.findings);
+        let mut unread = Vec::new();
+        if delivered.closes_absent {
+            unread = dimension::unread(delivered.staged, &findings);
+            unread.extend(done.withheld);
+        }
+        Ok(Applied {
+            changes: done.changes,
+            released: done.released,
+            held: 0,
+            findings,
+            unread,
+            way: done.way,
+            told: done.told,
+        })
+    }
+
+    fn apply_to_facts(
+        &self,
+        conn: &mut PgConnection,
+        references: &[Reference],
+        load_id: i64,
+        at: DateTime<Utc>,
+        staged: &Staged,
+    ) -> Result<Applied, MergeError> {
+        let shape = self.shape(staged);
+        let mut findings = landing::land(conn, shape, staged)?;
+        landing::analyze(conn)?;
+        failpoint!("merge::landed");
+        findings.extend(fact::refuse(conn, shape, references, staged)?);
+        self.guard(staged, &findings)?;
+        // A load by the clock comes after all others; only a replay takes an old place.
+        let (done, way) = match self.terms.instant {
+            Instant::LoadTime => {
+                let done = fact::apply(conn, shape, references, at, load_id)?;
+                (done, Way::Join)
+            }
+            _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
+        };
+        Ok(Applied {
+            changes: done.changes,
+            released: 0,
+            held: done.held,
+            findings,
+            unread: Vec::new(),
+            way,
+            told: Vec::new(),
+        })
     }
 
     /// Rows that only the database could refuse count like the others, unless they come late:

@@ -5,7 +5,7 @@ use std::time::Instant as Clock;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::history::{self, Begun, Turn};
+use super::history::{self, Begun, Target, Turn, Turned};
 use super::ledger::{self, Entry};
 use super::plan::Sample;
 use super::{MergeError, columns};
@@ -61,25 +61,39 @@ impl Turning<'_> {
         if self.turn == Turn::Redo {
             history::vouch_for_returning(conn, self.contract, self.keys, self.load_id)?;
         }
-        let turned = match &self.contract.kind {
+        let turned = self.turn_table(conn, &target)?;
+        let entry = self.entry(number, &target, &turned, began);
+        ledger::close(conn, number, None, &entry)?;
+        Ok(Done {
+            entry,
+            told: turned.told,
+            samples: turned.samples,
+        })
+    }
+
+    fn turn_table(&self, conn: &mut PgConnection, target: &Target) -> Result<Turned, MergeError> {
+        match &self.contract.kind {
             Kind::Dimension { durable_key, .. } => history::turn_dimension(
                 conn,
                 self.contracts,
                 self.contract,
                 durable_key,
-                (self.load_id, &target),
+                (self.load_id, target),
                 self.turn,
                 self.samples,
-            )?,
+            ),
             Kind::Fact { .. } => history::turn_facts(
                 conn,
                 self.contract,
                 self.keys,
-                (self.load_id, &target),
+                (self.load_id, target),
                 self.turn,
                 self.samples,
-            )?,
-        };
+            ),
+        }
+    }
+
+    fn entry(&self, number: i64, target: &Target, turned: &Turned, began: Clock) -> Entry {
         let seconds = began.elapsed().as_secs_f64();
         let summary = Summary {
             load_id: Some(number),
@@ -99,16 +113,10 @@ impl Turning<'_> {
                 merge: seconds,
             },
         };
-        let entry = Entry {
+        Entry {
             summary,
             reason: None,
             released: turned.released,
-        };
-        ledger::close(conn, number, None, &entry)?;
-        Ok(Done {
-            entry,
-            told: turned.told,
-            samples: turned.samples,
-        })
+        }
     }
 }

@@ -25,7 +25,7 @@ pub(super) use refold::{Arrival, refold};
 pub(super) use returning::vouch_for_returning;
 pub(super) use settle::Event;
 pub use turn::Turn;
-pub(super) use turn::{Begun, keep_members_of_facts, open, turn_dimension};
+pub(super) use turn::{Begun, Target, Turned, keep_members_of_facts, open, turn_dimension};
 
 use self::fold::{NewValues, Rules};
 use crate::contract::{Contract, Ident, UnknownColumns};
