@@ -289,17 +289,18 @@ pub fn count_broken(contract: &Contract, durable_key: &Ident) -> String {
 /// Moves the rows of facts that are held already from the landing table into what is held: the
 /// older row stays as far as the newer one says nothing. A row that says nothing new leaves what is
 /// held as it is. Binds: the fact table's name, the load.
-pub const JOIN_HELD: &str = "with newer as (
+pub const JOIN_HELD: &str = "with hayloft_newer as (
     delete from pg_temp.hayloft_landing as landing
     using pg_temp.hayloft_joined as joined
     where joined.hayloft_key = landing.hayloft_key
     returning landing.*, joined.hayloft_differs
 )
 update hayloft.held_fact as held
-set load_id = $2, source_line = newer.hayloft_line, held_at = clock_timestamp(),
-    row = held.row || (to_jsonb(newer) - 'hayloft_key' - 'hayloft_line' - 'hayloft_differs')
-from newer
-where newer.hayloft_differs and held.table_name = $1 and held.fact_key = newer.hayloft_key";
+set load_id = $2, source_line = hayloft_newer.hayloft_line, held_at = clock_timestamp(),
+    row = held.row || (to_jsonb(hayloft_newer) - 'hayloft_key' - 'hayloft_line' - 'hayloft_differs')
+from hayloft_newer
+where hayloft_newer.hayloft_differs
+  and held.table_name = $1 and held.fact_key = hayloft_newer.hayloft_key";
 
 /// Forgets what the held facts that this load touched were waiting for. Binds: the fact table's
 /// name, the load.
@@ -329,14 +330,14 @@ pub fn hold_unresolved(contract: &Contract, references: &[&Reference]) -> String
         .map(|reference| unresolved(contract, reference, "landing"))
         .collect();
     format!(
-        "with waiting as (\n    \
+        "with hayloft_waiting as (\n    \
              delete from {LANDING} as landing\n    \
              where {}\n    \
              returning landing.*\n\
          )\n\
          insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
-         select $1, hayloft_key, $2, hayloft_line, to_jsonb(waiting) - 'hayloft_key' - 'hayloft_line'\n\
-         from waiting",
+         select $1, hayloft_key, $2, hayloft_line, to_jsonb(hayloft_waiting) - 'hayloft_key' - 'hayloft_line'\n\
+         from hayloft_waiting",
         conditions.join("\n       or ")
     )
 }
@@ -358,22 +359,22 @@ pub enum Holding {
 pub fn note_awaited(contract: &Contract, reference: &Reference, holding: Holding) -> String {
     let column = &contract.columns[reference.column].name;
     let whose = match holding {
-        Holding::OfLoad => "load_id = $3".to_owned(),
+        Holding::OfLoad => "held_fact.load_id = $3".to_owned(),
         Holding::Refolded => is_held_by_refold(),
         Holding::OfTouchedMembers => format!(
-            "exists (select from {TOUCHED} as touched where touched.key = (row ->> {name})::uuid)",
+            "exists (select from {TOUCHED} as touched where touched.key = (held_fact.row ->> {name})::uuid)",
             name = literal(column)
         ),
     };
     format!(
         "insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)\n\
-         select table_name, fact_key, $2, (row ->> {name})::uuid\n\
+         select held_fact.table_name, held_fact.fact_key, $2, (held_fact.row ->> {name})::uuid\n\
          from hayloft.held_fact\n\
-         where table_name = $1 and {whose}\n  \
-           and row ->> {name} is not null\n  \
+         where held_fact.table_name = $1 and {whose}\n  \
+           and held_fact.row ->> {name} is not null\n  \
            and not exists (\n      \
                select from {dimension} as member\n      \
-               where member.{durable_key} = (row ->> {name})::uuid\n  \
+               where member.{durable_key} = (held_fact.row ->> {name})::uuid\n  \
            )\n\
          on conflict do nothing",
         name = literal(column),

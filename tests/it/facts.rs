@@ -521,3 +521,71 @@ fn facts_of_two_tables_about_one_dimension_load_side_by_side() {
     drop(locked);
     slow.finish().exits(0);
 }
+
+#[test]
+fn a_column_may_have_any_name_also_where_facts_wait() {
+    let warehouse = Warehouse::new();
+    // Names that the statements might give to rows, and some that have to be quoted.
+    let names = [
+        "waiting",
+        "newer",
+        "held",
+        "fact",
+        "known",
+        "ready",
+        "arriving",
+        "populated",
+        "landing",
+        "refold",
+        "touched",
+        "member",
+        "row",
+        "name",
+        "key",
+        "fact_key",
+        "cells",
+        "Select",
+        "a \"b' c",
+    ];
+    let quoted = |name: &&str| format!("add column \"{}\" text", name.replace('"', "\"\""));
+    let columns: Vec<String> = names.iter().map(quoted).collect();
+    warehouse.execute("alter table datawarehouse.users add column \"row\" text");
+    warehouse.execute(&format!(
+        "alter table datawarehouse.transactions {}",
+        columns.join(", ")
+    ));
+    let fields: Vec<String> = names
+        .iter()
+        .map(|name| format!("\"{}\"", name.replace('"', "\"\"")))
+        .collect();
+    let file = |value: &str| {
+        format!(
+            "id,email,amount,transaction_date,{}\n1,ann@x.org,1,01/01/2025{}\n",
+            fields.join(","),
+            format!(",{value}").repeat(names.len())
+        )
+    };
+    let values =
+        "select distinct waiting, newer, \"row\", \"a \"\"b' c\" from datawarehouse.transactions";
+    warehouse.load("transactions.csv", file("a")).exits(0);
+    warehouse.load("transactions.csv", file("b")).exits(0);
+    warehouse
+        .load(
+            "users.csv",
+            "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n",
+        )
+        .exits(0);
+    assert_eq!(warehouse.query(values), "b | b | b | b\n");
+    warehouse.load("transactions.csv", file("c")).exits(0);
+    warehouse.run(&["undo", "4", "--yes"]).exits(0);
+    assert_eq!(warehouse.query(values), "b | b | b | b\n");
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    assert_eq!(warehouse.query(values), "");
+    // The member goes, so what comes back waits.
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    warehouse.run(&["redo", "1", "--yes"]).exits(0);
+    warehouse.run(&["redo", "3", "--yes"]).exits(0);
+    assert_eq!(warehouse.query(values), "a | a | a | a\n");
+    warehouse.run(&["check"]).exits(0);
+}

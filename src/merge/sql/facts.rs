@@ -385,9 +385,9 @@ pub fn hold_refolded(contract: &Contract) -> String {
     format!(
         "insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
          select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,\n    \
-             to_jsonb(waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))\n\
+             to_jsonb(hayloft_waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))\n\
          from {REFOLD} as refold\n\
-         cross join lateral (select {cells}) as waiting\n\
+         cross join lateral (select {cells}) as hayloft_waiting\n\
          where refold.hayloft_fate = '{HELD}'",
         cells = joined(cells)
     )
@@ -397,7 +397,7 @@ pub(super) fn is_held_by_refold() -> String {
     format!(
         "exists (\n      \
              select from {REFOLD} as refold\n      \
-             where refold.hayloft_fate = '{HELD}' and refold.hayloft_key = fact_key\n  \
+             where refold.hayloft_fate = '{HELD}' and refold.hayloft_key = held_fact.fact_key\n  \
          )"
     )
 }

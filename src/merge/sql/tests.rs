@@ -502,15 +502,15 @@ fn transactions_without_a_user_are_held() {
     assert_text(
         &sql,
         &expect![[r#"
-        with waiting as (
-            delete from pg_temp.hayloft_landing as landing
-            where landing."user_id" is not null and not exists (select from "datawarehouse"."users" as member where member."user_id" = landing."user_id")
-            returning landing.*
-        )
-        insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
-        select $1, hayloft_key, $2, hayloft_line, to_jsonb(waiting) - 'hayloft_key' - 'hayloft_line'
-        from waiting
-    "#]],
+            with hayloft_waiting as (
+                delete from pg_temp.hayloft_landing as landing
+                where landing."user_id" is not null and not exists (select from "datawarehouse"."users" as member where member."user_id" = landing."user_id")
+                returning landing.*
+            )
+            insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
+            select $1, hayloft_key, $2, hayloft_line, to_jsonb(hayloft_waiting) - 'hayloft_key' - 'hayloft_line'
+            from hayloft_waiting
+        "#]],
     );
 }
 
@@ -522,13 +522,13 @@ fn what_transactions_wait_for_is_noted() {
         &sql,
         &expect![[r#"
             insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
-            select table_name, fact_key, $2, (row ->> 'user_id')::uuid
+            select held_fact.table_name, held_fact.fact_key, $2, (held_fact.row ->> 'user_id')::uuid
             from hayloft.held_fact
-            where table_name = $1 and load_id = $3
-              and row ->> 'user_id' is not null
+            where held_fact.table_name = $1 and held_fact.load_id = $3
+              and held_fact.row ->> 'user_id' is not null
               and not exists (
                   select from "datawarehouse"."users" as member
-                  where member."user_id" = (row ->> 'user_id')::uuid
+                  where member."user_id" = (held_fact.row ->> 'user_id')::uuid
               )
             on conflict do nothing
         "#]],

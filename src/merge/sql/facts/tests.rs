@@ -345,13 +345,13 @@ fn transactions_that_wait_again_are_held() {
     assert_text(
         &sql,
         &expect![[r#"
-        insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
-        select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,
-            to_jsonb(waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))
-        from pg_temp.hayloft_refolded_fact as refold
-        cross join lateral (select refold."id"::bigint as "id", refold."user_id"::uuid as "user_id", refold."amount"::numeric as "amount", refold."transaction_date"::date as "transaction_date") as waiting
-        where refold.hayloft_fate = 'held'
-    "#]],
+            insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
+            select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,
+                to_jsonb(hayloft_waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))
+            from pg_temp.hayloft_refolded_fact as refold
+            cross join lateral (select refold."id"::bigint as "id", refold."user_id"::uuid as "user_id", refold."amount"::numeric as "amount", refold."transaction_date"::date as "transaction_date") as hayloft_waiting
+            where refold.hayloft_fate = 'held'
+        "#]],
     );
 }
 
@@ -362,20 +362,20 @@ fn what_refolded_transactions_wait_for_is_noted() {
     assert_text(
         &sql,
         &expect![[r#"
-        insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
-        select table_name, fact_key, $2, (row ->> 'user_id')::uuid
-        from hayloft.held_fact
-        where table_name = $1 and exists (
-              select from pg_temp.hayloft_refolded_fact as refold
-              where refold.hayloft_fate = 'held' and refold.hayloft_key = fact_key
-          )
-          and row ->> 'user_id' is not null
-          and not exists (
-              select from "datawarehouse"."users" as member
-              where member."user_id" = (row ->> 'user_id')::uuid
-          )
-        on conflict do nothing
-    "#]],
+            insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
+            select held_fact.table_name, held_fact.fact_key, $2, (held_fact.row ->> 'user_id')::uuid
+            from hayloft.held_fact
+            where held_fact.table_name = $1 and exists (
+                  select from pg_temp.hayloft_refolded_fact as refold
+                  where refold.hayloft_fate = 'held' and refold.hayloft_key = held_fact.fact_key
+              )
+              and held_fact.row ->> 'user_id' is not null
+              and not exists (
+                  select from "datawarehouse"."users" as member
+                  where member."user_id" = (held_fact.row ->> 'user_id')::uuid
+              )
+            on conflict do nothing
+        "#]],
     );
 }
 
@@ -390,17 +390,17 @@ fn held_transactions_whose_user_is_gone_wait_for_that_one() {
     assert_text(
         &sql,
         &expect![[r#"
-        insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
-        select table_name, fact_key, $2, (row ->> 'user_id')::uuid
-        from hayloft.held_fact
-        where table_name = $1 and exists (select from pg_temp.hayloft_touched as touched where touched.key = (row ->> 'user_id')::uuid)
-          and row ->> 'user_id' is not null
-          and not exists (
-              select from "datawarehouse"."users" as member
-              where member."user_id" = (row ->> 'user_id')::uuid
-          )
-        on conflict do nothing
-    "#]],
+            insert into hayloft.held_reference (table_name, fact_key, dimension, dimension_key)
+            select held_fact.table_name, held_fact.fact_key, $2, (held_fact.row ->> 'user_id')::uuid
+            from hayloft.held_fact
+            where held_fact.table_name = $1 and exists (select from pg_temp.hayloft_touched as touched where touched.key = (held_fact.row ->> 'user_id')::uuid)
+              and held_fact.row ->> 'user_id' is not null
+              and not exists (
+                  select from "datawarehouse"."users" as member
+                  where member."user_id" = (held_fact.row ->> 'user_id')::uuid
+              )
+            on conflict do nothing
+        "#]],
     );
 }
 
