@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::StageFault;
-use super::csv::{Header, Record, RecordFault};
+use super::csv::{Fields, Header, Record, RecordFault};
 use super::header::{self, Cell, Source};
 use super::history::{HistoryParser, Notes};
 use super::key::KeyScheme;
@@ -114,7 +114,7 @@ impl<'a> RowParser<'a> {
     pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<Row<'_>, Refused> {
         let place = record.place;
         let fields = match &record.content {
-            Ok(fields) => fields,
+            Ok(fields) => *fields,
             Err(fault) => return Err(Refused::unsplit(no_record(place, fault, self))),
         };
         let mut notes = Notes::default();
@@ -146,7 +146,7 @@ impl<'a> RowParser<'a> {
     /// say that its key is there, no other field is looked at.
     fn parse_cells(
         &mut self,
-        fields: &::csv::ByteRecord,
+        fields: Fields<'_>,
         place: Place,
         presence: Option<Presence>,
         notes: &mut Notes,
@@ -219,7 +219,7 @@ impl CellParser {
     /// On failure, the field at fault.
     fn parse(
         &self,
-        fields: &::csv::ByteRecord,
+        fields: Fields<'_>,
         keys: &KeyScheme,
         key_texts: &mut [String],
         row: &mut Vec<u8>,
@@ -345,7 +345,7 @@ enum Member {
 fn parse_member(
     parts: &[MemberPart],
     nullability: Nullability,
-    fields: &::csv::ByteRecord,
+    fields: Fields<'_>,
     keys: &KeyScheme,
     row: &mut Vec<u8>,
 ) -> Result<Member, (usize, ValueFault)> {

@@ -7,6 +7,7 @@ use csv::ByteRecord;
 use memchr::{memchr, memchr_iter};
 
 use super::fault::RecordFault;
+use super::fields::Fields;
 use super::scan::LineEnd;
 use super::{Judgement, Limits};
 
@@ -19,11 +20,11 @@ pub(super) struct Row {
 
 pub(super) fn check(
     row: &Row,
-    fields: &ByteRecord,
+    fields: Fields<'_>,
     header: &ByteRecord,
     limits: &Limits,
 ) -> Judgement {
-    if fields == header {
+    if is_the_header(fields, header) {
         return Err(RecordFault::repeated_header());
     }
     if row.starts_with_mark {
@@ -51,6 +52,10 @@ pub(super) fn check(
     Ok(())
 }
 
+fn is_the_header(fields: Fields<'_>, header: &ByteRecord) -> bool {
+    fields.len() == header.len() && fields.iter().eq(header)
+}
+
 /// The number of fields, if it is over the limit.
 pub(super) fn more_fields_than(limit: usize, raw: &[u8]) -> Option<usize> {
     let could_be = raw.len() >= limit;
@@ -71,12 +76,12 @@ pub(super) fn count_fields(raw: &[u8]) -> usize {
 }
 
 /// The first column that holds a NUL, counted from 1.
-pub(super) fn column_with_nul(fields: &ByteRecord) -> Option<usize> {
+pub(super) fn column_with_nul(fields: Fields<'_>) -> Option<usize> {
     memchr(0, fields.as_slice())?;
     column_where(fields, |field| field.contains(&0))
 }
 
-fn column_where(fields: &ByteRecord, is_at_fault: impl Fn(&[u8]) -> bool) -> Option<usize> {
+fn column_where(fields: Fields<'_>, is_at_fault: impl Fn(&[u8]) -> bool) -> Option<usize> {
     fields.iter().position(is_at_fault).map(|index| index + 1)
 }
 

@@ -11,6 +11,7 @@ use csv::ByteRecord;
 use super::Limits;
 use super::check::{column_with_nul, count_fields, more_fields_than};
 use super::fault::FileFault;
+use super::fields::Fields;
 use super::scan::{Misquoted, Scanned, Shape};
 use super::split::Splitter;
 use crate::stage::reject::Place;
@@ -143,7 +144,7 @@ pub(super) fn read<R: Read>(
         return Err(FileFault::TooManyColumns { line, count, limit });
     }
     splitter.split_into(fields, line)?;
-    if let Some(column) = column_with_nul(fields) {
+    if let Some(column) = column_with_nul(Fields::copied(fields)) {
         return Err(FileFault::HeaderNul { line, column });
     }
     Ok(Header {

@@ -34,7 +34,9 @@
 
 mod check;
 mod fault;
+mod fields;
 mod header;
+mod plain;
 mod scan;
 mod sniff;
 mod split;
@@ -47,6 +49,7 @@ use std::io::Read;
 use csv::ByteRecord;
 
 pub use self::fault::{FileFault, Misquoting, RecordFault};
+pub use self::fields::Fields;
 pub use self::header::{DialectHint, Header};
 pub use self::sniff::{Encoding, Format};
 
@@ -88,7 +91,7 @@ pub struct Record<'a> {
     /// Its bytes as they stand in the file, without the line end. None if it was too long to keep.
     pub raw: Option<&'a [u8]>,
     /// As many fields as the header has, or the reason why there are none.
-    pub content: Result<&'a ByteRecord, RecordFault>,
+    pub content: Result<Fields<'a>, RecordFault>,
 }
 
 impl<R: Read> CsvFile<R> {
@@ -98,7 +101,7 @@ impl<R: Read> CsvFile<R> {
         sniff::refuse_other_formats(window.peek(sniff::SAMPLE_BYTES)?)?;
         window.drop_byte_order_marks()?;
 
-        let mut splitter = Splitter::new(Scanner::new(window, limits.record_bytes));
+        let mut splitter = Splitter::new(Scanner::new(window, &limits));
         let mut header_fields = ByteRecord::new();
         let header = header::read(&mut splitter, &mut header_fields, &limits)?;
         Ok(Self {
@@ -124,7 +127,7 @@ impl<R: Read> CsvFile<R> {
         Ok(Some(Record {
             place: scanned.place,
             raw: self.splitter.raw(),
-            content: judgement.map(|()| &self.fields),
+            content: judgement.map(|()| self.fields()),
         }))
     }
 
@@ -133,7 +136,13 @@ impl<R: Read> CsvFile<R> {
         self.splitter.bytes_read()
     }
 
-    /// Leaves the fields of a good record in `self.fields`.
+    fn fields(&self) -> Fields<'_> {
+        self.splitter
+            .fields_in_place()
+            .unwrap_or(Fields::copied(&self.fields))
+    }
+
+    /// Leaves the fields of a good record where `self.fields()` finds them.
     fn judge(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
         match scanned.shape {
             Shape::WellFormed => self.split_and_check(scanned),
@@ -170,11 +179,13 @@ impl<R: Read> CsvFile<R> {
                 self.header_fields.len(),
             )));
         }
-        self.splitter
-            .split_into(&mut self.fields, scanned.place.line)?;
+        if self.splitter.fields_in_place().is_none() {
+            self.splitter
+                .split_into(&mut self.fields, scanned.place.line)?;
+        }
         Ok(check::check(
             &row,
-            &self.fields,
+            self.fields(),
             &self.header_fields,
             &self.limits,
         ))
