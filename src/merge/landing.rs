@@ -67,7 +67,8 @@ fn send(
 ) -> std::io::Result<()> {
     sink.write_all(wire::HEADER)?;
     let mut tuple = Vec::with_capacity(64);
-    for row in staged.rows.iter() {
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row()? {
         tuple.clear();
         wire::put_tuple(&mut tuple, fields)?;
         wire::put_uuid(&mut tuple, row.key);
@@ -131,16 +132,26 @@ pub(super) struct Line {
     line: i64,
 }
 
-/// Makes a finding of each row that was taken out of the landing table.
+/// Makes a finding of each row that was taken out of the landing table, in the order of the file.
 pub(super) fn taken_out(
     staged: &Staged,
     lines: &[Line],
     reject: impl Fn(Place) -> Reject,
 ) -> Result<Vec<Finding>, MergeError> {
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
     let lines: HashSet<i64> = lines.iter().map(|taken| taken.line).collect();
-    let places = staged.rows.iter().map(|row| row.place);
+    let mut places = Vec::with_capacity(lines.len());
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
+        if lines.contains(&signed(row.place.line)) {
+            places.push(row.place);
+        }
+    }
+    places.sort_unstable_by_key(|place| place.line);
     places
-        .filter(|place| lines.contains(&signed(place.line)))
+        .into_iter()
         .map(|place| {
             let original = staged
                 .originals

@@ -26,30 +26,34 @@ const LATE: &str = "A later file has spoken of this key, and an older row must n
 /// Keys in one row of the ledger: 64 KiB of them, so that to look for a few keys is not to read all.
 const PART: usize = 1 << 13;
 
-/// Writes down the keys of the rows that were loaded or held.
+/// Writes down the keys of the rows that were loaded or held: sorted, as the rows are.
 pub(super) fn write(
     conn: &mut PgConnection,
     load_id: i64,
     staged: &Staged,
     refused: &[Finding],
-) -> QueryResult<()> {
+) -> Result<(), MergeError> {
     let refused: HashSet<u64> = refused
         .iter()
         .map(|finding| finding.reject.place.line)
         .collect();
-    let used = staged
-        .rows
-        .iter()
-        .filter(|row| !refused.contains(&row.place.line));
-    let mut spoken: Vec<([u8; 8], u32)> = used
-        .map(|row| {
-            let line = u32::try_from(row.place.line).unwrap_or(u32::MAX);
-            (prefix(row.key), line)
-        })
-        .collect();
-    spoken.sort_unstable();
-    for (part, spoken) in (0_i32..).zip(spoken.chunks(PART)) {
-        write_part(conn, load_id, part, spoken)?;
+    let mut spoken: Vec<([u8; 8], u32)> = Vec::with_capacity(PART);
+    let mut part = 0;
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
+        if refused.contains(&row.place.line) {
+            continue;
+        }
+        let line = u32::try_from(row.place.line).unwrap_or(u32::MAX);
+        spoken.push((prefix(row.key), line));
+        if spoken.len() == PART {
+            write_part(conn, load_id, part, &spoken)?;
+            spoken.clear();
+            part += 1;
+        }
+    }
+    if !spoken.is_empty() {
+        write_part(conn, load_id, part, &spoken)?;
     }
     Ok(())
 }
@@ -101,11 +105,13 @@ pub(super) fn refuse_late(
         return Ok(Vec::new());
     };
     let spoken_of = spoken_of_since(conn, table, load_id)?;
-    let late = staged
-        .rows
-        .iter()
-        .filter(|row| spoken_of.contains(&prefix(row.key)));
-    let keys: Vec<Uuid> = late.map(|row| row.key).collect();
+    let mut keys: Vec<Uuid> = Vec::new();
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
+        if spoken_of.contains(&prefix(row.key)) {
+            keys.push(row.key);
+        }
+    }
     let lines = sql_query(include_str!("manifest/remove_late.sql"))
         .bind::<Array<diesel::sql_types::Uuid>, _>(keys)
         .load::<Line>(conn)?;
