@@ -106,8 +106,8 @@ fn measure(options: &Options, server: &Server, home: &Path) -> Result<Results> {
         machine: Machine::this(&server.version, &options.settings),
         ..Results::default()
     };
-    let sizes = options.rows.iter().filter(|_| !options.no_loads);
-    for people in sizes {
+    let populations = options.rows.iter().filter(|_| !options.no_loads);
+    for people in populations {
         let rounds = Rounds {
             server,
             home,

@@ -226,12 +226,12 @@ fn in_a_feed_the_last_of_several_lines_about_one_instant_counts() {
         FEED,
         "op,at,code,name\ni,2024-01-01,a,Ann\ni,2024-01-02,a,Ann\nu,2024-01-01,a,Anne\n\
          d,2024-01-01,a,\nu,2024-01-02,a,Ann\n",
-        &expect![[r#"
+        &expect![[r"
             3 Present 2024-01-02T00:00:00+00:00 [a, Ann]
             5 Absent 2024-01-01T00:00:00+00:00 [a, NULL]
             2 conflicting_duplicate None: Line 5 of this file has the same key and was used instead.
             4 conflicting_duplicate None: Line 5 of this file has the same key and was used instead.
-        "#]],
+        "]],
     );
 }
 
