@@ -172,7 +172,7 @@ pub fn stage(
                 gathering.push(&row)?;
                 book.note(parser.warnings(), record.place)?;
             }
-            Err(refused) => book.refuse_row(refused, record.place)?,
+            Err(refused) => book.refuse_row(*refused, record.place)?,
         }
     }
     drop(file);

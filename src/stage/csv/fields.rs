@@ -2,43 +2,47 @@
 
 use std::ops::Index;
 
-use csv::ByteRecord;
-
 /// The fields of a record that could be split.
 #[derive(Clone, Copy, Debug)]
-pub struct Fields<'a>(Held<'a>);
-
-#[derive(Clone, Copy, Debug)]
-enum Held<'a> {
-    /// Of a record without quotes: the bytes of the file, and where in them each field ends. One
-    /// byte, the comma, lies between two fields.
-    InPlace { record: &'a [u8], ends: &'a [usize] },
-    /// Of any other: a copy, made by the csv crate.
-    Copied(&'a ByteRecord),
+pub struct Fields<'a> {
+    bytes: &'a [u8],
+    /// Where each field ends.
+    ends: &'a [usize],
+    /// How many bytes lie between two fields.
+    between: usize,
 }
 
 impl<'a> Fields<'a> {
+    /// Of a record without quotes, as it stands in the file, with the commas.
+    #[inline]
     pub(super) fn in_place(record: &'a [u8], ends: &'a [usize]) -> Self {
-        Self(Held::InPlace { record, ends })
+        Self {
+            bytes: record,
+            ends,
+            between: 1,
+        }
     }
 
-    pub(super) fn copied(record: &'a ByteRecord) -> Self {
-        Self(Held::Copied(record))
+    /// Of any other: one right behind the other.
+    #[inline]
+    pub(super) fn unquoted(bytes: &'a [u8], ends: &'a [usize]) -> Self {
+        Self {
+            bytes,
+            ends,
+            between: 0,
+        }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        match self.0 {
-            Held::InPlace { ends, .. } => ends.len(),
-            Held::Copied(record) => record.len(),
-        }
+        self.ends.len()
     }
 
     /// Whether there are none. A record has at least one, which may be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.ends.is_empty()
     }
 
     /// All of them, in their order.
@@ -49,23 +53,16 @@ impl<'a> Fields<'a> {
 
     /// Their bytes, perhaps with what stands between them.
     pub(super) fn as_slice(&self) -> &'a [u8] {
-        match self.0 {
-            Held::InPlace { record, .. } => record,
-            Held::Copied(record) => record.as_slice(),
-        }
+        self.bytes
     }
 
+    #[inline]
     fn at(&self, position: usize) -> &'a [u8] {
-        match self.0 {
-            Held::InPlace { record, ends } => {
-                let start = match position {
-                    0 => 0,
-                    _ => ends[position - 1] + 1,
-                };
-                &record[start..ends[position]]
-            }
-            Held::Copied(record) => &record[position],
-        }
+        let start = match position {
+            0 => 0,
+            _ => self.ends[position - 1] + self.between,
+        };
+        &self.bytes[start..self.ends[position]]
     }
 }
 
@@ -73,6 +70,7 @@ impl Index<usize> for Fields<'_> {
     type Output = [u8];
 
     /// One field, counted from 0.
+    #[inline]
     fn index(&self, position: usize) -> &[u8] {
         self.at(position)
     }

@@ -53,7 +53,7 @@ pub use self::fields::Fields;
 pub use self::header::{DialectHint, Header};
 pub use self::sniff::{Encoding, Format};
 
-use self::scan::{Scanned, Scanner, Shape};
+use self::scan::{Scanner, Shape};
 use self::split::Splitter;
 use self::window::Window;
 use super::reject::Place;
@@ -66,7 +66,9 @@ pub struct CsvFile<R: Read> {
     splitter: Splitter<R>,
     header: Header,
     header_fields: ByteRecord,
-    fields: ByteRecord,
+    /// The fields of a record with quotes, and where each ends.
+    unquoted: ByteRecord,
+    unquoted_ends: Vec<usize>,
     limits: Limits,
 }
 
@@ -82,7 +84,7 @@ pub struct Limits {
 }
 
 /// Whether a record can be used.
-type Judgement = Result<(), RecordFault>;
+type Judgement = Result<(), Box<RecordFault>>;
 
 /// One record of the file, good or not.
 pub struct Record<'a> {
@@ -91,7 +93,7 @@ pub struct Record<'a> {
     /// Its bytes as they stand in the file, without the line end. None if it was too long to keep.
     pub raw: Option<&'a [u8]>,
     /// As many fields as the header has, or the reason why there are none.
-    pub content: Result<Fields<'a>, RecordFault>,
+    pub content: Result<Fields<'a>, Box<RecordFault>>,
 }
 
 impl<R: Read> CsvFile<R> {
@@ -108,7 +110,8 @@ impl<R: Read> CsvFile<R> {
             splitter,
             header,
             header_fields,
-            fields: ByteRecord::new(),
+            unquoted: ByteRecord::new(),
+            unquoted_ends: Vec::new(),
             limits,
         })
     }
@@ -120,12 +123,12 @@ impl<R: Read> CsvFile<R> {
 
     /// The next record, good or not; None at the end of the file.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, FileFault> {
-        let Some(scanned) = self.splitter.advance()? else {
+        if !self.splitter.advance()? {
             return Ok(None);
-        };
-        let judgement = self.judge(&scanned)?;
+        }
+        let judgement = self.judge()?;
         Ok(Some(Record {
-            place: scanned.place,
+            place: self.splitter.latest().place,
             raw: self.splitter.raw(),
             content: judgement.map(|()| self.fields()),
         }))
@@ -137,58 +140,66 @@ impl<R: Read> CsvFile<R> {
     }
 
     fn fields(&self) -> Fields<'_> {
-        self.splitter
-            .fields_in_place()
-            .unwrap_or(Fields::copied(&self.fields))
-    }
-
-    /// Leaves the fields of a good record where `self.fields()` finds them.
-    fn judge(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
-        match scanned.shape {
-            Shape::WellFormed => self.split_and_check(scanned),
-            // The one field is empty.
-            Shape::Blank if self.header.names().len() == 1 => self.split_and_check(scanned),
-            Shape::Blank => Ok(Err(RecordFault::blank_line())),
-            Shape::Misquoted(misquoted) => {
-                let before = self.splitter.raw().and_then(|raw| raw.get(..misquoted.at));
-                let column = before.map_or(1, check::count_fields);
-                Ok(Err(RecordFault::misquoted(
-                    misquoted.what,
-                    misquoted.line,
-                    column,
-                )))
-            }
-            Shape::TooLong => Ok(Err(RecordFault::record_too_long(
-                scanned.place.length,
-                self.limits.record_bytes,
-            ))),
+        match self.splitter.fields_in_place() {
+            Some(fields) => fields,
+            None => Fields::unquoted(self.unquoted.as_slice(), &self.unquoted_ends),
         }
     }
 
-    fn split_and_check(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
+    /// Leaves the fields of a good record where `self.fields()` finds them.
+    fn judge(&mut self) -> Result<Judgement, FileFault> {
+        let scanned = self.splitter.latest();
+        let fault = match scanned.shape {
+            Shape::WellFormed => return self.split_and_check(),
+            // The one field is empty.
+            Shape::Blank if self.header.names().len() == 1 => return self.split_and_check(),
+            Shape::Blank => RecordFault::blank_line(),
+            Shape::Misquoted(misquoted) => {
+                let before = self.splitter.raw().and_then(|raw| raw.get(..misquoted.at));
+                let column = before.map_or(1, check::count_fields);
+                RecordFault::misquoted(misquoted.what, misquoted.line, column)
+            }
+            Shape::TooLong => {
+                RecordFault::record_too_long(scanned.place.length, self.limits.record_bytes)
+            }
+        };
+        Ok(Err(Box::new(fault)))
+    }
+
+    fn split_and_check(&mut self) -> Result<Judgement, FileFault> {
+        if self.splitter.fields_in_place().is_none()
+            && let Err(fault) = self.unquote()?
+        {
+            return Ok(Err(fault));
+        }
         let raw = self.splitter.raw().unwrap_or_default();
         let row = check::Row {
             starts_with_mark: raw.starts_with(window::BYTE_ORDER_MARK),
             length: raw.len(),
-            line_end: scanned.line_end,
+            line_end: self.splitter.latest().line_end,
         };
-        // Counted before splitting: a row of nothing but commas would take eight bytes for each.
-        if let Some(count) = check::more_fields_than(self.limits.columns, raw) {
-            return Ok(Err(RecordFault::too_many_fields(
-                count,
-                self.header_fields.len(),
-            )));
-        }
-        if self.splitter.fields_in_place().is_none() {
-            self.splitter
-                .split_into(&mut self.fields, scanned.place.line)?;
-        }
         Ok(check::check(
             &row,
-            self.fields(),
+            &self.fields(),
             &self.header_fields,
             &self.limits,
         ))
+    }
+
+    /// Has the csv crate split the record.
+    fn unquote(&mut self) -> Result<Judgement, FileFault> {
+        let raw = self.splitter.raw().unwrap_or_default();
+        // Counted before splitting: a row of nothing but commas would take eight bytes for each.
+        if let Some(count) = check::more_fields_than(self.limits.columns, raw) {
+            let wanted = self.header_fields.len();
+            return Ok(Err(Box::new(RecordFault::too_many_fields(count, wanted))));
+        }
+        let line = self.splitter.latest().place.line;
+        self.splitter.split_into(&mut self.unquoted, line)?;
+        let ends = (0..self.unquoted.len()).filter_map(|field| self.unquoted.range(field));
+        self.unquoted_ends.clear();
+        self.unquoted_ends.extend(ends.map(|range| range.end));
+        Ok(Ok(()))
     }
 }
 

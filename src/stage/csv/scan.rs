@@ -23,7 +23,9 @@ pub(super) struct Scanner<R> {
     record_limit: usize,
     /// The physical line on which the next record begins.
     line: u64,
-    /// The latest record's length, if it is held.
+    /// The latest record.
+    latest: Scanned,
+    /// Its length, if it is held.
     held: Option<usize>,
     /// How much of the window the latest record and its line end take up.
     used: usize,
@@ -37,6 +39,20 @@ pub(super) struct Scanned {
     pub(super) place: Place,
     pub(super) shape: Shape,
     pub(super) line_end: LineEnd,
+}
+
+impl Scanned {
+    fn none() -> Self {
+        Self {
+            place: Place {
+                line: 0,
+                offset: 0,
+                length: 0,
+            },
+            shape: Shape::Blank,
+            line_end: LineEnd::Missing,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,14 +88,15 @@ impl<R: Read> Scanner<R> {
             plain: Plain::new(limits.columns),
             record_limit: limits.record_bytes,
             line: 1,
+            latest: Scanned::none(),
             held: None,
             used: 0,
             text_at: 0,
         }
     }
 
-    /// The next record; None at the end, and when nothing but blank lines is left.
-    pub(super) fn advance(&mut self) -> Result<Option<Scanned>, FileFault> {
+    /// Goes to the next record, or says false: at the end, and when nothing but blank lines is left.
+    pub(super) fn advance(&mut self) -> Result<bool, FileFault> {
         self.window.consume(self.used);
         (self.held, self.used) = (None, 0);
         let offset = self.window.offset();
@@ -93,7 +110,7 @@ impl<R: Read> Scanner<R> {
         let length = walk.dropped + end as u64;
         let ends_the_file = line_end == 0;
         if length == 0 && (ends_the_file || !self.text_follows()?) {
-            return Ok(None);
+            return Ok(false);
         }
 
         let shape = self.shape(&walk, length);
@@ -105,7 +122,7 @@ impl<R: Read> Scanner<R> {
         self.line = walk.line + 1;
         self.held = (!matches!(shape, Shape::TooLong)).then_some(end);
         self.used = end + line_end;
-        Ok(Some(Scanned {
+        self.latest = Scanned {
             place,
             shape,
             line_end: if ends_the_file {
@@ -113,7 +130,14 @@ impl<R: Read> Scanner<R> {
             } else {
                 LineEnd::Present
             },
-        }))
+        };
+        Ok(true)
+    }
+
+    /// The latest record. Told apart from whether there is one, as it is looked at piece by piece:
+    /// to hand it over whole for each row takes longer than to find it.
+    pub(super) fn latest(&self) -> &Scanned {
+        &self.latest
     }
 
     /// The latest record as it stands in the file, unless it was too long to hold.

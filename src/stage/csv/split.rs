@@ -33,8 +33,13 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Goes to the next record, which is then held and may be split.
-    pub(super) fn advance(&mut self) -> Result<Option<Scanned>, FileFault> {
+    pub(super) fn advance(&mut self) -> Result<bool, FileFault> {
         self.reader.get_mut().scanner.advance()
+    }
+
+    /// The record.
+    pub(super) fn latest(&self) -> &Scanned {
+        self.reader.get_ref().scanner.latest()
     }
 
     /// The record as it stands in the file.
