@@ -59,7 +59,7 @@ fn fault(fault: RecordFault) -> Judgement {
 }
 
 fn is_the_header(fields: &Fields<'_>, header: &ByteRecord) -> bool {
-    fields.len() == header.len() && fields.iter().eq(header)
+    fields.len() == header.len() && fields[0] == header[0] && fields.iter().eq(header)
 }
 
 /// The number of fields, if it is over the limit.

@@ -139,6 +139,7 @@ impl<R: Read> CsvFile<R> {
         self.splitter.bytes_read()
     }
 
+    #[inline]
     fn fields(&self) -> Fields<'_> {
         match self.splitter.fields_in_place() {
             Some(fields) => fields,

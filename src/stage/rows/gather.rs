@@ -137,7 +137,7 @@ impl Held {
 
     /// By identity, and rows of one identity as they came. The prefixes are nearly always enough.
     fn sort(&mut self) {
-        self.index.sort_unstable();
+        self.index.sort_unstable_by_key(|entry| entry.prefix);
         let (head, bytes) = (self.head, &self.bytes);
         let identity = |entry: &Entry| Stored::new(head, &bytes[entry.start..]).identity();
         for alike in self
@@ -145,8 +145,9 @@ impl Held {
             .chunk_by_mut(|one, other| one.prefix == other.prefix)
             .filter(|alike| alike.len() > 1)
         {
-            // Stable: they stand in the order in which they came.
-            alike.sort_by(|one, other| identity(one).cmp(identity(other)));
+            alike.sort_unstable_by(|one, other| {
+                (identity(one).cmp(identity(other))).then(one.start.cmp(&other.start))
+            });
         }
     }
 

@@ -18,7 +18,7 @@ pub struct Held {
 }
 
 /// A row, and the part of its key that nearly always decides where it comes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) prefix: u64,
     pub(super) start: usize,
