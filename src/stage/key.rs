@@ -149,7 +149,7 @@ impl Block {
     }
 
     /// `None` if it was too much for one block.
-    fn digest(mut self) -> Option<[u8; 32]> {
+    fn digest(&mut self) -> Option<[u8; 32]> {
         if self.length > Self::MOST {
             return None;
         }
@@ -157,7 +157,7 @@ impl Block {
         let bits = self.length as u64 * 8;
         self.bytes[Self::MOST + 1..].copy_from_slice(&bits.to_be_bytes());
         let mut state = Self::START;
-        compress256(&mut state, &[self.bytes]);
+        compress256(&mut state, std::slice::from_ref(&self.bytes));
         let mut digest = [0; 32];
         for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(state) {
             *bytes = word.to_be_bytes();

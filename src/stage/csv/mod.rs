@@ -4,7 +4,7 @@
 //! either split into fields or with the reason why not, and always with its physical line. What
 //! the columns mean, and whether a value is right (or is even UTF-8), is never known here.
 //!
-//! The `csv` crate splits records and takes the quotes off. It forgives nearly everything,
+//! The `csv` crate takes the quotes off records that have any. It forgives nearly everything,
 //! though: it glues text behind a closing quote to the field, swallows the rest of the file after
 //! a quote that never closes, drops blank lines, and miscounts lines that end in CRLF. So it is
 //! only ever shown records that the scanner (`scan.rs`) has found to be well-formed, one at a time,
