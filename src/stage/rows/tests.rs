@@ -317,7 +317,7 @@ fn a_delete_that_means_nothing_wins_against_no_row() {
         ..FEED
     };
     assert_eq!(lines(&rows(Duplicates::Last, FEED, &all)), [3]);
-    assert_eq!(lines(&rows(Duplicates::Last, kept, &all)), [2, 3]);
+    assert_eq!(lines(&rows(Duplicates::Last, kept, &all)), [3, 2]);
 }
 
 #[test]
