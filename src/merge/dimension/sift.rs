@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Delivered;
 use crate::db::copy::{CopyError, read_binary};
 use crate::merge::{MergeError, sql};
+use crate::stage::Held;
 use crate::wire;
 
 /// The rows of a file, beside the current versions.
@@ -32,8 +33,7 @@ pub(super) struct Sifted {
 
 impl Delivered<'_> {
     /// Reads all current versions, and compares the rows with them.
-    pub(super) fn sift(&self, conn: &mut PgConnection) -> Result<Sifted, MergeError> {
-        let rows = &self.staged.rows;
+    pub(super) fn sift(&self, conn: &mut PgConnection, rows: &Held) -> Result<Sifted, MergeError> {
         let is_key: Vec<bool> = self
             .shape
             .filled
@@ -41,7 +41,6 @@ impl Delivered<'_> {
             .map(|column| self.shape.contract.key.contains(column))
             .collect();
         let unread: HashSet<&Uuid> = self.staged.unread.keys.iter().collect();
-        let closes_absent = self.closes_absent;
         let mut sifted = Sifted {
             differs: vec![true; rows.len()],
             differing: 0,
@@ -55,12 +54,15 @@ impl Delivered<'_> {
             let Some(key) = key else { return Ok(()) };
             sifted.open += 1;
             match rows.find(key) {
-                Some(position) if says_the_same(rows.get(position).cells, &is_key, fields) => {
-                    sifted.differs[position] = false;
-                    sifted.same += 1;
+                Some(position) => {
+                    let row = rows.get(position);
+                    if row.is_some_and(|row| says_the_same(row.cells, &is_key, fields)) {
+                        sifted.differs[position] = false;
+                        sifted.same += 1;
+                    }
                 }
-                None if closes_absent && !unread.contains(&key) => sifted.absent.push(key),
-                Some(_) | None => {}
+                None if self.closes_absent && !unread.contains(&key) => sifted.absent.push(key),
+                None => {}
             }
             Ok::<_, CopyError>(())
         })?;
