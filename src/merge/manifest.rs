@@ -51,14 +51,14 @@ pub(super) fn write(
     if let Spoken::OfRows(staged, refused) = spoken {
         let refused = lines_of(refused);
         let mut part: Vec<(Prefix, u32)> = Vec::with_capacity(PART);
-        let mut rows = staged.rows.in_order();
-        while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
-            if refused.contains(&row.place.line) {
+        let mut prefixes = staged.rows.prefixes();
+        while let Some((prefix, line)) = prefixes.next_prefix().map_err(MergeError::Unreadable)? {
+            if refused.contains(&u64::from(line)) {
                 continue;
             }
-            let line = u32::try_from(row.place.line).unwrap_or(u32::MAX);
-            part.push((prefix(row.key), line));
-            unread.remove(&prefix(row.key));
+            let prefix = prefix.to_be_bytes();
+            part.push((prefix, line));
+            unread.remove(&prefix);
             if part.len() == PART {
                 writer.take(Part::read(&part))?;
                 part.clear();

@@ -110,6 +110,15 @@ impl Rows {
         }
     }
 
+    /// The first eight bytes of each row's key, and its line, in the order of the keys.
+    #[must_use]
+    pub fn prefixes(&self) -> Prefixes<'_> {
+        Prefixes(match &self.winners {
+            Winners::Held(held) => Places::Held(held.index.iter()),
+            Winners::Spilled(_) => Places::Spilled(self.in_order()),
+        })
+    }
+
     /// The rows to look into by key, unless they are too many to be in memory.
     #[must_use]
     pub fn held(&self) -> Option<&Held> {
@@ -204,6 +213,10 @@ pub struct InOrder<'a> {
     source: Source<'a>,
 }
 
+/// How far ahead rows are fetched that will be read: they lie in the order of the file, so that
+/// each would have to be waited for.
+const AHEAD: usize = 16;
+
 #[derive(Debug)]
 enum Source<'a> {
     Held { held: &'a Held, next: usize },
@@ -215,6 +228,7 @@ impl InOrder<'_> {
     pub fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
         match &mut self.source {
             Source::Held { held, next } => {
+                held.fetch(*next + AHEAD);
                 let row = held.get(*next);
                 *next += 1;
                 Ok(row)
@@ -223,6 +237,30 @@ impl InOrder<'_> {
                 let record = reader.next_record()?;
                 Ok(record.map(|bytes| Stored::new(self.head, bytes).row()))
             }
+        }
+    }
+}
+
+/// Reads where rows stand, without the rows, in the order of their keys.
+#[derive(Debug)]
+pub struct Prefixes<'a>(Places<'a>);
+
+#[derive(Debug)]
+enum Places<'a> {
+    Held(std::slice::Iter<'a, held::Entry>),
+    Spilled(InOrder<'a>),
+}
+
+impl Prefixes<'_> {
+    /// The next key's first eight bytes as a number that sorts like them, and its line: the largest
+    /// number where it is greater than that. `None` after the last.
+    pub fn next_prefix(&mut self) -> io::Result<Option<(u64, u32)>> {
+        match &mut self.0 {
+            Places::Held(entries) => Ok(entries.next().map(|entry| (entry.prefix, entry.line))),
+            Places::Spilled(rows) => Ok(rows.next_row()?.map(|row| {
+                let prefix = record::prefix(row.key.as_bytes());
+                (prefix, held::short(row.place.line))
+            })),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::io;
 
 use super::held::{Entry, Held};
-use super::record::{self, Head, Stored, prefix, print};
+use super::record::{self, Head, Stored, print};
 use super::spilled::Runs;
 use super::{Loser, Row, Rows, Winners};
 use crate::contract::{Contract, Duplicates};
@@ -16,6 +16,10 @@ use crate::stage::spool::Spool;
 
 /// How much is gathered before it is first looked at for rows that lost, in bytes.
 const FIRST_LOOK: usize = 128 << 20;
+
+/// The most that is ever held in memory: with a row behind it, the longest of which has 2 GiB as
+/// well, each row still starts below 4 GiB.
+pub(super) const MOST_BYTES: usize = 2 << 30;
 
 /// Takes rows in the order of the file.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl Gathering {
             dead_bytes: 0,
             runs: Runs::new(head),
             losers: Spool::new(),
-            most_bytes,
+            most_bytes: most_bytes.min(MOST_BYTES),
             next_look: most_bytes.min(FIRST_LOOK),
         }
     }
@@ -65,10 +69,7 @@ impl Gathering {
     pub fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
         let start = self.held.bytes.len();
         self.held.head.put(row, &mut self.held.bytes)?;
-        self.held.index.push(Entry {
-            prefix: prefix(row.key.as_bytes()),
-            start,
-        });
+        self.held.index.push(Entry::of(row, start));
         if self.held.memory() >= self.next_look {
             self.make_room()?;
         }
@@ -139,14 +140,14 @@ impl Held {
     fn sort(&mut self) {
         self.index.sort_unstable_by_key(|entry| entry.prefix);
         let (head, bytes) = (self.head, &self.bytes);
-        let identity = |entry: &Entry| Stored::new(head, &bytes[entry.start..]).identity();
+        let identity = |entry: &Entry| Stored::new(head, &bytes[entry.start()..]).identity();
         for alike in self
             .index
             .chunk_by_mut(|one, other| one.prefix == other.prefix)
             .filter(|alike| alike.len() > 1)
         {
             alike.sort_unstable_by(|one, other| {
-                (identity(one).cmp(identity(other))).then(one.start.cmp(&other.start))
+                (identity(one).cmp(identity(other))).then(one.start().cmp(&other.start()))
             });
         }
     }
@@ -154,7 +155,7 @@ impl Held {
     /// Leaves one row of each identity in the sorted index, and says where the others start.
     fn keep_winners(&mut self, judge: Judge) -> Vec<usize> {
         let (head, bytes) = (self.head, &self.bytes);
-        let row = |entry: &Entry| Stored::new(head, &bytes[entry.start..]);
+        let row = |entry: &Entry| Stored::new(head, &bytes[entry.start()..]);
         let (mut lost, mut overruling) = (Vec::new(), Vec::new());
         self.index.dedup_by(|new, held| {
             if new.prefix != held.prefix || row(new).identity() != row(held).identity() {
@@ -162,11 +163,11 @@ impl Held {
             }
             if judge.new_wins(row(held), row(new)) {
                 if row(held).sequence() == row(new).sequence() {
-                    overruling.push(new.start);
+                    overruling.push(new.start());
                 }
                 std::mem::swap(new, held);
             }
-            lost.push(new.start);
+            lost.push(new.start());
             true
         });
         for start in overruling {
@@ -177,13 +178,13 @@ impl Held {
 
     /// Gives back the room of rows that lost. Leaves the index in the order in which rows came.
     fn sweep(&mut self) {
-        self.index.sort_unstable_by_key(|entry| entry.start);
+        self.index.sort_unstable_by_key(|entry| entry.start());
         let mut end = 0;
         for entry in &mut self.index {
-            let row = Stored::new(self.head, &self.bytes[entry.start..]).bytes();
-            let (start, length) = (entry.start, row.len());
+            let row = Stored::new(self.head, &self.bytes[entry.start()..]).bytes();
+            let (start, length) = (entry.start(), row.len());
             self.bytes.copy_within(start..start + length, end);
-            entry.start = end;
+            *entry = entry.moved(end);
             end += length;
         }
         self.bytes.truncate(end);
