@@ -60,9 +60,13 @@ fn key(bencher: Bencher<'_, '_>, scheme: &str) {
     });
 }
 
-/// A file to rows that are ready for the server.
-#[divan::bench]
-fn stage(bencher: Bencher<'_, '_>) {
+/// A file to rows that are ready for the server: in memory, and with too little of it.
+#[divan::bench(args = ["held", "spilled"])]
+fn stage(bencher: Bencher<'_, '_>, rows: &str) {
+    let limits = stage::Limits {
+        memory_bytes: if rows == "held" { 1 << 30 } else { 1 << 22 },
+        ..stage::Limits::default()
+    };
     let text = people();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(text.as_bytes()).unwrap();
@@ -70,17 +74,22 @@ fn stage(bencher: Bencher<'_, '_>) {
     let counted = bencher
         .counter(BytesCount::of_str(&text))
         .counter(ItemsCount::new(ROWS));
-    counted.bench_local(|| staged(&file, &contract, &keys));
+    counted.bench_local(|| staged(&file, &contract, &keys, &limits));
 }
 
-fn staged(mut file: &File, contract: &Contract, keys: &KeyScheme) -> stage::Staged {
+fn staged(
+    mut file: &File,
+    contract: &Contract,
+    keys: &KeyScheme,
+    limits: &stage::Limits,
+) -> stage::Staged {
     file.seek(SeekFrom::Start(0)).unwrap();
     let source = Source {
         claim: Uuid::nil(),
         name: "users.csv".to_owned(),
         file: file.try_clone().unwrap(),
     };
-    stage::stage(source, contract, keys, &stage::Limits::default(), &Unheard).unwrap()
+    stage::stage(source, contract, keys, limits, &Unheard).unwrap()
 }
 
 struct Unheard;

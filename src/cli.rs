@@ -30,14 +30,17 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  hayloft demo                      See the whole of it in a minute
-  hayloft watch                     Load whatever is dropped into imports/
-  hayloft load imports/users.csv    Load one file and exit
+  hayloft demo                         See the whole of it in a minute
+  hayloft watch                        Load whatever is dropped into imports/
+  hayloft plan imports/users.csv       Say what a load would do, and do nothing
+  hayloft load imports/users.csv       Load one file and exit
+  hayloft why users ann@example.com    Say why one key is as it is
+  hayloft undo 17                      Take load 17 back
 
 Exit codes:
-  0  everything was loaded
+  0  everything was done
   1  it was loaded, and some rows are in the rejects; or a check found damage
-  2  refused: a file, a setting or a command has to be mended first
+  2  refused: a file, a setting or a command has to be mended first; or you said no
   3  Hayloft or the database failed; nothing was lost, and it can be tried again
 
 The database is --database-url, else DATABASE_URL, which a .env file may hold. With neither,
@@ -171,8 +174,10 @@ Examples:
   hayloft watch
   hayloft watch --imports /srv/incoming
 
-A file belongs to the table that it is named for: users.csv and users-2024-05-01.csv to users.
-It is deleted once its rows are in the database, not before.";
+A file belongs to the table that it is named for: users.csv and users-2026-05-01.csv to users.
+It is deleted once its rows are in the database, not before, unless its table says otherwise. One
+that is refused is set aside in failed/, and a snapshot that would close too many keys in held/,
+each with a report.";
 
 const LOAD_HELP: &str = "\
 Examples:
@@ -188,22 +193,28 @@ Examples:
   hayloft plan users.csv --rows 20
   hayloft plan users.csv transactions.csv --format json
 
-Nothing is written, and the files stay where they are. Of several files each is planned on the
-tables as they are now, not on what the file before it would make of them. The exit code is the one
-that the load would have.";
+Nothing is written, and the files stay where they are. Counts and exit code are those of the load
+that follows. What is shown are values of rows: personal data, if the table has some. Of several
+files each is planned on the tables as they are now, not on what the file before it would make of
+them.";
 
 const UNDO_HELP: &str = "\
 Examples:
   hayloft undo 17
   hayloft undo 17 --yes    Without asking
 
-It shows first what would change. Any load can be taken back, in any order; loads after it stay. It
-is a load in the ledger itself, and `hayloft redo 17` puts load 17 in again.";
+It shows first what would change, with values of rows, and asks. Any load can be taken back, in
+any order; loads after it stay. Members to which facts refer are not taken away: undo the loads of
+these facts first. An undo is a load in the ledger itself, and `hayloft redo 17` puts load 17 in
+again.";
 
 const REDO_HELP: &str = "\
 Examples:
   hayloft redo 17
-  hayloft redo 17 --yes    Without asking";
+  hayloft redo 17 --yes    Without asking
+
+The number is that of the load, not of its undo. It shows first what would change, with values of
+rows, and asks. What was loaded since stays: the rows take the place in time that they had.";
 
 const ACCEPT_CLOSES_HELP: &str = "\
 Examples:

@@ -29,6 +29,8 @@
 //!
 //! Afterwards, [`ledger`] and [`status`] answer what was loaded, what was rejected and what waits;
 //! corrected rows go the same way again, as of the instant of the load that rejected them.
+//! [`pipeline::turn()`] takes a load back, or puts it in again; [`history`] says whether all is sound,
+//! and why a key is as it is.
 //!
 //! What can go wrong, and whether that means *again*, *give back*, *refuse* or *stop*, is decided
 //! in one place, [`error`]. What each room may never do is in `ARCHITECTURE.md`, and in

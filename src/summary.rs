@@ -143,6 +143,30 @@ impl Changes {
             ("filled", self.filled),
         ]
     }
+
+    /// The name of the count under which a key is shown that all of this happened to: of several
+    /// things that several rows did, the one that changed most.
+    #[must_use]
+    pub fn chief(&self) -> Option<&'static str> {
+        const ORDER: [&str; 13] = [
+            "inserted",
+            "reopened",
+            "split",
+            "moved",
+            "corrected",
+            "updated",
+            "closed",
+            "closed_by_absence",
+            "overwritten",
+            "filled",
+            "late_unchanged",
+            "absent_already",
+            "unchanged",
+        ];
+        let named = self.named();
+        let happened = |name: &&str| named.iter().any(|(it, count)| it == name && *count > 0);
+        ORDER.into_iter().find(happened)
+    }
 }
 
 /// How long a load took, in seconds.
@@ -172,5 +196,34 @@ impl std::ops::AddAssign for Changes {
         self.closed_by_absence += more.closed_by_absence;
         self.overwritten += more.overwritten;
         self.filled += more.filled;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_shown_under_what_changed_it_most() {
+        let mut several = Changes {
+            unchanged: 2,
+            ..Changes::default()
+        };
+        assert_eq!(several.chief(), Some("unchanged"));
+        several.filled = 1;
+        assert_eq!(several.chief(), Some("filled"));
+        several.split = 1;
+        assert_eq!(several.chief(), Some("split"));
+        assert_eq!(Changes::default().chief(), None);
+    }
+
+    #[test]
+    fn a_closed_version_is_the_end_of_something_else() {
+        let closed = Changes {
+            deactivated: 1,
+            updated: 1,
+            ..Changes::default()
+        };
+        assert_eq!(closed.chief(), Some("updated"));
     }
 }

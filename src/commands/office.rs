@@ -180,6 +180,7 @@ fn limits(settings: &Settings) -> Limits {
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Limits {
         file_bytes: given.file_bytes,
+        memory_bytes: size(given.memory_bytes),
         csv: stage::csv::Limits {
             record_bytes: size(given.record_bytes),
             field_bytes: size(given.field_bytes),

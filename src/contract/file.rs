@@ -59,6 +59,8 @@ pub struct Limits {
     pub columns: u64,
     /// Bytes in a file, if there is a limit.
     pub file_bytes: Option<u64>,
+    /// Bytes of memory for the rows of one file; what is more goes to a temporary file.
+    pub memory_bytes: u64,
 }
 
 /// `[load]`: how files are loaded.
@@ -86,6 +88,7 @@ impl Default for Limits {
             record_bytes: 8 << 20,
             columns: 1600,
             file_bytes: None,
+            memory_bytes: 1 << 30,
         }
     }
 }
@@ -191,6 +194,7 @@ fn read_limits(mut section: Section<'_>) -> Limits {
     let field_bytes = at_most("field_bytes", default.field_bytes);
     let record_bytes = at_most("record_bytes", default.record_bytes.max(field_bytes));
     let columns = at_most("columns", default.columns);
+    let memory_bytes = at_most("memory_bytes", default.memory_bytes);
     let file_bytes = section.count("file_bytes", 1);
     if record_bytes < field_bytes {
         section.refuse(
@@ -205,6 +209,7 @@ fn read_limits(mut section: Section<'_>) -> Limits {
         record_bytes,
         columns,
         file_bytes,
+        memory_bytes,
     }
 }
 

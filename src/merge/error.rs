@@ -38,8 +38,8 @@ pub enum MergeError {
     NotTurned(String),
     /// Facts refer to members that an undo would take away.
     #[error(
-        "{facts} rows of `{table}` refer to {members} members that would be gone. Undo the loads of \
-         these facts first."
+        "{facts} row(s) of `{table}` refer to {members} member(s) that would be gone. Undo the loads \
+         of these facts first."
     )]
     Referenced {
         /// The fact table.

@@ -17,7 +17,7 @@ pub enum GuardBreach {
         read: u64,
     },
     /// Too many.
-    #[error("{rejected} rows were rejected, and max_reject_rows allows {limit}.")]
+    #[error("{rejected} row(s) were rejected, and max_reject_rows allows {limit}.")]
     Rows {
         /// Rejected rows.
         rejected: u64,

@@ -14,7 +14,7 @@ use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
 use crate::db::copy::{Target, copy_binary};
 use crate::stage::reject::{Place, Reject, RejectKind};
-use crate::stage::{Finding, Presence, Row, Staged};
+use crate::stage::{Finding, Presence, Staged};
 use crate::wire;
 
 /// Copies the rows of a file into the landing table. Returns what the server cannot read.
@@ -42,9 +42,7 @@ pub(super) fn land_some(
     };
     let own = shape.own_instants();
     copy_binary(conn, &target, |sink| {
-        let rows = staged.rows.iter().enumerate();
-        let wanted = rows.filter(|(position, _)| wanted(*position));
-        send(wanted.map(|(_, row)| row), target.columns.len(), own, sink)
+        send(staged, &wanted, target.columns.len(), own, sink)
     })?;
     Ok(())
 }
@@ -76,15 +74,21 @@ pub(super) fn instants(
     ))
 }
 
-fn send<'a>(
-    rows: impl Iterator<Item = Row<'a>>,
+fn send(
+    staged: &Staged,
+    wanted: impl Fn(usize) -> bool,
     fields: usize,
     own_instants: bool,
     sink: &mut dyn Write,
 ) -> std::io::Result<()> {
     sink.write_all(wire::HEADER)?;
     let mut tuple = Vec::with_capacity(64);
-    for row in rows {
+    let mut rows = staged.rows.in_order();
+    let mut positions = 0..;
+    while let (Some(row), Some(position)) = (rows.next_row()?, positions.next()) {
+        if !wanted(position) {
+            continue;
+        }
         tuple.clear();
         wire::put_tuple(&mut tuple, fields)?;
         wire::put_uuid(&mut tuple, row.key);
@@ -154,10 +158,20 @@ pub(super) fn taken_out(
     lines: &[Line],
     reject: impl Fn(Place) -> Reject,
 ) -> Result<Vec<Finding>, MergeError> {
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
     let lines: HashSet<i64> = lines.iter().map(|taken| taken.line).collect();
-    let places = staged.rows.iter().map(|row| row.place);
+    let mut places = Vec::with_capacity(lines.len());
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
+        if lines.contains(&signed(row.place.line)) {
+            places.push(row.place);
+        }
+    }
+    places.sort_unstable_by_key(|place| place.line);
     places
-        .filter(|place| lines.contains(&signed(place.line)))
+        .into_iter()
         .map(|place| {
             let original = staged
                 .originals

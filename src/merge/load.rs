@@ -121,11 +121,11 @@ impl Load<'_> {
         let shape = self.shape(staged);
         let own = shape.own_instants();
         let (spoken, (earliest, latest)) = if own {
-            (Spoken::NONE, landing::instants(conn, at)?)
+            (Spoken::Elsewhere, landing::instants(conn, at)?)
         } else {
-            (Spoken::of(staged, &applied.findings), (at, at))
+            (Spoken::OfRows(staged, &applied.findings), (at, at))
         };
-        manifest::write(conn, load_id, &spoken, &applied.unread)?;
+        manifest::write(conn, load_id, spoken, &applied.unread)?;
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
                 history.mode.word(),
@@ -205,7 +205,7 @@ impl Load<'_> {
         findings.extend(done.findings);
         let mut unread = Vec::new();
         if delivered.closes_absent {
-            unread = dimension::unread(delivered.staged, &findings);
+            unread = dimension::unread(delivered.staged, &findings)?;
             unread.extend(done.withheld);
         }
         Ok(Applied {

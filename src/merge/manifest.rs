@@ -12,6 +12,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use uuid::Uuid;
 
+use super::MergeError;
 use crate::stage::{Finding, Staged};
 
 /// Keys in one row of the ledger: to look for a few keys is to read few of the others.
@@ -23,29 +24,13 @@ const PARTS: usize = 1 << 10;
 /// The first eight bytes of a key.
 type Prefix = [u8; 8];
 
-/// The keys of rows that were loaded or held, in their order, each with its line.
-pub(super) struct Spoken(Vec<(Prefix, u32)>);
-
-impl Spoken {
-    /// Of a load whose rows are written down one by one.
-    pub(super) const NONE: Self = Self(Vec::new());
-
-    /// All rows but the refused ones.
-    pub(super) fn of(staged: &Staged, refused: &[Finding]) -> Self {
-        let refused = lines_of(refused);
-        let used = staged
-            .rows
-            .iter()
-            .filter(|row| !refused.contains(&row.place.line));
-        let mut spoken: Vec<(Prefix, u32)> = used
-            .map(|row| {
-                let line = u32::try_from(row.place.line).unwrap_or(u32::MAX);
-                (prefix(row.key), line)
-            })
-            .collect();
-        spoken.sort_unstable();
-        Self(spoken)
-    }
+/// Of whom a load spoke.
+#[derive(Clone, Copy)]
+pub(super) enum Spoken<'a> {
+    /// Of the keys of its rows, but for the refused ones.
+    OfRows(&'a Staged, &'a [Finding]),
+    /// Its rows are written down one by one.
+    Elsewhere,
 }
 
 /// Writes down of whom a load spoke, and the keys of which it says nothing: where a snapshot
@@ -53,23 +38,41 @@ impl Spoken {
 pub(super) fn write(
     conn: &mut PgConnection,
     load_id: i64,
-    Spoken(spoken): &Spoken,
+    spoken: Spoken<'_>,
     unread: &[Uuid],
-) -> QueryResult<()> {
-    let unread: BTreeSet<Prefix> = unread
-        .iter()
-        .map(|key| prefix(*key))
-        .filter(|key| spoken.binary_search_by_key(key, |(key, _)| *key).is_err())
-        .collect();
-    let unread: Vec<Prefix> = unread.into_iter().collect();
-    let read = spoken.chunks(PART).map(Part::read);
-    let parts: Vec<Part> = read.chain(unread.chunks(PART).map(Part::unread)).collect();
-    let mut number = 0;
-    for parts in parts.chunks(PARTS) {
-        write_parts(conn, load_id, number, parts)?;
-        number += i32::try_from(parts.len()).unwrap_or(i32::MAX);
+) -> Result<(), MergeError> {
+    let mut unread: BTreeSet<Prefix> = unread.iter().map(|key| prefix(*key)).collect();
+    let mut writer = Writer {
+        conn,
+        load_id,
+        written: 0,
+        parts: Vec::new(),
+    };
+    if let Spoken::OfRows(staged, refused) = spoken {
+        let refused = lines_of(refused);
+        let mut part: Vec<(Prefix, u32)> = Vec::with_capacity(PART);
+        let mut prefixes = staged.rows.prefixes();
+        while let Some((prefix, line)) = prefixes.next_prefix().map_err(MergeError::Unreadable)? {
+            if refused.contains(&u64::from(line)) {
+                continue;
+            }
+            let prefix = prefix.to_be_bytes();
+            part.push((prefix, line));
+            unread.remove(&prefix);
+            if part.len() == PART {
+                writer.take(Part::read(&part))?;
+                part.clear();
+            }
+        }
+        if !part.is_empty() {
+            writer.take(Part::read(&part))?;
+        }
     }
-    Ok(())
+    let unread: Vec<Prefix> = unread.into_iter().collect();
+    for part in unread.chunks(PART) {
+        writer.take(Part::unread(part))?;
+    }
+    Ok(writer.flush()?)
 }
 
 /// The lines of rows that were refused.
@@ -110,25 +113,44 @@ impl Part {
     }
 }
 
-fn write_parts(
-    conn: &mut PgConnection,
+/// Writes parts, many at a time.
+struct Writer<'c> {
+    conn: &'c mut PgConnection,
     load_id: i64,
-    number: i32,
-    parts: &[Part],
-) -> QueryResult<()> {
-    fn all<'p, T>(parts: &'p [Part], value: impl Fn(&'p Part) -> T) -> Vec<T> {
-        parts.iter().map(value).collect()
+    /// How many parts are written.
+    written: i32,
+    parts: Vec<Part>,
+}
+
+impl Writer<'_> {
+    fn take(&mut self, part: Part) -> QueryResult<()> {
+        self.parts.push(part);
+        if self.parts.len() == PARTS {
+            self.flush()?;
+        }
+        Ok(())
     }
-    sql_query(include_str!("manifest/write.sql"))
-        .bind::<BigInt, _>(load_id)
-        .bind::<Integer, _>(number)
-        .bind::<Array<Text>, _>(all(parts, |part| part.kind))
-        .bind::<Array<diesel::sql_types::Uuid>, _>(all(parts, |part| part.first))
-        .bind::<Array<diesel::sql_types::Uuid>, _>(all(parts, |part| part.last))
-        .bind::<Array<Binary>, _>(all(parts, |part| part.keys.as_slice()))
-        .bind::<Array<Nullable<Binary>>, _>(all(parts, |part| part.lines.as_deref()))
-        .execute(conn)
-        .map(drop)
+
+    fn flush(&mut self) -> QueryResult<()> {
+        fn all<'p, T>(parts: &'p [Part], value: impl Fn(&'p Part) -> T) -> Vec<T> {
+            parts.iter().map(value).collect()
+        }
+        if self.parts.is_empty() {
+            return Ok(());
+        }
+        let parts = std::mem::take(&mut self.parts);
+        sql_query(include_str!("manifest/write.sql"))
+            .bind::<BigInt, _>(self.load_id)
+            .bind::<Integer, _>(self.written)
+            .bind::<Array<Text>, _>(all(&parts, |part| part.kind))
+            .bind::<Array<diesel::sql_types::Uuid>, _>(all(&parts, |part| part.first))
+            .bind::<Array<diesel::sql_types::Uuid>, _>(all(&parts, |part| part.last))
+            .bind::<Array<Binary>, _>(all(&parts, |part| part.keys.as_slice()))
+            .bind::<Array<Nullable<Binary>>, _>(all(&parts, |part| part.lines.as_deref()))
+            .execute(self.conn)?;
+        self.written += i32::try_from(parts.len()).unwrap_or(i32::MAX);
+        Ok(())
+    }
 }
 
 /// The lowest key with this prefix.

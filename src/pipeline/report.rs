@@ -34,7 +34,7 @@ impl Report {
         let (summary, rows) = (&entry.summary, &entry.summary.rows);
         let counts = (rows.read > 0).then(|| {
             format!(
-                "{} rows read, {} rejected, {} duplicates.",
+                "Rows: {} read, {} rejected, {} duplicates.",
                 rows.read, rows.rejected, rows.duplicates
             )
         });

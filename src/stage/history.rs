@@ -5,6 +5,7 @@
 //! business: a field that is one too is read again as one.
 
 use super::StageFault;
+use super::csv;
 use super::reject::{Place, Reject, RejectColumn, RejectKind};
 use super::rows::Presence;
 use super::value::instant::{Clarity, InstantParser};
@@ -141,7 +142,7 @@ impl HistoryParser {
     /// Reads one record. What was found wrong is in the notes.
     pub(super) fn parse(
         &mut self,
-        fields: &::csv::ByteRecord,
+        fields: &csv::Fields<'_>,
         place: Place,
         notes: &mut Notes,
     ) -> Said {
@@ -158,7 +159,7 @@ impl HistoryParser {
 
     fn presence(
         &self,
-        fields: &::csv::ByteRecord,
+        fields: &csv::Fields<'_>,
         place: Place,
         notes: &mut Notes,
     ) -> Option<Presence> {
@@ -174,7 +175,7 @@ impl HistoryParser {
         presence
     }
 
-    fn instant(&self, fields: &::csv::ByteRecord, place: Place, notes: &mut Notes) -> Option<i64> {
+    fn instant(&self, fields: &csv::Fields<'_>, place: Place, notes: &mut Notes) -> Option<i64> {
         let (field, parser) = self.effective.as_ref()?;
         let text = &fields[field.position];
         if text.is_empty() {
@@ -201,7 +202,7 @@ impl HistoryParser {
         }
     }
 
-    fn read_sequence(&mut self, fields: &::csv::ByteRecord, place: Place, notes: &mut Notes) {
+    fn read_sequence(&mut self, fields: &csv::Fields<'_>, place: Place, notes: &mut Notes) {
         self.sequence_bytes.clear();
         for field in &self.sequence {
             match sequence_number(&fields[field.position]) {

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
-pub use rows::{Loss, Presence, Row, Rows};
+pub use rows::{Gathering, Held, InOrder, Loss, Presence, Row, Rows};
 pub use source::{Delivery, Source, Stamp, digest};
 
 use crate::contract::{Column, Contract, Duplicates, Kind, Mode};
@@ -164,19 +164,20 @@ pub fn stage(
         tally: Tally::default(),
         unread: is_snapshot(contract).then(Unread::default),
     };
-    let mut rows = Rows::new(contract);
+    let mut gathering = Gathering::new(contract, limits.memory_bytes);
     while let Some(record) = file.next_record()? {
         book.tally.read += 1;
         match parser.parse(&record) {
             Ok(row) => {
-                rows.push(&row)?;
+                gathering.push(&row)?;
                 book.note(parser.warnings(), record.place)?;
             }
-            Err(refused) => book.refuse_row(refused, record.place)?,
+            Err(refused) => book.refuse_row(*refused, record.place)?,
         }
     }
     drop(file);
     let delivery = reading.finish(header)?;
+    let mut rows = gathering.finish()?;
     book.settle_duplicates(&mut rows, contract.duplicates)?;
     Ok(Staged {
         delivery,

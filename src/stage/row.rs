@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::StageFault;
-use super::csv::{Header, Record, RecordFault};
+use super::csv::{Fields, Header, Record, RecordFault};
 use super::header::{self, Cell, Source};
 use super::history::{HistoryParser, Notes};
 use super::key::KeyScheme;
@@ -111,11 +111,11 @@ impl<'a> RowParser<'a> {
 
     /// Parses one record. Every field is looked at, so that a person mends a row once; of a delete
     /// only those that say what was deleted, and when.
-    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<Row<'_>, Refused> {
+    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<Row<'_>, Box<Refused>> {
         let place = record.place;
         let fields = match &record.content {
             Ok(fields) => fields,
-            Err(fault) => return Err(Refused::unsplit(no_record(place, fault, self))),
+            Err(fault) => return Err(Box::new(Refused::unsplit(no_record(place, fault, self)))),
         };
         let mut notes = Notes::default();
         let surplus = self.unnamed.filter(|field| !fields[*field].is_empty());
@@ -134,11 +134,11 @@ impl<'a> RowParser<'a> {
                 sequence: self.history.sequence(),
                 cells: &self.row,
             }),
-            (key, _) => Err(Refused {
+            (key, _) => Err(Box::new(Refused {
                 rejects: notes.rejects,
                 // With a field too many, none can be trusted to stand in its place.
                 key: key.filter(|_| surplus.is_none()),
-            }),
+            })),
         }
     }
 
@@ -146,7 +146,7 @@ impl<'a> RowParser<'a> {
     /// say that its key is there, no other field is looked at.
     fn parse_cells(
         &mut self,
-        fields: &::csv::ByteRecord,
+        fields: &Fields<'_>,
         place: Place,
         presence: Option<Presence>,
         notes: &mut Notes,
@@ -219,7 +219,7 @@ impl CellParser {
     /// On failure, the field at fault.
     fn parse(
         &self,
-        fields: &::csv::ByteRecord,
+        fields: &Fields<'_>,
         keys: &KeyScheme,
         key_texts: &mut [String],
         row: &mut Vec<u8>,
@@ -345,7 +345,7 @@ enum Member {
 fn parse_member(
     parts: &[MemberPart],
     nullability: Nullability,
-    fields: &::csv::ByteRecord,
+    fields: &Fields<'_>,
     keys: &KeyScheme,
     row: &mut Vec<u8>,
 ) -> Result<Member, (usize, ValueFault)> {

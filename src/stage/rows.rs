@@ -2,33 +2,45 @@
 //! one for each key, instant and sequence.
 //!
 //! In: rows as they are read, each with its key and its cells in the binary COPY format. Out: the
-//! winner of each key, and every row that lost. What is held in memory is the winners alone;
-//! losers go to a temporary file, so a file may repeat its keys as often as it likes.
+//! winner of each key, in the order of the keys, and every row that lost. What is held in memory is
+//! the winners alone; losers go to a temporary file, so a file may repeat its keys as often as it
+//! likes. Where even the winners are too many, they go to a temporary file as well.
+//!
+//! Rows are gathered as they come ([`Gathering`]) and sorted when all are in: that puts rows of one
+//! key side by side, so that no table of keys is needed to find them, and gives the order in which
+//! Postgres is quickest to take them into an index.
 
-use std::cmp::Ordering;
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+mod gather;
+mod held;
+mod record;
+mod spilled;
+
+use std::collections::HashSet;
 use std::io;
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use gather::Gathering;
+pub use held::Held;
+
+use self::record::{Head, Stored, print};
+use self::spilled::{Reader, Spilled};
 use super::reject::Place;
 use super::spool::Spool;
-use crate::contract::{Contract, Deletes, Duplicates, Effective, Kind, Mode};
 
-/// The winners, and the losers on disk.
+/// The winners in order, and the losers on disk.
 #[derive(Debug)]
 pub struct Rows {
-    policy: Duplicates,
     head: Head,
-    slots: HashMap<Uuid, u32, BuildHasherDefault<KeyBits>>,
-    winners: Vec<Winner>,
-    /// Head and cells of all winners; also, until the next sweep, those of rows that lost since.
-    bytes: Vec<u8>,
-    dead_bytes: usize,
+    winners: Winners,
     losers: Spool<Loser>,
+}
+
+/// Where the winners are.
+#[derive(Debug)]
+enum Winners {
+    Held(Held),
+    Spilled(Spilled),
 }
 
 /// One accepted row.
@@ -74,119 +86,61 @@ pub enum Loss {
     },
 }
 
-/// What stands in memory before a row's cells: the instant, the sequence and the presence, each
-/// only where the rows of the file have it. In the usual case that is nothing.
-#[derive(Clone, Copy, Default, Debug)]
-struct Head {
-    instant: usize,
-    sequence: usize,
-    presence: usize,
-    /// Rows that say this mean nothing, and so they win against none.
-    ignored: Option<Presence>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Winner {
-    key: Uuid,
-    place: Place,
-    start: usize,
-    length: usize,
-}
-
+/// What is kept of a row that lost. By its identity the winner is found again: which row that is
+/// may change until the last row is in.
 #[derive(serde::Serialize, serde::Deserialize, Debug)]
 struct Loser {
-    slot: u32,
-    place: Place,
-    print: [u8; 16],
+    identity: Vec<u8>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sequence: Vec<u8>,
+    place: Place,
+    print: [u8; 16],
 }
 
 impl Rows {
-    /// No rows of the table yet.
+    /// The accepted rows, in the order of their keys; of one key in that of instant and sequence.
     #[must_use]
-    pub fn new(contract: &Contract) -> Self {
-        Self::with(contract.duplicates, Head::of(contract))
-    }
-
-    fn with(policy: Duplicates, head: Head) -> Self {
-        Self {
-            policy,
-            head,
-            slots: HashMap::default(),
-            winners: Vec::new(),
-            bytes: Vec::new(),
-            dead_bytes: 0,
-            losers: Spool::new(),
+    pub fn in_order(&self) -> InOrder<'_> {
+        InOrder {
+            head: self.head,
+            source: match &self.winners {
+                Winners::Held(held) => Source::Held { held, next: 0 },
+                Winners::Spilled(spilled) => Source::Spilled(spilled.read()),
+            },
         }
     }
 
-    /// Takes a row. Whether it wins is known only when all rows are in.
-    pub fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let start = self.bytes.len();
-        self.head.put(row, &mut self.bytes);
-        self.bytes.extend_from_slice(row.cells);
-        let new = Winner {
-            key: row.key,
-            place: row.place,
-            start,
-            length: self.bytes.len() - start,
-        };
-        match self.slots.entry(self.head.identity(row)) {
-            Entry::Vacant(free) => {
-                let slot = u32::try_from(self.winners.len())
-                    .map_err(|_| io::Error::other("a file of more than 4 billion keys"))?;
-                free.insert(slot);
-                self.winners.push(new);
-                Ok(())
-            }
-            Entry::Occupied(taken) => {
-                let slot = *taken.get();
-                self.contest(slot, new)
-            }
-        }
-    }
-
-    /// The accepted rows, in the order in which they, or the rows that they won against, were
-    /// first seen.
-    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.winners.iter().map(|winner| self.row(winner))
-    }
-
-    fn row(&self, winner: &Winner) -> Row<'_> {
-        let (head, cells) = self.held(winner).split_at(self.head.length());
-        Row {
-            key: winner.key,
-            place: winner.place,
-            presence: self.head.presence(head),
-            at: self.head.instant(head),
-            sequence: self.head.sequence(head),
-            cells,
-        }
-    }
-
-    /// The position in [`Rows::iter`] of the row of a key.
+    /// The first eight bytes of each row's key, and its line, in the order of the keys.
     #[must_use]
-    pub fn find(&self, key: Uuid) -> Option<usize> {
-        self.slots.get(&key).map(|slot| *slot as usize)
+    pub fn prefixes(&self) -> Prefixes<'_> {
+        Prefixes(match &self.winners {
+            Winners::Held(held) => Places::Held(held.index.iter()),
+            Winners::Spilled(_) => Places::Spilled(self.in_order()),
+        })
     }
 
-    /// The row at a position in [`Rows::iter`].
+    /// The rows to look into by key, unless they are too many to be in memory.
     #[must_use]
-    pub fn get(&self, position: usize) -> Row<'_> {
-        self.row(&self.winners[position])
+    pub fn held(&self) -> Option<&Held> {
+        match &self.winners {
+            Winners::Held(held) => Some(held),
+            Winners::Spilled(_) => None,
+        }
     }
 
     /// How many accepted rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.winners.len()
+        match &self.winners {
+            Winners::Held(held) => held.len(),
+            Winners::Spilled(spilled) => spilled.len(),
+        }
     }
 
     /// Whether the file has no usable row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.winners.is_empty()
+        self.len() == 0
     }
 
     /// Tells of each row that did not win what it is, in no particular order. To be asked before
@@ -195,201 +149,118 @@ impl Rows {
         &mut self,
         mut tell: impl FnMut(Place, Loss) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.read_losers(|loser, _, loss| tell(loser.place, loss))
+        self.read_losers(|loser, loss| tell(loser.place, loss))
     }
 
-    /// Takes out the keys of which rows disagree, and tells of the rows that had stood for each.
+    /// Takes out the keys of which rows disagree, and tells of the rows that had stood for each, in
+    /// the order of the file.
     pub fn remove_contested(&mut self) -> io::Result<Vec<(Uuid, Place)>> {
-        let mut contested: HashSet<Uuid, BuildHasherDefault<KeyBits>> = HashSet::default();
-        self.read_losers(|_, winner, loss| {
+        let mut contested = HashSet::new();
+        self.read_losers(|loser, loss| {
             if let Loss::Conflicting { .. } = loss {
-                contested.insert(winner.key);
+                contested.insert(record::key(&loser.identity));
             }
             Ok::<_, io::Error>(())
         })?;
-        let removed = self
-            .winners
-            .extract_if(.., |winner| contested.contains(&winner.key))
-            .map(|winner| (winner.key, winner.place));
-        Ok(removed.collect())
+        if contested.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut removed = match &mut self.winners {
+            Winners::Held(held) => held.remove(&contested),
+            Winners::Spilled(spilled) => spilled.remove(contested)?,
+        };
+        removed.sort_unstable_by_key(|(_, place)| place.line);
+        Ok(removed)
     }
 
     fn read_losers<E: From<io::Error>>(
         &mut self,
-        mut take: impl FnMut(&Loser, &Winner, Loss) -> Result<(), E>,
+        mut take: impl FnMut(&Loser, Loss) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (head, winners, bytes) = (self.head, &self.winners, &self.bytes);
+        let winners = &self.winners;
+        let mut found = Vec::new();
         self.losers.read_back(|loser: Loser| {
-            let winner = &winners[loser.slot as usize];
-            let stored = &bytes[winner.start..winner.start + winner.length];
-            let line = winner.place.line;
-            let loss = if loser.print == print(head.content(stored)) {
+            let winner = winners.find(&loser.identity, &mut found)?;
+            let line = winner.row().place.line;
+            let loss = if loser.print == print(winner.content()) {
                 Loss::Exact
-            } else if loser.sequence == head.sequence(stored) {
+            } else if loser.sequence == winner.sequence() {
                 Loss::Conflicting { winner: line }
             } else {
                 Loss::Superseded { winner: line }
             };
-            take(&loser, winner, loss)
+            take(&loser, loss)
         })
     }
+}
 
-    /// Two rows stand for one key. The new one is the last in memory.
-    fn contest(&mut self, slot: u32, new: Winner) -> io::Result<()> {
-        let held = self.winners[slot as usize];
-        let new_wins = self.new_wins(&held, &new);
-        // An equal row changes nothing now, but both may lose against a later one.
-        let lost = if new_wins { held } else { new };
-        let bytes = self.held(&lost);
-        let loser = Loser {
-            slot,
-            place: lost.place,
-            print: print(self.head.content(bytes)),
-            sequence: self.head.sequence(bytes).to_vec(),
+impl Winners {
+    /// The row that stands for a loser. `buffer` is for one that has to be read from disk.
+    fn find<'a>(&'a self, identity: &[u8], buffer: &'a mut Vec<u8>) -> io::Result<Stored<'a>> {
+        let found = match self {
+            Self::Held(held) => held.find_identity(identity),
+            Self::Spilled(spilled) => spilled.find_identity(identity, buffer)?,
         };
-        self.losers.push(&loser)?;
-        if new_wins {
-            self.winners[slot as usize] = new;
-            self.dead_bytes += held.length;
-            if self.dead_bytes > self.bytes.len() / 2 {
-                self.sweep();
+        found.ok_or_else(|| io::Error::other("a row that lost has no winner"))
+    }
+}
+
+/// Reads rows in the order of their keys. Not an iterator, since rows that are not in memory are
+/// read into a buffer, which the next one needs.
+#[derive(Debug)]
+pub struct InOrder<'a> {
+    head: Head,
+    source: Source<'a>,
+}
+
+/// How far ahead rows are fetched that will be read: they lie in the order of the file, so that
+/// each would have to be waited for.
+const AHEAD: usize = 16;
+
+#[derive(Debug)]
+enum Source<'a> {
+    Held { held: &'a Held, next: usize },
+    Spilled(Reader<'a>),
+}
+
+impl InOrder<'_> {
+    /// The next row; `None` after the last.
+    pub fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
+        match &mut self.source {
+            Source::Held { held, next } => {
+                held.fetch(*next + AHEAD);
+                let row = held.get(*next);
+                *next += 1;
+                Ok(row)
             }
-        } else {
-            self.bytes.truncate(new.start);
-        }
-        Ok(())
-    }
-
-    fn new_wins(&self, held: &Winner, new: &Winner) -> bool {
-        let (held, new) = (self.held(held), self.held(new));
-        match self.head.sequence(new).cmp(self.head.sequence(held)) {
-            Ordering::Greater => true,
-            Ordering::Less => false,
-            Ordering::Equal => {
-                self.policy == Duplicates::Last && self.head.content(held) != self.head.content(new)
+            Source::Spilled(reader) => {
+                let record = reader.next_record()?;
+                Ok(record.map(|bytes| Stored::new(self.head, bytes).row()))
             }
         }
     }
-
-    /// Without this, a file that repeats one key would hold all of its rows in memory.
-    fn sweep(&mut self) {
-        let mut live = Vec::with_capacity(self.bytes.len() - self.dead_bytes);
-        for winner in &mut self.winners {
-            let start = live.len();
-            live.extend_from_slice(&self.bytes[winner.start..winner.start + winner.length]);
-            winner.start = start;
-        }
-        self.bytes = live;
-        self.dead_bytes = 0;
-    }
-
-    fn held(&self, winner: &Winner) -> &[u8] {
-        &self.bytes[winner.start..winner.start + winner.length]
-    }
 }
 
-impl Head {
-    fn of(contract: &Contract) -> Self {
-        let Kind::Dimension { history, .. } = &contract.kind else {
-            return Self::default();
-        };
-        Self {
-            instant: match history.effective {
-                Effective::Column { .. } => size_of::<i64>(),
-                Effective::LoadTime | Effective::FileName { .. } | Effective::Sidecar { .. } => 0,
-            },
-            sequence: history.sequence.len() * size_of::<i64>(),
-            presence: match history.mode {
-                Mode::Feed { .. } => 1,
-                Mode::Incremental | Mode::Snapshot => 0,
-            },
-            ignored: match history.deletes {
-                Deletes::Ignore => Some(Presence::Absent),
-                Deletes::Close => None,
-            },
-        }
-    }
+/// Reads where rows stand, without the rows, in the order of their keys.
+#[derive(Debug)]
+pub struct Prefixes<'a>(Places<'a>);
 
-    fn length(self) -> usize {
-        self.instant + self.sequence + self.presence
-    }
-
-    fn put(self, row: &Row<'_>, bytes: &mut Vec<u8>) {
-        if let Some(at) = row.at.filter(|_| self.instant > 0) {
-            bytes.extend_from_slice(&at.to_be_bytes());
-        }
-        bytes.extend_from_slice(row.sequence);
-        if self.presence > 0 {
-            bytes.push(u8::from(row.presence == Presence::Present));
-        }
-    }
-
-    /// What rows of one file must share for only one of them to count.
-    fn identity(self, row: &Row<'_>) -> Uuid {
-        let Some(at) = row.at.filter(|_| self.instant > 0) else {
-            return row.key;
-        };
-        let digest = Sha256::new()
-            .chain_update(row.key)
-            .chain_update(at.to_be_bytes())
-            .chain_update(row.sequence)
-            .chain_update([u8::from(self.ignored == Some(row.presence))])
-            .finalize();
-        Uuid::from_bytes(first_half(digest.into()))
-    }
-
-    fn instant(self, held: &[u8]) -> Option<i64> {
-        held.get(..self.instant)?
-            .try_into()
-            .ok()
-            .map(i64::from_be_bytes)
-    }
-
-    fn sequence(self, held: &[u8]) -> &[u8] {
-        &held[self.instant..self.instant + self.sequence]
-    }
-
-    fn presence(self, head: &[u8]) -> Presence {
-        if self.presence > 0 && head.ends_with(&[0]) {
-            Presence::Absent
-        } else {
-            Presence::Present
-        }
-    }
-
-    /// What the row says: its presence and its cells.
-    fn content(self, held: &[u8]) -> &[u8] {
-        &held[self.instant + self.sequence..]
-    }
+#[derive(Debug)]
+enum Places<'a> {
+    Held(std::slice::Iter<'a, held::Entry>),
+    Spilled(InOrder<'a>),
 }
 
-/// Stands for what a row says after its bytes are gone. 128 bits of SHA-256: two different rows
-/// with one print do not occur.
-fn print(content: &[u8]) -> [u8; 16] {
-    first_half(Sha256::digest(content).into())
-}
-
-fn first_half(digest: [u8; 32]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    half
-}
-
-/// A durable key is a digest already, and so is every other identity: its own bits are the best
-/// hash of it.
-#[derive(Default)]
-struct KeyBits(u64);
-
-impl Hasher for KeyBits {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks_exact(8) {
-            let mut word = [0; 8];
-            word.copy_from_slice(chunk);
-            self.0 ^= u64::from_le_bytes(word);
+impl Prefixes<'_> {
+    /// The next key's first eight bytes as a number that sorts like them, and its line: the largest
+    /// number where it is greater than that. `None` after the last.
+    pub fn next_prefix(&mut self) -> io::Result<Option<(u64, u32)>> {
+        match &mut self.0 {
+            Places::Held(entries) => Ok(entries.next().map(|entry| (entry.prefix, entry.line))),
+            Places::Spilled(rows) => Ok(rows.next_row()?.map(|row| {
+                let prefix = record::prefix(row.key.as_bytes());
+                (prefix, held::short(row.place.line))
+            })),
         }
     }
 }

@@ -110,24 +110,35 @@ fn cells(row: &Row<'_>) -> Vec<Option<String>> {
     cells
 }
 
+/// What `tell` says of each accepted row, in the order of the file.
+fn of_each<T>(staged: &Staged, tell: impl Fn(Row<'_>) -> T) -> Vec<T> {
+    let mut told = BTreeMap::new();
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().unwrap() {
+        told.insert(row.place.line, tell(row));
+    }
+    told.into_values().collect()
+}
+
+fn row_told(row: Row<'_>) -> String {
+    let at = row
+        .at
+        .map(|at| DateTime::from_timestamp_micros(at).unwrap().to_rfc3339());
+    let cells: Vec<String> = cells(&row)
+        .into_iter()
+        .map(|cell| cell.unwrap_or_else(|| "NULL".into()))
+        .collect();
+    let mut told = format!("{} {:?}", row.place.line, row.presence);
+    write!(told, " {} [{}]", at.unwrap_or_default(), cells.join(", ")).unwrap();
+    if !row.sequence.is_empty() {
+        write!(told, " {}", hex(row.sequence)).unwrap();
+    }
+    told + "\n"
+}
+
 /// Every accepted row on a line, then every finding.
 fn told(mut staged: Staged) -> String {
-    let mut told = String::new();
-    for row in staged.rows.iter() {
-        let at = row
-            .at
-            .map(|at| DateTime::from_timestamp_micros(at).unwrap().to_rfc3339());
-        let cells: Vec<String> = cells(&row)
-            .into_iter()
-            .map(|cell| cell.unwrap_or_else(|| "NULL".into()))
-            .collect();
-        write!(told, "{} {:?}", row.place.line, row.presence).unwrap();
-        write!(told, " {} [{}]", at.unwrap_or_default(), cells.join(", ")).unwrap();
-        if !row.sequence.is_empty() {
-            write!(told, " {}", hex(row.sequence)).unwrap();
-        }
-        told.push('\n');
-    }
+    let mut told = of_each(&staged, row_told).concat();
     staged
         .findings
         .read_back(|finding: Finding| {
@@ -216,8 +227,8 @@ fn in_a_feed_the_last_of_several_lines_about_one_instant_counts() {
         "op,at,code,name\ni,2024-01-01,a,Ann\ni,2024-01-02,a,Ann\nu,2024-01-01,a,Anne\n\
          d,2024-01-01,a,\nu,2024-01-02,a,Ann\n",
         &expect![[r"
-            5 Absent 2024-01-01T00:00:00+00:00 [a, NULL]
             3 Present 2024-01-02T00:00:00+00:00 [a, Ann]
+            5 Absent 2024-01-01T00:00:00+00:00 [a, NULL]
             2 conflicting_duplicate None: Line 5 of this file has the same key and was used instead.
             4 conflicting_duplicate None: Line 5 of this file has the same key and was used instead.
         "]],
@@ -368,7 +379,7 @@ fn fields_that_the_table_does_not_have_become_new_columns() {
     let fields: Vec<_> = staged.fields.iter().map(|field| field.number).collect();
     assert_eq!(fields, [2, 4, 1, 5]);
     let some = |text: &str| Some(text.to_owned());
-    let rows: Vec<_> = staged.rows.iter().map(|row| cells(&row)).collect();
+    let rows = of_each(&staged, |row| cells(&row));
     assert_eq!(
         rows,
         [
@@ -383,8 +394,8 @@ fn a_new_column_is_null_in_a_delete() {
     let lines = format!("{FEED}on_new_column = \"version\"\n");
     let staged = staged(&lines, "op,at,code,name,phone\nd,2024-01-01,a,A,123\n");
     assert_eq!(staged.added.len(), 1);
-    let row = staged.rows.iter().next().unwrap();
-    assert_eq!(cells(&row), [Some("a".to_owned()), None, None]);
+    let rows = of_each(&staged, |row| cells(&row));
+    assert_eq!(rows, [[Some("a".to_owned()), None, None]]);
 }
 
 #[test]

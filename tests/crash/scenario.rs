@@ -142,7 +142,7 @@ impl Scenario {
 
             Every row was rejected: 1 of 1.
 
-            1 rows read, 1 rejected, 0 duplicates.
+            Rows: 1 read, 1 rejected, 0 duplicates.
             Nothing of it is in the table. Mend the file and move it back into the imports folder.
 
             line 2, column 1: `email` is not an e-mail address: it has no @.  [bad_type]

@@ -218,7 +218,7 @@ fn too_many_rejects_refuse_the_file_and_nothing_is_loaded() {
         (
             &rows,
             people(97, 3),
-            "3 rows were rejected, and max_reject_rows allows 2.",
+            "3 row(s) were rejected, and max_reject_rows allows 2.",
         ),
     ];
     for (toml, file, reason) in table {

@@ -648,6 +648,7 @@ impl Engine {
         let size = |bytes: u64| usize::try_from(bytes).unwrap();
         let limits = Limits {
             file_bytes: file.limits.file_bytes,
+            memory_bytes: usize::try_from(file.limits.memory_bytes).unwrap(),
             csv: csv::Limits {
                 record_bytes: size(file.limits.record_bytes),
                 field_bytes: size(file.limits.field_bytes),

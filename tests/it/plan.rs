@@ -1,6 +1,6 @@
 //! `hayloft plan`, `undo` and `redo`, as they are typed.
 
-use crate::support::Warehouse;
+use crate::support::{HAYLOFT_TOML, Warehouse};
 
 const FIRST: &str = "email,name,date_of_birth\n\
                      ann@x.org,Ann,01/02/1990\nbob@x.org,Bob,01/02/1991\neva@x.org,Eva,01/02/1992\n";
@@ -103,6 +103,35 @@ fn a_plan_makes_no_table_where_there_is_none() {
         warehouse.query("select to_regnamespace('hayloft') is null"),
         "t\n"
     );
+}
+
+#[test]
+fn a_key_of_several_rows_is_shown_once() {
+    let warehouse = Warehouse::new();
+    warehouse.write(
+        "hayloft.toml",
+        &HAYLOFT_TOML.replace(
+            "durable_key = \"user_id\"",
+            "durable_key = \"user_id\"\nmode = \"feed\"\nop = \"op\"\neffective = { column = \"at\" }",
+        ),
+    );
+    let feed = "op,at,email,name,date_of_birth\n\
+                c,2024-01-01T00:00:00Z,ann@x.org,Ann,01/02/1990\n\
+                u,2024-02-01T00:00:00Z,ann@x.org,Anna,01/02/1990\n\
+                u,2024-03-01T00:00:00Z,ann@x.org,Anna,01/02/1990\n";
+    let file = warehouse.write("users.csv", feed);
+    let file = file.to_str().unwrap();
+    let plan = warehouse
+        .run(&["plan", file, "--format", "json"])
+        .exits(0)
+        .only();
+    let shown: Vec<&str> = plan["samples"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sample| sample["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(shown, ["inserted"], "{plan}");
 }
 
 #[test]

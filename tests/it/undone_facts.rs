@@ -227,7 +227,7 @@ fn a_load_that_comes_back_waits_for_members_that_went_meanwhile() {
     assert!(
         refused
             .stderr
-            .contains("1 rows of `transactions` refer to 1 members"),
+            .contains("1 row(s) of `transactions` refer to 1 member(s)"),
         "{refused:#?}"
     );
     turn(&warehouse, "undo", "4");

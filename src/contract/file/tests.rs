@@ -93,6 +93,7 @@ fn what_is_said_is_taken() {
            record_bytes = 20
            columns = 3
            file_bytes = 0xff
+           memory_bytes = 1_000_000
            [load]
            workers = 4
         "#,
@@ -122,6 +123,7 @@ fn what_is_said_is_taken() {
         record_bytes: 20,
         columns: 3,
         file_bytes: Some(255),
+        memory_bytes: 1_000_000,
     };
     assert_eq!(file.limits, limits);
     assert_eq!(file.load.workers, NonZero::new(4));

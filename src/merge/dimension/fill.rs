@@ -3,6 +3,8 @@
 //! They go in the order of their keys, so that the indexes, of random uuids, are written from left
 //! to right and not all over: for a million rows that is half of the time.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -31,12 +33,11 @@ impl Delivered<'_> {
         wire::put_int4(&mut same_in_all, 1);
         wire::put_int8(&mut same_in_all, self.load_id);
 
-        let mut rows: Vec<_> = self.staged.rows.iter().collect();
-        rows.sort_unstable_by_key(|row| row.key);
         copy_binary(conn, &target, |sink| {
             sink.write_all(wire::HEADER)?;
             let mut tuple = Vec::with_capacity(256);
-            for row in &rows {
+            let mut rows = self.staged.rows.in_order();
+            while let Some(row) = rows.next_row()? {
                 tuple.clear();
                 wire::put_tuple(&mut tuple, target.columns.len())?;
                 wire::put_uuid(&mut tuple, row.key);
@@ -51,20 +52,23 @@ impl Delivered<'_> {
         let mut applied = Applied::by(Way::Fill);
         applied.changes.inserted = self.staged.rows.len() as u64;
         applied.spoken.push(Spoken::Table);
-        applied.told = self.first_rows();
+        if self.samples > 0 {
+            applied.told = self.first_rows()?;
+        }
         Ok(applied)
     }
 
     /// The keys that stand first in the file.
-    fn first_rows(&self) -> Vec<(Uuid, String)> {
-        if self.samples == 0 {
-            return Vec::new();
+    fn first_rows(&self) -> Result<Vec<(Uuid, String)>, MergeError> {
+        let mut first: BTreeMap<u64, Uuid> = BTreeMap::new();
+        let mut rows = self.staged.rows.in_order();
+        while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
+            first.insert(row.place.line, row.key);
+            if first.len() > self.samples {
+                first.pop_last();
+            }
         }
-        let rows = self.staged.rows.iter();
-        let mut first: Vec<(u64, Uuid)> = rows.map(|row| (row.place.line, row.key)).collect();
-        first.sort_unstable();
-        first.truncate(self.samples);
-        let told = first.into_iter();
-        told.map(|(_, key)| (key, "inserted".to_owned())).collect()
+        let told = first.into_values();
+        Ok(told.map(|key| (key, "inserted".to_owned())).collect())
     }
 }

@@ -106,15 +106,19 @@ pub(super) fn closes_absent(history: &History, staged: &Staged, instant: Instant
 }
 
 /// The keys of rejected rows, those that only the database refused included.
-pub(super) fn unread(staged: &Staged, refused: &[Finding]) -> Vec<Uuid> {
+pub(super) fn unread(staged: &Staged, refused: &[Finding]) -> Result<Vec<Uuid>, MergeError> {
     let mut unread = staged.unread.keys.clone();
-    if !refused.is_empty() {
-        let refused = manifest::lines_of(refused);
-        let rows = staged.rows.iter();
-        let rows = rows.filter(|row| refused.contains(&row.place.line));
-        unread.extend(rows.map(|row| row.key));
+    if refused.is_empty() {
+        return Ok(unread);
     }
-    unread
+    let refused = manifest::lines_of(refused);
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().map_err(MergeError::Unreadable)? {
+        if refused.contains(&row.place.line) {
+            unread.push(row.key);
+        }
+    }
+    Ok(unread)
 }
 
 impl Delivered<'_> {
@@ -128,10 +132,10 @@ impl Delivered<'_> {
             rows: 0,
             sifted: None,
         };
-        match way {
-            Way::Fill => return Ok(landed),
-            Way::Sift => {
-                let sifted = self.sift(conn)?;
+        match (way, self.staged.rows.held()) {
+            (Way::Fill, _) => return Ok(landed),
+            (Way::Sift, Some(rows)) => {
+                let sifted = self.sift(conn, rows)?;
                 if sifted.differing > 0 {
                     let differs = |row: usize| sifted.differs[row];
                     landing::land_some(conn, self.shape, self.staged, differs)?;
@@ -139,7 +143,7 @@ impl Delivered<'_> {
                 landed.rows = sifted.differing;
                 landed.sifted = Some(sifted);
             }
-            Way::LookUp | Way::Join | Way::Refold => {
+            (Way::Sift | Way::LookUp | Way::Join | Way::Refold, _) => {
                 landed.findings = landing::land(conn, self.shape, self.staged)?;
                 landed.findings.extend(self.refuse_instants(conn)?);
                 let refused = landed.findings.len();
@@ -147,7 +151,7 @@ impl Delivered<'_> {
             }
         }
         if self.closes_absent {
-            landed.unread = unread(self.staged, &landed.findings);
+            landed.unread = unread(self.staged, &landed.findings)?;
         }
         Ok(landed)
     }

@@ -12,8 +12,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::Delivered;
-use crate::db::copy::{CopyError, read_binary};
+use crate::db::copy::read_binary;
 use crate::merge::{MergeError, sql};
+use crate::stage::Held;
 use crate::wire;
 
 /// The rows of a file, beside the current versions.
@@ -30,42 +31,109 @@ pub(super) struct Sifted {
     pub(super) absent: Vec<Uuid>,
 }
 
+/// How many versions are compared together: their rows lie all over the memory, and are fetched
+/// all at once.
+const TOGETHER: usize = 64;
+
 impl Delivered<'_> {
     /// Reads all current versions, and compares the rows with them.
-    pub(super) fn sift(&self, conn: &mut PgConnection) -> Result<Sifted, MergeError> {
-        let rows = &self.staged.rows;
-        let is_key: Vec<bool> = self
-            .shape
-            .filled
-            .iter()
-            .map(|column| self.shape.contract.key.contains(column))
-            .collect();
-        let unread: HashSet<&Uuid> = self.staged.unread.keys.iter().collect();
-        let closes_absent = self.closes_absent;
-        let mut sifted = Sifted {
-            differs: vec![true; rows.len()],
-            differing: 0,
-            same: 0,
-            open: 0,
-            absent: Vec::new(),
+    pub(super) fn sift(&self, conn: &mut PgConnection, rows: &Held) -> Result<Sifted, MergeError> {
+        let contract = self.shape.contract;
+        let filled = self.shape.filled.iter();
+        let mut sieve = Sieve {
+            rows,
+            is_key: filled.map(|column| contract.key.contains(column)).collect(),
+            absence: self
+                .closes_absent
+                .then(|| self.staged.unread.keys.iter().collect()),
+            waiting: Versions::default(),
+            sifted: Sifted {
+                differs: vec![true; rows.len()],
+                differing: 0,
+                same: 0,
+                open: 0,
+                absent: Vec::new(),
+            },
         };
         let query = sql::read_current(self.shape, self.durable_key);
-        read_binary(conn, &query, |mut fields| {
-            let key = wire::next_field(&mut fields).and_then(wire::uuid);
-            let Some(key) = key else { return Ok(()) };
-            sifted.open += 1;
-            match rows.find(key) {
-                Some(position) if says_the_same(rows.get(position).cells, &is_key, fields) => {
-                    sifted.differs[position] = false;
-                    sifted.same += 1;
-                }
-                None if closes_absent && !unread.contains(&key) => sifted.absent.push(key),
-                Some(_) | None => {}
-            }
-            Ok::<_, CopyError>(())
+        read_binary(conn, &query, |fields| {
+            sieve.take(fields);
+            Ok(())
         })?;
-        sifted.differing = rows.len() as u64 - sifted.same;
-        Ok(sifted)
+        Ok(sieve.finish())
+    }
+}
+
+/// Compares rows with current versions.
+struct Sieve<'a> {
+    rows: &'a Held,
+    /// Of each cell of a row, whether it is part of its key.
+    is_key: Vec<bool>,
+    /// Where keys without a row are absent: those of which the file says nothing.
+    absence: Option<HashSet<&'a Uuid>>,
+    /// Versions that were read and not yet compared.
+    waiting: Versions,
+    sifted: Sifted,
+}
+
+/// Some versions, as they came.
+#[derive(Default)]
+struct Versions {
+    keys: Vec<Uuid>,
+    /// What follows the key, of all of them.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Sieve<'_> {
+    fn take(&mut self, mut fields: &[u8]) {
+        let key = wire::next_field(&mut fields).and_then(wire::uuid);
+        let Some(key) = key else { return };
+        self.waiting.keys.push(key);
+        self.waiting.bytes.extend_from_slice(fields);
+        self.waiting.ends.push(self.waiting.bytes.len());
+        if self.waiting.keys.len() == TOGETHER {
+            self.compare_waiting();
+        }
+    }
+
+    fn finish(mut self) -> Sifted {
+        self.compare_waiting();
+        self.sifted.differing = self.rows.len() as u64 - self.sifted.same;
+        self.sifted
+    }
+
+    fn compare_waiting(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for key in &waiting.keys {
+            self.rows.fetch(self.rows.guess(*key));
+        }
+        let mut start = 0;
+        for (key, end) in waiting.keys.drain(..).zip(waiting.ends.drain(..)) {
+            self.compare(key, &waiting.bytes[start..end]);
+            start = end;
+        }
+        waiting.bytes.clear();
+        self.waiting = waiting;
+    }
+
+    fn compare(&mut self, key: Uuid, fields: &[u8]) {
+        self.sifted.open += 1;
+        let Some(position) = self.rows.find(key) else {
+            let is_absent = self
+                .absence
+                .as_ref()
+                .is_some_and(|unread| !unread.contains(&key));
+            if is_absent {
+                self.sifted.absent.push(key);
+            }
+            return;
+        };
+        let row = self.rows.get(position);
+        if row.is_some_and(|row| says_the_same(row.cells, &self.is_key, fields)) {
+            self.sifted.differs[position] = false;
+            self.sifted.same += 1;
+        }
     }
 }
 

@@ -51,6 +51,7 @@ const ROWS_READ_PER_LOOK_UP: u64 = 20;
 
 impl Delivered<'_> {
     pub(super) fn choose(&self, conn: &mut PgConnection) -> QueryResult<Way> {
+        let rows = &self.staged.rows;
         if !self.is_in_order(conn)? {
             return Ok(Way::Refold);
         }
@@ -61,10 +62,15 @@ impl Delivered<'_> {
             return Ok(Way::Fill);
         }
         // Who is absent is known only to those who read the whole table.
-        if self.closes_absent || !self.is_small(conn, self.staged.rows.len() as u64)? {
-            return Ok(Way::Sift);
-        }
-        Ok(Way::LookUp)
+        Ok(
+            if !self.closes_absent && self.is_small(conn, rows.len() as u64)? {
+                Way::LookUp
+            } else if rows.held().is_some() {
+                Way::Sift
+            } else {
+                Way::Join
+            },
+        )
     }
 
     /// How the landed rows are best joined with the table.

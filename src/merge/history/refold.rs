@@ -158,14 +158,12 @@ impl Refolded {
     /// Adds up what happened, and tells of the key if few of its kind were told of.
     fn note(&mut self, key: Uuid, changes: Changes, samples: usize) {
         self.changes += changes;
-        if samples == 0 {
+        let Some(action) = changes.chief().filter(|_| samples > 0) else {
             return;
-        }
-        for (action, count) in changes.named() {
-            let told = self.told.iter().filter(|(_, told)| told == action).count();
-            if count > 0 && action != "deactivated" && told < samples {
-                self.told.push((key, action.to_owned()));
-            }
+        };
+        let told = self.told.iter().filter(|(_, told)| told == action).count();
+        if told < samples {
+            self.told.push((key, action.to_owned()));
         }
     }
 }

@@ -84,7 +84,7 @@ impl Target {
         }
         if self.action != "load" {
             return Some(format!(
-                "Load {load_id} is an {} itself. Name the load that it was about.",
+                "Load {load_id} is the {} of another. Name that one.",
                 self.action
             ));
         }

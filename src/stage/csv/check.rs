@@ -7,6 +7,7 @@ use csv::ByteRecord;
 use memchr::{memchr, memchr_iter};
 
 use super::fault::RecordFault;
+use super::fields::Fields;
 use super::scan::LineEnd;
 use super::{Judgement, Limits};
 
@@ -19,36 +20,46 @@ pub(super) struct Row {
 
 pub(super) fn check(
     row: &Row,
-    fields: &ByteRecord,
+    fields: &Fields<'_>,
     header: &ByteRecord,
     limits: &Limits,
 ) -> Judgement {
-    if fields == header {
-        return Err(RecordFault::repeated_header());
+    if is_the_header(fields, header) {
+        return fault(RecordFault::repeated_header());
     }
     if row.starts_with_mark {
-        return Err(RecordFault::byte_order_mark());
+        return fault(RecordFault::byte_order_mark());
     }
-    if let Some(column) = column_with_nul(fields) {
-        return Err(RecordFault::nul(column));
+    if memchr(0, fields.as_slice()).is_some()
+        && let Some(column) = column_with_nul(fields.iter())
+    {
+        return fault(RecordFault::nul(column));
     }
     if fields.len() < header.len() {
-        return Err(RecordFault::too_few_fields(
+        return fault(RecordFault::too_few_fields(
             fields.len(),
             header.len(),
             row.line_end,
         ));
     }
     if fields.len() > header.len() {
-        return Err(RecordFault::too_many_fields(fields.len(), header.len()));
+        return fault(RecordFault::too_many_fields(fields.len(), header.len()));
     }
     // No field is longer than its record, so most records need no look at each field.
     if row.length > limits.field_bytes
-        && let Some(column) = column_where(fields, |field| field.len() > limits.field_bytes)
+        && let Some(column) = column_where(fields.iter(), |field| field.len() > limits.field_bytes)
     {
-        return Err(RecordFault::field_too_long(column, limits.field_bytes));
+        return fault(RecordFault::field_too_long(column, limits.field_bytes));
     }
     Ok(())
+}
+
+fn fault(fault: RecordFault) -> Judgement {
+    Err(Box::new(fault))
+}
+
+fn is_the_header(fields: &Fields<'_>, header: &ByteRecord) -> bool {
+    fields.len() == header.len() && fields[0] == header[0] && fields.iter().eq(header)
 }
 
 /// The number of fields, if it is over the limit.
@@ -71,13 +82,15 @@ pub(super) fn count_fields(raw: &[u8]) -> usize {
 }
 
 /// The first column that holds a NUL, counted from 1.
-pub(super) fn column_with_nul(fields: &ByteRecord) -> Option<usize> {
-    memchr(0, fields.as_slice())?;
+pub(super) fn column_with_nul<'f>(fields: impl Iterator<Item = &'f [u8]>) -> Option<usize> {
     column_where(fields, |field| field.contains(&0))
 }
 
-fn column_where(fields: &ByteRecord, is_at_fault: impl Fn(&[u8]) -> bool) -> Option<usize> {
-    fields.iter().position(is_at_fault).map(|index| index + 1)
+fn column_where<'f>(
+    mut fields: impl Iterator<Item = &'f [u8]>,
+    is_at_fault: impl Fn(&[u8]) -> bool,
+) -> Option<usize> {
+    fields.position(is_at_fault).map(|index| index + 1)
 }
 
 #[cfg(test)]

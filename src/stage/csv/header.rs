@@ -11,7 +11,7 @@ use csv::ByteRecord;
 use super::Limits;
 use super::check::{column_with_nul, count_fields, more_fields_than};
 use super::fault::FileFault;
-use super::scan::{Misquoted, Scanned, Shape};
+use super::scan::{Misquoted, Shape};
 use super::split::Splitter;
 use crate::stage::reject::Place;
 
@@ -125,7 +125,8 @@ pub(super) fn read<R: Read>(
     fields: &mut ByteRecord,
     limits: &Limits,
 ) -> Result<Header, FileFault> {
-    let scanned = first_line_with_text(splitter)?;
+    go_to_first_line_with_text(splitter)?;
+    let scanned = *splitter.latest();
     let place = scanned.place;
     let line = place.line;
     let raw = splitter.raw().unwrap_or_default().to_vec();
@@ -143,7 +144,7 @@ pub(super) fn read<R: Read>(
         return Err(FileFault::TooManyColumns { line, count, limit });
     }
     splitter.split_into(fields, line)?;
-    if let Some(column) = column_with_nul(fields) {
+    if let Some(column) = column_with_nul(fields.iter()) {
         return Err(FileFault::HeaderNul { line, column });
     }
     Ok(Header {
@@ -158,13 +159,13 @@ pub(super) fn read<R: Read>(
     })
 }
 
-fn first_line_with_text<R: Read>(splitter: &mut Splitter<R>) -> Result<Scanned, FileFault> {
-    loop {
-        let scanned = splitter.advance()?.ok_or(FileFault::NoHeader)?;
-        if !matches!(scanned.shape, Shape::Blank) {
-            return Ok(scanned);
+fn go_to_first_line_with_text<R: Read>(splitter: &mut Splitter<R>) -> Result<(), FileFault> {
+    while splitter.advance()? {
+        if !matches!(splitter.latest().shape, Shape::Blank) {
+            return Ok(());
         }
     }
+    Err(FileFault::NoHeader)
 }
 
 fn misquoted_header(raw: &[u8], misquoted: Misquoted) -> FileFault {

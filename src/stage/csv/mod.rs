@@ -4,7 +4,7 @@
 //! either split into fields or with the reason why not, and always with its physical line. What
 //! the columns mean, and whether a value is right (or is even UTF-8), is never known here.
 //!
-//! The `csv` crate splits records and takes the quotes off. It forgives nearly everything,
+//! The `csv` crate takes the quotes off records that have any. It forgives nearly everything,
 //! though: it glues text behind a closing quote to the field, swallows the rest of the file after
 //! a quote that never closes, drops blank lines, and miscounts lines that end in CRLF. So it is
 //! only ever shown records that the scanner (`scan.rs`) has found to be well-formed, one at a time,
@@ -34,7 +34,9 @@
 
 mod check;
 mod fault;
+mod fields;
 mod header;
+mod plain;
 mod scan;
 mod sniff;
 mod split;
@@ -47,10 +49,11 @@ use std::io::Read;
 use csv::ByteRecord;
 
 pub use self::fault::{FileFault, Misquoting, RecordFault};
+pub use self::fields::Fields;
 pub use self::header::{DialectHint, Header};
 pub use self::sniff::{Encoding, Format};
 
-use self::scan::{Scanned, Scanner, Shape};
+use self::scan::{Scanner, Shape};
 use self::split::Splitter;
 use self::window::Window;
 use super::reject::Place;
@@ -63,7 +66,9 @@ pub struct CsvFile<R: Read> {
     splitter: Splitter<R>,
     header: Header,
     header_fields: ByteRecord,
-    fields: ByteRecord,
+    /// The fields of a record with quotes, and where each ends.
+    unquoted: ByteRecord,
+    unquoted_ends: Vec<usize>,
     limits: Limits,
 }
 
@@ -79,7 +84,7 @@ pub struct Limits {
 }
 
 /// Whether a record can be used.
-type Judgement = Result<(), RecordFault>;
+type Judgement = Result<(), Box<RecordFault>>;
 
 /// One record of the file, good or not.
 pub struct Record<'a> {
@@ -88,7 +93,7 @@ pub struct Record<'a> {
     /// Its bytes as they stand in the file, without the line end. None if it was too long to keep.
     pub raw: Option<&'a [u8]>,
     /// As many fields as the header has, or the reason why there are none.
-    pub content: Result<&'a ByteRecord, RecordFault>,
+    pub content: Result<Fields<'a>, Box<RecordFault>>,
 }
 
 impl<R: Read> CsvFile<R> {
@@ -98,14 +103,15 @@ impl<R: Read> CsvFile<R> {
         sniff::refuse_other_formats(window.peek(sniff::SAMPLE_BYTES)?)?;
         window.drop_byte_order_marks()?;
 
-        let mut splitter = Splitter::new(Scanner::new(window, limits.record_bytes));
+        let mut splitter = Splitter::new(Scanner::new(window, &limits));
         let mut header_fields = ByteRecord::new();
         let header = header::read(&mut splitter, &mut header_fields, &limits)?;
         Ok(Self {
             splitter,
             header,
             header_fields,
-            fields: ByteRecord::new(),
+            unquoted: ByteRecord::new(),
+            unquoted_ends: Vec::new(),
             limits,
         })
     }
@@ -117,14 +123,14 @@ impl<R: Read> CsvFile<R> {
 
     /// The next record, good or not; None at the end of the file.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, FileFault> {
-        let Some(scanned) = self.splitter.advance()? else {
+        if !self.splitter.advance()? {
             return Ok(None);
-        };
-        let judgement = self.judge(&scanned)?;
+        }
+        let judgement = self.judge()?;
         Ok(Some(Record {
-            place: scanned.place,
+            place: self.splitter.latest().place,
             raw: self.splitter.raw(),
-            content: judgement.map(|()| &self.fields),
+            content: judgement.map(|()| self.fields()),
         }))
     }
 
@@ -133,51 +139,68 @@ impl<R: Read> CsvFile<R> {
         self.splitter.bytes_read()
     }
 
-    /// Leaves the fields of a good record in `self.fields`.
-    fn judge(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
-        match scanned.shape {
-            Shape::WellFormed => self.split_and_check(scanned),
-            // The one field is empty.
-            Shape::Blank if self.header.names().len() == 1 => self.split_and_check(scanned),
-            Shape::Blank => Ok(Err(RecordFault::blank_line())),
-            Shape::Misquoted(misquoted) => {
-                let before = self.splitter.raw().and_then(|raw| raw.get(..misquoted.at));
-                let column = before.map_or(1, check::count_fields);
-                Ok(Err(RecordFault::misquoted(
-                    misquoted.what,
-                    misquoted.line,
-                    column,
-                )))
-            }
-            Shape::TooLong => Ok(Err(RecordFault::record_too_long(
-                scanned.place.length,
-                self.limits.record_bytes,
-            ))),
+    #[inline]
+    fn fields(&self) -> Fields<'_> {
+        match self.splitter.fields_in_place() {
+            Some(fields) => fields,
+            None => Fields::unquoted(self.unquoted.as_slice(), &self.unquoted_ends),
         }
     }
 
-    fn split_and_check(&mut self, scanned: &Scanned) -> Result<Judgement, FileFault> {
+    /// Leaves the fields of a good record where `self.fields()` finds them.
+    fn judge(&mut self) -> Result<Judgement, FileFault> {
+        let scanned = self.splitter.latest();
+        let fault = match scanned.shape {
+            Shape::WellFormed => return self.split_and_check(),
+            // The one field is empty.
+            Shape::Blank if self.header.names().len() == 1 => return self.split_and_check(),
+            Shape::Blank => RecordFault::blank_line(),
+            Shape::Misquoted(misquoted) => {
+                let before = self.splitter.raw().and_then(|raw| raw.get(..misquoted.at));
+                let column = before.map_or(1, check::count_fields);
+                RecordFault::misquoted(misquoted.what, misquoted.line, column)
+            }
+            Shape::TooLong => {
+                RecordFault::record_too_long(scanned.place.length, self.limits.record_bytes)
+            }
+        };
+        Ok(Err(Box::new(fault)))
+    }
+
+    fn split_and_check(&mut self) -> Result<Judgement, FileFault> {
+        if self.splitter.fields_in_place().is_none()
+            && let Err(fault) = self.unquote()?
+        {
+            return Ok(Err(fault));
+        }
         let raw = self.splitter.raw().unwrap_or_default();
         let row = check::Row {
             starts_with_mark: raw.starts_with(window::BYTE_ORDER_MARK),
             length: raw.len(),
-            line_end: scanned.line_end,
+            line_end: self.splitter.latest().line_end,
         };
-        // Counted before splitting: a row of nothing but commas would take eight bytes for each.
-        if let Some(count) = check::more_fields_than(self.limits.columns, raw) {
-            return Ok(Err(RecordFault::too_many_fields(
-                count,
-                self.header_fields.len(),
-            )));
-        }
-        self.splitter
-            .split_into(&mut self.fields, scanned.place.line)?;
         Ok(check::check(
             &row,
-            &self.fields,
+            &self.fields(),
             &self.header_fields,
             &self.limits,
         ))
+    }
+
+    /// Has the csv crate split the record.
+    fn unquote(&mut self) -> Result<Judgement, FileFault> {
+        let raw = self.splitter.raw().unwrap_or_default();
+        // Counted before splitting: a row of nothing but commas would take eight bytes for each.
+        if let Some(count) = check::more_fields_than(self.limits.columns, raw) {
+            let wanted = self.header_fields.len();
+            return Ok(Err(Box::new(RecordFault::too_many_fields(count, wanted))));
+        }
+        let line = self.splitter.latest().place.line;
+        self.splitter.split_into(&mut self.unquoted, line)?;
+        let ends = (0..self.unquoted.len()).filter_map(|field| self.unquoted.range(field));
+        self.unquoted_ends.clear();
+        self.unquoted_ends.extend(ends.map(|range| range.end));
+        Ok(Ok(()))
     }
 }
 

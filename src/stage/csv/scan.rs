@@ -1,25 +1,31 @@
 //! Where each record begins and ends, and whether its quoting is right.
 //!
 //! In: bytes. Out: for each record its place and its shape. The scanner looks at quotes, commas
-//! beside quotes, and line ends; it never splits a record into fields and never changes a byte.
+//! beside quotes, and line ends; it never takes a field out of its quotes and never changes a byte.
 //!
-//! It searches for the next byte that matters rather than looking at each, so an unquoted record
-//! costs one search.
+//! It searches for the next byte that matters rather than looking at each. A record without quotes
+//! is not walked through at all: `plain.rs` finds its end, and its fields on the way.
 
 use std::io::{self, Read};
 
 use memchr::{memchr2, memchr3};
 
+use super::Limits;
 use super::fault::{FileFault, Misquoting};
-use super::window::{Window, without_marks};
+use super::fields::Fields;
+use super::plain::Plain;
+use super::window::{BYTE_ORDER_MARK, Window, without_marks};
 use crate::stage::reject::Place;
 
 pub(super) struct Scanner<R> {
     window: Window<R>,
+    plain: Plain,
     record_limit: usize,
     /// The physical line on which the next record begins.
     line: u64,
-    /// The latest record's length, if it is held.
+    /// The latest record.
+    latest: Scanned,
+    /// Its length, if it is held.
     held: Option<usize>,
     /// How much of the window the latest record and its line end take up.
     used: usize,
@@ -33,6 +39,20 @@ pub(super) struct Scanned {
     pub(super) place: Place,
     pub(super) shape: Shape,
     pub(super) line_end: LineEnd,
+}
+
+impl Scanned {
+    fn none() -> Self {
+        Self {
+            place: Place {
+                line: 0,
+                offset: 0,
+                length: 0,
+            },
+            shape: Shape::Blank,
+            line_end: LineEnd::Missing,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,30 +82,35 @@ pub(super) enum LineEnd {
 }
 
 impl<R: Read> Scanner<R> {
-    pub(super) fn new(window: Window<R>, record_limit: usize) -> Self {
+    pub(super) fn new(window: Window<R>, limits: &Limits) -> Self {
         Self {
             window,
-            record_limit,
+            plain: Plain::new(limits.columns),
+            record_limit: limits.record_bytes,
             line: 1,
+            latest: Scanned::none(),
             held: None,
             used: 0,
             text_at: 0,
         }
     }
 
-    /// The next record; None at the end, and when nothing but blank lines is left.
-    pub(super) fn advance(&mut self) -> Result<Option<Scanned>, FileFault> {
+    /// Goes to the next record, or says false: at the end, and when nothing but blank lines is left.
+    pub(super) fn advance(&mut self) -> Result<bool, FileFault> {
         self.window.consume(self.used);
         (self.held, self.used) = (None, 0);
         let offset = self.window.offset();
 
         let mut walk = Walk::new(self.line);
-        let end = self.find_end(&mut walk)?;
+        let end = match self.plain.find_end(self.window.bytes(), offset) {
+            Some(end) => end,
+            None => self.find_end(&mut walk)?,
+        };
         let line_end = self.line_end_at(end)?;
         let length = walk.dropped + end as u64;
         let ends_the_file = line_end == 0;
         if length == 0 && (ends_the_file || !self.text_follows()?) {
-            return Ok(None);
+            return Ok(false);
         }
 
         let shape = self.shape(&walk, length);
@@ -97,7 +122,7 @@ impl<R: Read> Scanner<R> {
         self.line = walk.line + 1;
         self.held = (!matches!(shape, Shape::TooLong)).then_some(end);
         self.used = end + line_end;
-        Ok(Some(Scanned {
+        self.latest = Scanned {
             place,
             shape,
             line_end: if ends_the_file {
@@ -105,12 +130,27 @@ impl<R: Read> Scanner<R> {
             } else {
                 LineEnd::Present
             },
-        }))
+        };
+        Ok(true)
+    }
+
+    /// The latest record. Told apart from whether there is one, as it is looked at piece by piece:
+    /// to hand it over whole for each row takes longer than to find it.
+    pub(super) fn latest(&self) -> &Scanned {
+        &self.latest
     }
 
     /// The latest record as it stands in the file, unless it was too long to hold.
     pub(super) fn raw(&self) -> Option<&[u8]> {
         self.window.bytes().get(..self.held?)
+    }
+
+    /// The fields of the latest record, if it has no quotes that would have to be taken off, and no
+    /// byte order mark.
+    pub(super) fn fields_in_place(&self) -> Option<Fields<'_>> {
+        let raw = self.raw()?;
+        let ends = self.plain.ends();
+        (!ends.is_empty() && !raw.starts_with(BYTE_ORDER_MARK)).then(|| Fields::in_place(raw, ends))
     }
 
     pub(super) fn bytes_read(&self) -> u64 {

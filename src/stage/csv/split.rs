@@ -2,13 +2,14 @@
 //!
 //! In: what the scanner holds. Out: its fields, without quotes. The crate never sees a line end
 //! other than the one LF put behind each record here, nor a blank line, nor the end of the file;
-//! these are where it and RFC 4180 part.
+//! these are where it and RFC 4180 part. Nor does it see a record that has nothing to be taken off.
 
 use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::fault::FileFault;
+use super::fields::Fields;
 use super::scan::{Scanned, Scanner};
 use super::window::without_marks;
 
@@ -32,13 +33,23 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Goes to the next record, which is then held and may be split.
-    pub(super) fn advance(&mut self) -> Result<Option<Scanned>, FileFault> {
+    pub(super) fn advance(&mut self) -> Result<bool, FileFault> {
         self.reader.get_mut().scanner.advance()
+    }
+
+    /// The record.
+    pub(super) fn latest(&self) -> &Scanned {
+        self.reader.get_ref().scanner.latest()
     }
 
     /// The record as it stands in the file.
     pub(super) fn raw(&self) -> Option<&[u8]> {
         self.reader.get_ref().scanner.raw()
+    }
+
+    /// Its fields, if they can be used as they stand in the file.
+    pub(super) fn fields_in_place(&self) -> Option<Fields<'_>> {
+        self.reader.get_ref().scanner.fields_in_place()
     }
 
     pub(super) fn bytes_read(&self) -> u64 {

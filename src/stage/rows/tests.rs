@@ -1,6 +1,12 @@
 //! Which row counts, and what the others are.
 
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::held::Entry;
 use super::*;
+use crate::contract::Duplicates;
 
 const PLAIN: Head = Head {
     instant: 0,
@@ -51,11 +57,22 @@ const fn row(line: u64, cells: &str) -> Row<'_> {
 }
 
 fn rows(policy: Duplicates, head: Head, all: &[Row<'_>]) -> Rows {
-    let mut rows = Rows::with(policy, head);
+    gathered(policy, head, usize::MAX, all)
+}
+
+fn gathered(policy: Duplicates, head: Head, most_bytes: usize, all: &[Row<'_>]) -> Rows {
+    let mut gathering = Gathering::with(policy, head, most_bytes);
     for row in all {
-        rows.push(row).unwrap();
+        gathering.push(row).unwrap();
     }
-    rows
+    gathering.finish().unwrap()
+}
+
+fn for_each(rows: &Rows, mut take: impl FnMut(Row<'_>)) {
+    let mut rows = rows.in_order();
+    while let Some(row) = rows.next_row().unwrap() {
+        take(row);
+    }
 }
 
 fn losses(rows: &mut Rows) -> Vec<(u64, Loss)> {
@@ -70,7 +87,9 @@ fn losses(rows: &mut Rows) -> Vec<(u64, Loss)> {
 }
 
 fn lines(rows: &Rows) -> Vec<u64> {
-    rows.iter().map(|row| row.place.line).collect()
+    let mut lines = Vec::new();
+    for_each(rows, |row| lines.push(row.place.line));
+    lines
 }
 
 /// One key, these cells on lines 2, 3, …: which line wins, and what the others are.
@@ -81,7 +100,7 @@ fn outcome(policy: Duplicates, cells: &[&str]) -> (u64, Vec<(u64, Loss)>) {
         .collect();
     let mut rows = rows(policy, PLAIN, &all);
     let losses = losses(&mut rows);
-    let winner = rows.iter().next().unwrap();
+    let winner = rows.held().unwrap().get(0).unwrap();
     assert_eq!(
         winner.cells,
         cells[usize::try_from(winner.place.line).unwrap() - 2].as_bytes()
@@ -138,7 +157,8 @@ fn a_contested_key_is_taken_out_whole_and_an_agreed_one_stays() {
     let all = [row(2, "a"), bob(3, "x"), row(4, "b"), bob(5, "x")];
     let mut rows = rows(Duplicates::RejectKey, PLAIN, &all);
     assert_eq!(rows.remove_contested().unwrap(), [(ANN, place(2))]);
-    assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), [BOB]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows.held().unwrap().get(0).unwrap().key, BOB);
 }
 
 #[test]
@@ -194,7 +214,7 @@ fn the_greatest_sequence_wins_whatever_is_done_with_duplicates() {
             "{policy:?}"
         );
         assert_eq!(rows.remove_contested().unwrap(), [], "{policy:?}");
-        let winner = rows.iter().next().unwrap();
+        let winner = rows.held().unwrap().get(0).unwrap();
         assert_eq!((winner.sequence, winner.cells), (&b"7"[..], &b"b"[..]));
     }
 }
@@ -249,16 +269,16 @@ fn rows_with_instants_of_their_own_are_one_a_key_instant_and_sequence() {
         said(6, -10, b"1", "b"),
     ];
     let mut rows = rows(Duplicates::Last, head, &all);
-    let kept: Vec<_> = rows
-        .iter()
-        .map(|row| (row.place.line, row.at, row.sequence.to_vec(), row.presence))
-        .collect();
+    let mut kept = Vec::new();
+    for_each(&rows, |row| {
+        kept.push((row.place.line, row.at, row.sequence.to_vec(), row.presence));
+    });
     let (there, absent) = (Presence::Present, Presence::Absent);
     assert_eq!(
         kept,
         [
-            (5, Some(20), b"1".to_vec(), absent),
             (3, Some(-10), b"1".to_vec(), there),
+            (5, Some(20), b"1".to_vec(), absent),
             (4, Some(20), b"2".to_vec(), there),
         ]
     );
@@ -297,26 +317,168 @@ fn a_delete_that_means_nothing_wins_against_no_row() {
         ..FEED
     };
     assert_eq!(lines(&rows(Duplicates::Last, FEED, &all)), [3]);
-    assert_eq!(lines(&rows(Duplicates::Last, kept, &all)), [2, 3]);
+    assert_eq!(lines(&rows(Duplicates::Last, kept, &all)), [3, 2]);
 }
 
 #[test]
 fn memory_is_bounded_by_keys_not_by_rows() {
-    let mut rows = Rows::with(Duplicates::Last, PLAIN);
+    let most_bytes = 4_000;
+    let mut gathering = Gathering::with(Duplicates::Last, PLAIN, most_bytes);
     for line in 0..10_000 {
-        rows.push(&row(line, &format!("{line:0100}"))).unwrap();
+        gathering.push(&row(line, &format!("{line:0100}"))).unwrap();
+        assert!(gathering.held.memory() <= most_bytes);
     }
-    assert_eq!(rows.len(), 1);
-    assert!(
-        rows.bytes.len() <= 400,
-        "{} bytes for one row of 100",
-        rows.bytes.len()
-    );
+    assert!(gathering.runs.is_empty(), "one row needs no disk");
+    assert_eq!(gathering.finish().unwrap().len(), 1);
 }
 
 #[test]
-fn the_usual_row_takes_no_more_memory_than_its_cells() {
+fn the_usual_row_takes_little_more_memory_than_its_cells() {
     let rows = rows(Duplicates::Last, PLAIN, &[row(2, "abc")]);
-    assert_eq!(rows.bytes, b"abc");
-    assert_eq!(size_of::<Winner>(), 56);
+    assert_eq!(rows.held().unwrap().bytes.len(), 16 + 28 + 3);
+    assert_eq!(size_of::<Entry>(), 16);
+}
+
+#[test]
+fn rows_are_in_the_order_of_their_keys_and_each_is_found() {
+    // Keys that begin alike, and keys that are spread as digests are.
+    let alike = (0..50).map(|low| Uuid::from_u64_pair(1 << 63, low));
+    let spread =
+        (1..2_000_u64).map(|n| Uuid::from_u64_pair(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), n));
+    let keys: Vec<Uuid> = alike.chain(spread).collect();
+    let all: Vec<_> = (2..)
+        .zip(&keys)
+        .map(|(line, key)| Row {
+            key: *key,
+            ..row(line, "x")
+        })
+        .collect();
+    let rows = rows(Duplicates::Last, PLAIN, &all);
+    let held = rows.held().unwrap();
+    for (line, key) in (2..).zip(&keys) {
+        let position = held.find(*key).unwrap();
+        assert_eq!(held.get(position).unwrap().place.line, line);
+    }
+    let nobody = [0, u128::MAX, 1 << 127 | 1 << 64].map(Uuid::from_u128);
+    assert_eq!(nobody.map(|key| held.find(key)), [const { None }; 3]);
+    let mut sorted = keys;
+    sorted.sort_unstable();
+    let mut found = Vec::new();
+    for_each(&rows, |row| found.push(row.key));
+    assert_eq!(found, sorted);
+}
+
+#[test]
+fn of_rows_with_instants_of_their_own_the_first_of_the_key_is_found() {
+    let said = |line, key, at| Row {
+        key,
+        at: Some(at),
+        ..row(line, "x")
+    };
+    let all = [
+        said(2, BOB, 7),
+        said(3, ANN, 5),
+        said(4, BOB, 3),
+        said(5, ANN, 9),
+    ];
+    let rows = rows(Duplicates::Last, FEED, &all);
+    let held = rows.held().unwrap();
+    assert_eq!((held.find(ANN), held.find(BOB)), (Some(0), Some(2)));
+    assert_eq!(lines(&rows), [3, 5, 4, 2]);
+}
+
+/// A row, small enough that many are alike.
+type Said = (u128, i64, u8, &'static str);
+
+fn said() -> impl Strategy<Value = Vec<Said>> {
+    let cells = prop_oneof![Just("a"), Just("b"), Just("a longer one")];
+    proptest::collection::vec((0..6_u128, -1..2_i64, 0..3_u8, cells), 0..60)
+}
+
+fn policy() -> impl Strategy<Value = Duplicates> {
+    prop_oneof![
+        Just(Duplicates::Last),
+        Just(Duplicates::First),
+        Just(Duplicates::RejectKey)
+    ]
+}
+
+/// Winners by key and line, and every loss by its line.
+type Settled = (Vec<(Uuid, u64)>, Vec<(u64, Loss)>);
+
+fn settled(rows: &mut Rows) -> Settled {
+    let mut winners = Vec::new();
+    for_each(rows, |row| winners.push((row.key, row.place.line)));
+    assert_eq!(rows.len(), winners.len());
+    (winners, losses(rows))
+}
+
+/// The same by a map and one row after the other.
+fn by_hand(policy: Duplicates, head: Head, all: &[Row<'_>]) -> Settled {
+    let identity = |row: &Row<'_>| {
+        let own = row.at.filter(|_| head.instant > 0);
+        (row.key, own.map(|at| (at, row.sequence.to_vec())))
+    };
+    let mut winners: HashMap<_, &Row<'_>> = HashMap::new();
+    for row in all {
+        let best = winners.entry(identity(row)).or_insert(row);
+        let same = row.sequence == best.sequence && row.cells != best.cells;
+        if row.sequence > best.sequence || (same && policy == Duplicates::Last) {
+            *best = row;
+        }
+    }
+    let lost = all.iter().filter_map(|row| {
+        let winner = winners[&identity(row)];
+        let line = winner.place.line;
+        if row.place.line == line {
+            return None;
+        }
+        Some((
+            row.place.line,
+            if row.cells == winner.cells {
+                Loss::Exact
+            } else if row.sequence == winner.sequence {
+                lost_to(line)
+            } else {
+                superseded_by(line)
+            },
+        ))
+    });
+    let lost = lost.collect();
+    let mut stand: Vec<_> = winners.into_iter().collect();
+    stand.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    (
+        stand
+            .into_iter()
+            .map(|(_, row)| (row.key, row.place.line))
+            .collect(),
+        lost,
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_memory_makes_no_difference_and_all_is_as_by_hand(
+        said in said(), policy in policy(), own_instants in any::<bool>(), most_bytes in 0..3_000_usize
+    ) {
+        let head = Head { instant: if own_instants { 8 } else { 0 }, sequence: 1, ..PLAIN };
+        let sequences: Vec<[u8; 1]> = said.iter().map(|said| [said.2]).collect();
+        let all: Vec<Row<'_>> = (2..)
+            .zip(said.iter().zip(&sequences))
+            .map(|(line, ((key, at, _, cells), sequence))| Row {
+                key: Uuid::from_u128(*key << 64),
+                at: own_instants.then_some(*at),
+                sequence,
+                ..row(line, cells)
+            })
+            .collect();
+        let by_hand = by_hand(policy, head, &all);
+        let mut held = gathered(policy, head, usize::MAX, &all);
+        prop_assert_eq!(&settled(&mut held), &by_hand);
+        let mut spilled = gathered(policy, head, most_bytes, &all);
+        prop_assert_eq!(&settled(&mut spilled), &by_hand);
+        prop_assert_eq!(held.remove_contested().unwrap(), spilled.remove_contested().unwrap());
+        prop_assert_eq!(held.len(), spilled.len());
+        prop_assert_eq!(lines(&held), lines(&spilled));
+    }
 }

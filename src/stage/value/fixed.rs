@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveTime};
 
 use super::pattern::{Misread, Reading};
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Piece {
     Year,
     Month,
@@ -18,7 +18,8 @@ pub(super) enum Piece {
     Fraction,
     /// `T` or a space.
     DateTimeSeparator,
-    Literal(String),
+    /// One byte of literal text.
+    Literal(u8),
     /// `+HHMM`
     Offset,
     /// `+HH:MM`
@@ -34,7 +35,13 @@ pub(super) fn read(pieces: &[Piece], field: &[u8]) -> Result<Reading, Misread> {
 
 /// The pieces of a pattern that has plain pieces only, each at most once.
 pub(super) fn pieces(items: &[Item<'_>]) -> Option<Vec<Piece>> {
-    let pieces: Vec<Piece> = items.iter().map(piece).collect::<Option<_>>()?;
+    let mut pieces = Vec::new();
+    for item in items {
+        match literal(item) {
+            Some(text) => pieces.extend(text.bytes().map(Piece::Literal)),
+            None => pieces.push(piece(item)?),
+        }
+    }
     let is_once = |piece: &Piece| {
         matches!(piece, Piece::Literal(_))
             || pieces.iter().filter(|other| *other == piece).count() == 1
@@ -42,10 +49,16 @@ pub(super) fn pieces(items: &[Item<'_>]) -> Option<Vec<Piece>> {
     pieces.iter().all(is_once).then_some(pieces)
 }
 
+fn literal<'i>(item: &'i Item<'_>) -> Option<&'i str> {
+    match item {
+        Item::Literal(text) | Item::Space(text) => Some(text),
+        Item::OwnedLiteral(text) | Item::OwnedSpace(text) => Some(text),
+        _ => None,
+    }
+}
+
 fn piece(item: &Item<'_>) -> Option<Piece> {
     Some(match item {
-        Item::Literal(text) | Item::Space(text) => Piece::Literal((*text).to_owned()),
-        Item::OwnedLiteral(text) | Item::OwnedSpace(text) => Piece::Literal(text.to_string()),
         Item::Numeric(Numeric::Year, Pad::Zero) => Piece::Year,
         Item::Numeric(Numeric::Month, Pad::Zero) => Piece::Month,
         Item::Numeric(Numeric::Day, Pad::Zero) => Piece::Day,
@@ -77,7 +90,7 @@ impl Parts {
         let mut parts = Self::default();
         let mut rest = field;
         for piece in pieces {
-            parts.take(piece, &mut rest).ok_or(Misread::Shape)?;
+            parts.take(*piece, &mut rest).ok_or(Misread::Shape)?;
         }
         if rest.is_empty() {
             Ok(parts)
@@ -86,7 +99,7 @@ impl Parts {
         }
     }
 
-    fn take(&mut self, piece: &Piece, rest: &mut &[u8]) -> Option<()> {
+    fn take(&mut self, piece: Piece, rest: &mut &[u8]) -> Option<()> {
         match piece {
             Piece::Year => self.year = take_digits::<4>(rest)?,
             Piece::Month => self.month = take_digits::<2>(rest)?,
@@ -98,7 +111,10 @@ impl Parts {
             Piece::DateTimeSeparator => {
                 *rest = rest.strip_prefix(b"T").or(rest.strip_prefix(b" "))?;
             }
-            Piece::Literal(text) => *rest = rest.strip_prefix(text.as_bytes())?,
+            Piece::Literal(byte) => match rest {
+                [first, after @ ..] if *first == byte => *rest = after,
+                _ => return None,
+            },
             Piece::Offset => self.offset = Some(take_offset(rest, OffsetForm::Plain)?),
             Piece::OffsetWithColon => self.offset = Some(take_offset(rest, OffsetForm::Colon)?),
             Piece::IsoOffset if rest.is_empty() => {}

@@ -134,6 +134,7 @@ impl ValueParser {
     }
 
     /// Parses a field and appends its value to `row`. After an error `row` is as it was.
+    #[inline]
     pub fn parse(&self, field: &[u8], row: &mut Vec<u8>) -> Result<Parsed, ValueFault> {
         if !self.is_null(field) {
             return self.encode(field, row, None);
@@ -160,6 +161,7 @@ impl ValueParser {
         self.encode(field, row, Some(text))
     }
 
+    #[inline]
     fn is_null(&self, field: &[u8]) -> bool {
         (field.is_empty() && self.empty == EmptyAs::Null)
             || self

@@ -71,10 +71,10 @@ impl Pattern {
 
     /// `YYYY-MM-DD`
     pub(super) fn iso_date() -> Self {
-        let dash = || Piece::Literal("-".into());
+        let dash = Piece::Literal(b'-');
         Self {
             written: "YYYY-MM-DD".into(),
-            reader: Reader::Fixed(vec![Piece::Year, dash(), Piece::Month, dash(), Piece::Day]),
+            reader: Reader::Fixed(vec![Piece::Year, dash, Piece::Month, dash, Piece::Day]),
             has_time: false,
             has_offset: false,
         }
@@ -83,14 +83,14 @@ impl Pattern {
     /// `YYYY-MM-DD HH:MM:SS`, with what ISO 8601 lets come after.
     pub(super) fn iso_timestamp() -> Self {
         let mut pattern = Self::iso_date();
-        let colon = || Piece::Literal(":".into());
+        let colon = Piece::Literal(b':');
         if let Reader::Fixed(pieces) = &mut pattern.reader {
             pieces.extend([
                 Piece::DateTimeSeparator,
                 Piece::Hour,
-                colon(),
+                colon,
                 Piece::Minute,
-                colon(),
+                colon,
                 Piece::Second,
                 Piece::Fraction,
                 Piece::IsoOffset,

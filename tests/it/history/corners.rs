@@ -151,7 +151,7 @@ fn a_corrected_snapshot_does_not_take_a_member_from_its_facts() {
     let fact = "id,email,amount,transaction_date\n1,ann@x.org,10,01/01/2026\n";
     warehouse.load("transactions.csv", fact).exits(0);
     let run = warehouse.load("users-2026-01-01.csv", without).exits(2);
-    assert!(run.stderr.contains("1 rows of `transactions`"), "{run:?}");
+    assert!(run.stderr.contains("1 row(s) of `transactions`"), "{run:?}");
     assert_eq!(warehouse.query(NAMES), "Bob | t\nAnn | t\n");
     warehouse.run(&["check"]).exits(0);
     // Without the fact, nobody asks for her.

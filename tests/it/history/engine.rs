@@ -305,6 +305,7 @@ pub(super) fn desk(warehouse: &Warehouse, toml: &str) -> Desk {
     let size = |bytes: u64| usize::try_from(bytes).unwrap();
     let limits = Limits {
         file_bytes: file.limits.file_bytes,
+        memory_bytes: usize::try_from(file.limits.memory_bytes).unwrap(),
         csv: csv::Limits {
             record_bytes: size(file.limits.record_bytes),
             field_bytes: size(file.limits.field_bytes),
