@@ -125,6 +125,7 @@ impl LoadError {
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::OtherContract(_)
                 | MergeError::OtherColumns { .. }
+                | MergeError::Overtaken { .. }
                 | MergeError::BrokenHistory { .. } => Verdict::Stop,
             },
             Self::Rule(_) => Verdict::Refuse,

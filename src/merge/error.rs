@@ -33,6 +33,20 @@ pub enum MergeError {
     /// A snapshot would close more keys than the contract allows.
     #[error("{0}")]
     Closes(Box<CloseBreach>),
+    /// A snapshot that was held, and then overtaken.
+    #[error(
+        "It was held as load {held}, and load {newer} has brought newer news of `{table}` since, \
+         which it would write over. Remove it; if keys are to be closed still, drop a snapshot of \
+         today."
+    )]
+    Overtaken {
+        /// The table.
+        table: TableName,
+        /// The load that was held.
+        held: i64,
+        /// The latest load since.
+        newer: i64,
+    },
     /// A load cannot be undone, or redone.
     #[error("{0}")]
     NotTurned(String),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::dimension::{self, Delivered, Way};
 use super::ledger::Meaning;
-use super::ledger::{self, Entry, Keys, Opened, Seen};
+use super::ledger::{self, Entry, Keys, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
 use super::sql::{self, Shape};
 use super::{
@@ -72,6 +72,7 @@ impl Load<'_> {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
         }
         self.vouch_for_contract(conn)?;
+        self.vouch_for_held(conn, staged)?;
         let at = match self.terms.instant {
             Instant::LoadTime => ledger::load_time(conn, table)?,
             Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
@@ -95,6 +96,23 @@ impl Load<'_> {
         })
     }
 
+    /// A snapshot that was held says what was so when it came. Where it takes its instant from the
+    /// load, it would be taken for what is so now.
+    fn vouch_for_held(&self, conn: &mut PgConnection, staged: &Staged) -> Result<(), MergeError> {
+        if self.terms.closes == Closes::Guarded || self.terms.instant != Instant::LoadTime {
+            return Ok(());
+        }
+        let table = &self.contract.name;
+        match ledger::overtaken(conn, table, &staged.delivery)? {
+            None => Ok(()),
+            Some(Overtaken { held, newer }) => Err(MergeError::Overtaken {
+                table: table.clone(),
+                held,
+                newer,
+            }),
+        }
+    }
+
     /// Adds the columns that the file has, the contract wants, and the table does not have.
     fn add_columns(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<()> {
         for column in &staged.added {
@@ -103,7 +121,10 @@ impl Load<'_> {
         if !staged.added.is_empty() {
             // A view that cannot follow now follows at the next `hayloft migrate`: that is no
             // reason not to load. What fails is rolled back to where it began.
-            let _ = views::keep(conn, self.contract);
+            let kept = views::keep(conn, self.contract).unwrap_or_default();
+            for sentence in kept.left {
+                tracing::warn!("{sentence}");
+            }
         }
         Ok(())
     }

@@ -97,6 +97,22 @@ fn a_persons_own_file_stays_where_it_is_when_its_closes_are_accepted() {
 }
 
 #[test]
+fn a_held_file_that_a_newer_one_overtook_is_not_written_over_it() {
+    let warehouse = warehouse();
+    warehouse.load("users.csv", people(0, 100)).exits(0);
+    warehouse.load("users-2.csv", people(0, 30)).exits(2);
+    warehouse.load("users-3.csv", people(0, 101)).exits(0);
+    let late = warehouse.run(&["accept-closes", "users-2.csv"]).exits(3);
+    assert!(
+        late.stderr.contains("newer news of `users`"),
+        "{}",
+        late.stderr
+    );
+    assert_eq!(current(&warehouse), "101");
+    assert!(warehouse.path("users-2.csv").exists());
+}
+
+#[test]
 fn a_held_file_whose_name_is_taken_is_released_under_its_own_name() {
     let warehouse = warehouse();
     warehouse.load("users.csv", people(0, 100)).exits(0);

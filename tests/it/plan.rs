@@ -110,7 +110,7 @@ fn a_key_of_several_rows_is_shown_once() {
     let warehouse = Warehouse::new();
     warehouse.write(
         "hayloft.toml",
-        &HAYLOFT_TOML.replace(
+        HAYLOFT_TOML.replace(
             "durable_key = \"user_id\"",
             "durable_key = \"user_id\"\nmode = \"feed\"\nop = \"op\"\neffective = { column = \"at\" }",
         ),

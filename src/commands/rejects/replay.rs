@@ -50,6 +50,12 @@ pub(super) fn run(
 
 fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
     let number = parent.load_id;
+    if parent.status == "undone" {
+        return Err(Refusal(format!(
+            "Load {number} is undone, so mended rows of it would stand alone. `hayloft redo \
+             {number}` puts it in again; then replay them."
+        )));
+    }
     parent.effective_at.ok_or_else(|| {
         Refusal(match parent.status.as_str() {
             "skipped" => format!(
@@ -95,6 +101,8 @@ mod tests {
             effective_at: effective_at.map(|at| at.parse().unwrap()),
         };
         assert!(instant_of(&load("loaded", Some("2026-11-21T10:00:00Z"))).is_ok());
+        let undone = instant_of(&load("undone", Some("2026-11-21T10:00:00Z"))).unwrap_err();
+        assert!(undone.to_string().contains("hayloft redo 7"));
         for (status, part) in [
             ("skipped", "was skipped"),
             ("failed", "refused as a whole"),

@@ -256,6 +256,28 @@ struct Answer {
     answer: bool,
 }
 
+/// A refused file, and the latest load of its table since.
+#[derive(QueryableByName, Clone, Copy, Debug)]
+pub(super) struct Overtaken {
+    #[diesel(sql_type = BigInt)]
+    pub(super) held: i64,
+    #[diesel(sql_type = BigInt)]
+    pub(super) newer: i64,
+}
+
+/// Whether a file of these bytes was refused, and another one of its table loaded since.
+pub(super) fn overtaken(
+    conn: &mut PgConnection,
+    table: &TableName,
+    delivery: &Delivery,
+) -> QueryResult<Option<Overtaken>> {
+    sql_query(include_str!("overtaken.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<Binary, _>(delivery.sha256.as_slice())
+        .get_result(conn)
+        .optional()
+}
+
 /// Whether the table has no rows.
 pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
     sql_query(super::sql::is_empty(&contract.table))
