@@ -162,6 +162,24 @@ at_each_step! { redo;
     committed = "undo::committed", Yes;
 }
 
+at_each_step! { undo_of_facts;
+    planned_and_refolded = "undo::refolded", No;
+    about_to_begin = "undo::begin", No;
+    entered_in_the_ledger = "undo::ledger#2", No;
+    facts_written = "undo::refolded#2", No;
+    marked = "undo::marked#2", No;
+    about_to_commit = "undo::commit", No;
+    committed = "undo::committed", Yes;
+}
+
+at_each_step! { redo_of_facts;
+    entered_in_the_ledger = "undo::ledger#2", No;
+    facts_written = "undo::refolded#2", No;
+    marked = "undo::marked#2", No;
+    about_to_commit = "undo::commit", No;
+    committed = "undo::committed", Yes;
+}
+
 at_each_step! { late;
     rows_landed = "merge::landed", No;
     histories_made = "refold::gathered", No;

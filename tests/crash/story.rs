@@ -65,6 +65,18 @@ const TRANSACTIONS: &str = "id,email,amount,transaction_date
 /// Of whom nobody has heard, until February is loaded.
 const OF_DAN: &str = "id,email,amount,transaction_date\n9,dan@x.org,90.00,09/01/2024\n";
 
+const CORRECTED: &str = "id,email,amount,transaction_date
+1,ann@x.org,11.00,01/01/2024
+2,bob@x.org,20.00,02/01/2024
+3,bob@x.org,30.00,03/01/2024
+9,dan@x.org,90.00,09/01/2024
+";
+
+const AGAIN: &str = "id,email,amount,transaction_date
+2,bob@x.org,22.00,02/01/2024
+3,bob@x.org,30.00,03/01/2024
+";
+
 /// Each file holds from the day in its name on, and names everybody.
 const SNAPSHOTS: &str = "mode = \"snapshot\"\neffective = { file_name = \"%Y-%m-%d\" }";
 
@@ -106,6 +118,37 @@ impl Story {
             warehouse,
             act: Act::Typed(&["redo", "2", "--yes"], 2),
             end: expect_file!["ends/redo.txt"],
+        }
+    }
+
+    /// Facts with a load in the middle: it corrected one, repeated one, brought one, and one that
+    /// waits.
+    fn facts() -> Warehouse {
+        let warehouse = warehouse(STAMPED);
+        load(&warehouse, "users-1.csv", JANUARY);
+        load(&warehouse, "transactions-1.csv", TRANSACTIONS);
+        load(&warehouse, "transactions-2.csv", CORRECTED);
+        load(&warehouse, "transactions-3.csv", AGAIN);
+        warehouse
+    }
+
+    /// A load of facts between two others is undone.
+    pub fn undo_of_facts() -> Self {
+        Self {
+            warehouse: Self::facts(),
+            act: Act::Typed(&["undo", "3", "--yes"], 2),
+            end: expect_file!["ends/undo_of_facts.txt"],
+        }
+    }
+
+    /// It is put in again.
+    pub fn redo_of_facts() -> Self {
+        let warehouse = Self::facts();
+        warehouse.run(&["undo", "3", "--yes"]).exits(0);
+        Self {
+            warehouse,
+            act: Act::Typed(&["redo", "3", "--yes"], 2),
+            end: expect_file!["ends/redo_of_facts.txt"],
         }
     }
 
