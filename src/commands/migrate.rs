@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diesel::PgConnection;
 
-use super::office::{self, Way};
+use super::office::{self, Views, Way};
 use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{MigrateArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
@@ -38,7 +38,8 @@ pub(super) fn run(
     } else {
         Way::Onward
     };
-    let applied = office::migrate(&mut conn, &folder, way, settings, printer)?;
+    let office::Migrated { applied, views } =
+        office::migrate(&mut conn, &folder, way, settings, printer)?;
     let taken = take_from_now(&args.from_now, &mut conn, settings)?;
     match printer.format() {
         OutputFormat::Json => printer.json(&serde_json::json!({
@@ -57,7 +58,10 @@ pub(super) fn run(
             }
         }
     }
-    Ok(ExitStatus::Done)
+    Ok(match views {
+        Views::Kept => ExitStatus::Done,
+        Views::Lost => ExitStatus::Refused,
+    })
 }
 
 /// What was taken of a table's contract.

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use diesel::PgConnection;
 
-use crate::contract::Contracts;
+use crate::contract::file::KindEntry;
+use crate::contract::{ContractFault, Contracts};
 use crate::db::embedded::State;
 use crate::db::pool::Database;
 use crate::db::{DatabaseUrl, Embedded, migrations};
-use crate::history::views::{self, Grants};
+use crate::history::views::{self, Aside, Kept};
 use crate::pipeline::{Desk, Register};
 use crate::printer::Printer;
 use crate::retire::Shelves;
@@ -34,13 +35,9 @@ pub(super) fn desk(settings: &Settings, printer: &Printer, migrating: Migrating)
     let database = database(settings, printer)?;
     if migrating == Migrating::Run {
         let conn = &mut *database.get()?;
-        for name in migrate(
-            conn,
-            &own_migrations(settings),
-            Way::Onward,
-            settings,
-            printer,
-        )? {
+        let folder = own_migrations(settings);
+        // A view that is lost was told, and keeps nothing from being loaded.
+        for name in migrate(conn, &folder, Way::Onward, settings, printer)?.applied {
             printer.say(&format!("applied migration {name}"));
         }
     }
@@ -63,67 +60,109 @@ pub(super) enum Way {
     FromNothing,
 }
 
-/// Applies the migrations, and makes the views that follow from the tables and `hayloft.toml`;
-/// returns the names of what was applied. The views stand in the way of a migration that changes a
-/// column, so they are put aside before the first.
+/// What was migrated.
+pub(super) struct Migrated {
+    /// The names of the migrations that were applied.
+    pub(super) applied: Vec<String>,
+    /// Whether all views are there that were there before.
+    pub(super) views: Views,
+}
+
+/// Whether views are there that were there before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Views {
+    Kept,
+    /// Some are not, and it was said which.
+    Lost,
+}
+
+/// Applies the migrations, and makes the views that follow from the tables and `hayloft.toml`. The
+/// views stand in the way of a migration that changes a column, so they are put aside before the
+/// first, and those that cannot be made anew are made as they were.
 pub(super) fn migrate(
     conn: &mut PgConnection,
     folder: &Path,
     way: Way,
     settings: &Settings,
     printer: &Printer,
-) -> Result<Vec<String>> {
-    let mut grants = Grants::default();
+) -> Result<Migrated> {
+    let mut aside = Aside::default();
     let put_aside = |conn: &mut PgConnection| {
-        // Without hayloft.toml they could not be made again.
-        if settings.contract_fault.is_none() {
-            grants = views::put_aside(conn)?;
-        }
+        aside = views::put_aside(conn)?;
         Ok(())
     };
     let applied = match way {
         Way::Onward => migrations::migrate_after(conn, Some(folder), put_aside),
         Way::FromNothing => migrations::reset_after(conn, Some(folder), put_aside),
     };
-    // Also after a migration that failed: the views are of the tables that are there.
-    let made = keep_views(conn, &grants, settings, printer);
+    // Also after a migration that failed, or views that could not be made: what was there before
+    // must be there again.
+    let made = make_views(conn, settings, printer);
+    let views = give_back(conn, &aside, printer);
     let applied = applied?;
     made?;
-    Ok(applied)
+    Ok(Migrated {
+        applied,
+        views: views?,
+    })
 }
 
-/// Where `hayloft.toml` and the tables do not agree there is nothing to make views of. What is wrong
-/// is said by whoever needs the contracts for more than that.
-fn keep_views(
-    conn: &mut PgConnection,
-    grants: &Grants,
-    settings: &Settings,
-    printer: &Printer,
-) -> Result<()> {
-    let contracts = match &settings.contract_fault {
-        None => Contracts::load(conn, &settings.contract_file).ok(),
-        Some(_) => None,
+/// Where `hayloft.toml` and a table do not agree there is nothing to make views of it from; that
+/// takes nothing from other tables. What is wrong is said by whoever needs the contracts for more.
+fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -> Result<()> {
+    let file = &settings.contract_file;
+    let dimensions = match &settings.contract_fault {
+        None => Contracts::agreeing_dimensions(conn, file).map_err(ContractFault::from)?,
+        Some(_) => Vec::new(),
     };
-    let Some(contracts) = contracts else {
-        printer.say(
-            "No views are made: that needs a hayloft.toml that agrees with the tables. \
-             `hayloft status` says what is wrong.",
-        );
-        return Ok(());
-    };
-    for contract in contracts.iter() {
-        let kept = views::keep(conn, contract)?;
-        for name in kept.made {
-            tracing::info!("made {name}");
-        }
-        for sentence in kept.left {
-            printer.warn(&sentence);
+    let mut made = Ok(());
+    for contract in &dimensions {
+        match views::keep(conn, contract) {
+            Ok(kept) => tell_kept(&kept, printer),
+            Err(error) => made = made.and(Err(error)),
         }
     }
-    for sentence in views::grant_again(conn, grants)? {
-        printer.warn(&sentence);
+    let left_out: Vec<&str> = file
+        .tables
+        .iter()
+        .filter(|entry| matches!(entry.kind, KindEntry::Dimension { .. }))
+        .map(|entry| entry.name.as_str())
+        .filter(|name| dimensions.iter().all(|made| made.name.as_str() != *name))
+        .collect();
+    if settings.contract_fault.is_some() {
+        printer.say(&no_views("any table"));
+    } else if !left_out.is_empty() {
+        printer.say(&no_views(&left_out.join(", ")));
     }
-    Ok(())
+    Ok(made?)
+}
+
+fn no_views(tables: &str) -> String {
+    format!(
+        "No views are made of {tables}: that needs a hayloft.toml that agrees with the tables. \
+         `hayloft status` says what is wrong."
+    )
+}
+
+fn tell_kept(kept: &Kept, printer: &Printer) {
+    for name in &kept.made {
+        tracing::info!("made {name}");
+    }
+    for sentence in &kept.left {
+        printer.warn(sentence);
+    }
+}
+
+fn give_back(conn: &mut PgConnection, aside: &Aside, printer: &Printer) -> Result<Views> {
+    let given = views::give_back(conn, aside)?;
+    for sentence in given.lost.iter().chain(&given.unset) {
+        printer.warn(sentence);
+    }
+    Ok(if given.lost.is_empty() {
+        Views::Kept
+    } else {
+        Views::Lost
+    })
 }
 
 /// Connects to the database that is named, or to Hayloft's own, which is started if need be.

@@ -52,6 +52,21 @@ impl Contracts {
         Self::join(file, &catalog)
     }
 
+    /// The dimensions that agree with the catalog, whatever is wrong with other tables: to look at
+    /// a table it need not be known what the others are. Nothing may be loaded by these contracts.
+    pub fn agreeing_dimensions(
+        conn: &mut PgConnection,
+        file: &ContractFile,
+    ) -> QueryResult<Vec<Contract>> {
+        let catalog = read(conn, file)?;
+        let agreeing = file.tables.iter().filter_map(|entry| {
+            let mut problems = Vec::new();
+            let contract = join_dimension(entry, &catalog, &mut problems);
+            contract.filter(|_| problems.is_empty())
+        });
+        Ok(agreeing.collect())
+    }
+
     /// Joins the file and the catalog.
     pub fn join(file: &ContractFile, catalog: &Catalog) -> Result<Self, ContractFault> {
         let mut problems = Vec::new();
@@ -165,14 +180,7 @@ fn dimensions_of(contract: &Contract) -> Option<Vec<TableName>> {
 fn join_all(file: &ContractFile, catalog: &Catalog, problems: &mut Vec<Problem>) -> Vec<Contract> {
     let mut contracts = Vec::new();
     for entry in &file.tables {
-        if let KindEntry::Dimension {
-            durable_key,
-            history,
-        } = &entry.kind
-        {
-            let dimension = dimension::join(entry, durable_key, history, catalog, problems);
-            contracts.extend(dimension);
-        }
+        contracts.extend(join_dimension(entry, catalog, problems));
     }
     for entry in &file.tables {
         if let KindEntry::Fact {
@@ -189,6 +197,21 @@ fn join_all(file: &ContractFile, catalog: &Catalog, problems: &mut Vec<Problem>)
         }
     }
     contracts
+}
+
+/// `None` also where it is none.
+fn join_dimension(
+    entry: &TableEntry,
+    catalog: &Catalog,
+    problems: &mut Vec<Problem>,
+) -> Option<Contract> {
+    match &entry.kind {
+        KindEntry::Dimension {
+            durable_key,
+            history,
+        } => dimension::join(entry, durable_key, history, catalog, problems),
+        KindEntry::Fact { .. } => None,
+    }
 }
 
 fn is_dimension(entry: &TableEntry) -> bool {

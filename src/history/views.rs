@@ -5,6 +5,8 @@
 //! and by which definition: one of the same definition is left alone, and what somebody else made
 //! under the name is never touched, but told.
 
+mod aside;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DbError;
@@ -12,6 +14,8 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, Nullable, Text};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+pub use aside::{Aside, GivenBack, give_back, put_aside};
 
 use super::sql::{Dimension, Object, ObjectKind};
 use crate::contract::catalog::{Catalog, CatalogTable};
@@ -48,10 +52,6 @@ pub struct Kept {
     pub left: Vec<String>,
 }
 
-/// Statements that give back what was granted on views that were put aside.
-#[derive(Clone, Debug, Default)]
-pub struct Grants(Vec<String>);
-
 /// Makes what is missing of the views of a table, and makes anew what has another definition.
 /// Does nothing for a fact table. In a transaction of its own, or within the caller's; `contract`
 /// is what holds now, with the columns that the caller may just have added.
@@ -82,42 +82,6 @@ pub fn keep(conn: &mut PgConnection, contract: &Contract) -> Result<Kept, ViewsE
         }
         Ok(kept)
     })
-}
-
-/// Drops all that was made here, so that a migration may change the tables behind it. What
-/// somebody built on a view stays, and the view with it.
-pub fn put_aside(conn: &mut PgConnection) -> QueryResult<Grants> {
-    conn.transaction(|conn| {
-        conn.batch_execute(include_str!("views/lock.sql"))?;
-        let mut grants = Grants::default();
-        let all = find(conn, WAREHOUSE, None)?;
-        for ours in all.into_iter().filter(Found::is_ours) {
-            let dropped = conn.transaction(|conn| conn.batch_execute(&ours.drop_it));
-            match dropped {
-                Ok(()) => grants.0.extend(ours.grants),
-                Err(error) if is_of_the_server(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(grants)
-    })
-}
-
-/// Grants again what was granted on the views before they were put aside. Returns a sentence for
-/// each statement that did not succeed, such as one about a view that is not there any more.
-pub fn grant_again(conn: &mut PgConnection, grants: &Grants) -> QueryResult<Vec<String>> {
-    let mut failed = Vec::new();
-    for grant in &grants.0 {
-        match conn.transaction(|conn| conn.batch_execute(grant)) {
-            Ok(()) => {}
-            Err(error) if is_of_the_server(&error) => failed.push(format!(
-                "`{grant}` held before the migrations, and cannot be granted again: {}.",
-                without_value(&error.to_string())
-            )),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(failed)
 }
 
 /// One view, or the function, as it ought to be.
@@ -169,11 +133,10 @@ impl Wanted {
             )));
         }
         let anew = conn.transaction(|conn| {
-            let grants = there.map(|found| found.grants.as_slice());
             conn.batch_execute(&self.object.drop(&self.name))?;
             self.create(conn)?;
-            let mut grants = grants.unwrap_or_default().iter();
-            grants.try_for_each(|grant| conn.batch_execute(grant))
+            let mut set = there.iter().flat_map(|found| &found.give_back);
+            set.try_for_each(|statement| conn.batch_execute(statement))
         });
         match anew {
             Ok(()) => Ok(Made::Yes),
@@ -238,7 +201,7 @@ fn columns(conn: &mut PgConnection, table: &QualifiedName) -> QueryResult<Vec<Id
     Ok(table.map(CatalogTable::names).unwrap_or_default())
 }
 
-/// What has one of the names already.
+/// What has one of the names already, and the statements that drop it and make it as it is.
 #[derive(QueryableByName, Debug)]
 struct Found {
     #[diesel(sql_type = Text)]
@@ -247,10 +210,16 @@ struct Found {
     kind: String,
     #[diesel(sql_type = Nullable<Text>)]
     comment: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    shows: Option<String>,
     #[diesel(sql_type = Text)]
     drop_it: String,
+    #[diesel(sql_type = Text)]
+    comment_it: String,
+    #[diesel(sql_type = Text)]
+    make_it: String,
     #[diesel(sql_type = Array<Text>)]
-    grants: Vec<String>,
+    give_back: Vec<String>,
 }
 
 impl Found {

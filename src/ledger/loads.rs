@@ -39,12 +39,42 @@ pub struct Listed {
     /// New keys.
     #[diesel(sql_type = BigInt)]
     pub new: i64,
-    /// Changed keys.
+    /// Keys that got a new version; facts that were changed in place.
     #[diesel(sql_type = BigInt)]
     pub changed: i64,
     /// Rows that said what was known.
     #[diesel(sql_type = BigInt)]
     pub unchanged: i64,
+    /// Keys that had been closed and are there again.
+    #[diesel(sql_type = BigInt)]
+    pub reopened: i64,
+    /// Rows that replaced another at the same instant.
+    #[diesel(sql_type = BigInt)]
+    pub corrected: i64,
+    /// Late rows that divided a version.
+    #[diesel(sql_type = BigInt)]
+    pub split: i64,
+    /// Late rows that moved the beginning of a version.
+    #[diesel(sql_type = BigInt)]
+    pub moved: i64,
+    /// Late rows that said what was known.
+    #[diesel(sql_type = BigInt)]
+    pub late_unchanged: i64,
+    /// Rows that ended a key.
+    #[diesel(sql_type = BigInt)]
+    pub closed: i64,
+    /// Deletes of keys that were not there.
+    #[diesel(sql_type = BigInt)]
+    pub absent_already: i64,
+    /// Keys that a snapshot ended by not naming them.
+    #[diesel(sql_type = BigInt)]
+    pub closed_by_absence: i64,
+    /// Keys whose columns without history were written over.
+    #[diesel(sql_type = BigInt)]
+    pub overwritten: i64,
+    /// Versions that got a value in a column that had none.
+    #[diesel(sql_type = BigInt)]
+    pub filled: i64,
     /// Facts that waited for their dimension.
     #[diesel(sql_type = BigInt)]
     pub held: i64,
@@ -60,6 +90,26 @@ pub struct Listed {
     /// When it was.
     #[diesel(sql_type = Timestamptz)]
     pub started_at: DateTime<Utc>,
+}
+
+impl Listed {
+    /// Keys that were there before, are there now, and have another history.
+    #[must_use]
+    pub fn changed_in_any_way(&self) -> i64 {
+        self.changed + self.reopened + self.corrected + self.split + self.moved
+    }
+
+    /// Keys that were ended, by a row or by its absence.
+    #[must_use]
+    pub fn closed_in_any_way(&self) -> i64 {
+        self.closed + self.closed_by_absence
+    }
+
+    /// Rows after which everything is as it was.
+    #[must_use]
+    pub fn unchanged_in_any_way(&self) -> i64 {
+        self.unchanged + self.late_unchanged + self.absent_already
+    }
 }
 
 /// The newest loads, newest first.

@@ -49,6 +49,14 @@ impl Columns {
             .collect()
     }
 
+    /// Whether no line is longer than `width`.
+    #[must_use]
+    pub fn fits(&self, width: Option<usize>) -> bool {
+        let Some(most) = width else { return true };
+        let lines = self.lines(width);
+        lines.iter().all(|line| line.chars().count() <= most)
+    }
+
     fn widths(&self, most: usize) -> Vec<usize> {
         let mut widths: Vec<usize> = (0..self.sides.len())
             .map(|column| self.rows.iter().map(|row| length(row.get(column))).max())

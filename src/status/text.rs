@@ -29,7 +29,7 @@ pub fn lines(report: &Report, width: Option<usize>) -> Vec<String> {
         }
     };
     section("Tables", tables(report), Vec::new());
-    section("Last loads", loads(report), reasons(&report.loads));
+    section("Last loads", loads(report, width), reasons(&report.loads));
     section("Held facts", held(&report.held), Vec::new());
     let (open, more) = open_rejects(report);
     section(
@@ -156,7 +156,8 @@ fn last_load(table: &Table, report: &Report) -> String {
     }
 }
 
-/// A count of a load: its heading, how it is found, and whether it is shown where it is always 0.
+/// A column of the list of loads that is about numbers: its heading, the number, and whether it is
+/// shown where it is always 0.
 type Count = (&'static str, fn(&Listed) -> i64, Shown);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -166,11 +167,20 @@ enum Shown {
     WhereThereAreSome,
 }
 
-const COUNTS: [Count; 7] = [
+const COUNTS: [Count; 8] = [
     ("read", |load| load.read, Shown::Always),
     ("new", |load| load.new, Shown::Always),
-    ("changed", |load| load.changed, Shown::Always),
-    ("unchanged", |load| load.unchanged, Shown::WhereThereAreSome),
+    ("changed", Listed::changed_in_any_way, Shown::Always),
+    (
+        "closed",
+        Listed::closed_in_any_way,
+        Shown::WhereThereAreSome,
+    ),
+    (
+        "unchanged",
+        Listed::unchanged_in_any_way,
+        Shown::WhereThereAreSome,
+    ),
     ("held", |load| load.held, Shown::WhereThereAreSome),
     (
         "duplicate",
@@ -180,31 +190,52 @@ const COUNTS: [Count; 7] = [
     ("rejected", |load| load.rejected, Shown::Always),
 ];
 
-fn loads(report: &Report) -> Option<Columns> {
-    let counts = COUNTS.into_iter().filter(|(_, of, shown)| {
-        *shown == Shown::Always || report.loads.iter().any(|load| of(load) > 0)
+const SECONDS: &str = "s";
+
+/// What a narrow terminal goes without, first what is missed least. The JSON has everything.
+const DISPENSABLE: [&str; 5] = ["duplicate", "unchanged", SECONDS, "held", "read"];
+
+fn loads(report: &Report, width: Option<usize>) -> Option<Columns> {
+    let without = |count: usize| loads_without(report, &DISPENSABLE[..count]);
+    let narrowest = DISPENSABLE.len();
+    let fitting = (0..narrowest).map(without).find(|table| table.fits(width));
+    (!report.loads.is_empty()).then(|| fitting.unwrap_or_else(|| without(narrowest)))
+}
+
+fn loads_without(report: &Report, dispensed: &[&str]) -> Columns {
+    let counts = COUNTS.into_iter().filter(|(head, of, shown)| {
+        let says_something = || report.loads.iter().any(|load| of(load) > 0);
+        !dispensed.contains(head) && (*shown == Shown::Always || says_something())
     });
     let counts: Vec<Count> = counts.collect();
+    let timed = !dispensed.contains(&SECONDS);
     let mut heads = vec![
         ("load", Side::Right),
         ("file", Side::Elastic),
         ("status", Side::Left),
     ];
     heads.extend(counts.iter().map(|(head, _, _)| (*head, Side::Right)));
-    heads.extend([("s", Side::Right), ("when", Side::Left)]);
+    heads.extend(timed.then_some((SECONDS, Side::Right)));
+    heads.push(("when", Side::Left));
     let mut table = Columns::new(&heads);
     for load in &report.loads {
-        let mut cells = vec![
-            load.load_id.to_string(),
-            file_and_table(load),
-            load.status.clone(),
-        ];
+        let mut cells = vec![load.load_id.to_string(), file_and_table(load), status(load)];
         cells.extend(counts.iter().map(|(_, of, _)| count(of(load))));
-        cells.push(format!("{:.2}", load.seconds));
+        cells.extend(timed.then(|| format!("{:.2}", load.seconds)));
         cells.push(ago(load.started_at, report.at));
         table.row(cells);
     }
-    (!report.loads.is_empty()).then_some(table)
+    table
+}
+
+/// Of an undo or a redo that was done: what it was. It has the name of its target's file, so
+/// nothing else would tell the two apart.
+fn status(load: &Listed) -> String {
+    match load.target_load_id {
+        Some(target) if load.status == "loaded" => format!("{} of {target}", load.action),
+        Some(target) => format!("{} ({} of {target})", load.status, load.action),
+        None => load.status.clone(),
+    }
 }
 
 /// The table is told where the file's name does not say it already.
@@ -219,9 +250,8 @@ fn file_and_table(load: &Listed) -> String {
         format!(" → {table}")
     };
     match (load.parent_load_id, load.target_load_id) {
-        (_, Some(target)) => format!("{file}{table} ({} of {target})", load.action),
         (Some(parent), None) => format!("{file}{table} (rejects of {parent})"),
-        (None, None) => format!("{file}{table}"),
+        (_, Some(_)) | (None, None) => format!("{file}{table}"),
     }
 }
 
@@ -335,6 +365,16 @@ mod tests {
             new: 9_964,
             changed: 0,
             unchanged: 0,
+            reopened: 0,
+            corrected: 0,
+            split: 0,
+            moved: 0,
+            late_unchanged: 0,
+            closed: 0,
+            absent_already: 0,
+            closed_by_absence: 0,
+            overwritten: 0,
+            filled: 0,
             held: 0,
             duplicates: 0,
             rejected: 0,
@@ -424,6 +464,42 @@ mod tests {
             load  table  file       errors  warnings  when
                1  users  users.csv       6         1  just now
         "]].assert_eq(&told(&report));
+    }
+
+    #[test]
+    fn whatever_changed_or_ended_a_key_is_counted_and_an_undo_is_no_redo() {
+        let mut report = report();
+        let mut snapshot = load(3, "users-2026-03-02.csv");
+        (snapshot.read, snapshot.new) = (20, 0);
+        (snapshot.closed, snapshot.closed_by_absence) = (1, 27);
+        (snapshot.late_unchanged, snapshot.absent_already) = (1, 1);
+        let mut late = load(4, "users-2026-02-01.csv");
+        (late.read, late.new, late.changed) = (11, 0, 1);
+        (late.reopened, late.corrected, late.split, late.moved) = (1, 2, 3, 4);
+        (late.duplicates, late.held, late.rejected) = (1, 1, 1);
+        let turned = |load_id, action: &str| Listed {
+            action: action.into(),
+            target_load_id: Some(3),
+            ..load(load_id, "users-2026-03-02.csv")
+        };
+        report.loads = vec![turned(6, "redo"), turned(5, "undo"), late, snapshot];
+        let wide = lines(&report, None).join("\n") + "\n";
+        expect_test::expect![[r"
+            load  file                  status       read    new  changed  closed  unchanged  held  duplicate  rejected     s  when
+               6  users-2026-03-02.csv  redo of 3  10,000  9,964        0       0          0     0          0         0  0.15  3 min ago
+               5  users-2026-03-02.csv  undo of 3  10,000  9,964        0       0          0     0          0         0  0.15  3 min ago
+               4  users-2026-02-01.csv  loaded         11      0       11       0          0     1          1         1  0.15  3 min ago
+               3  users-2026-03-02.csv  loaded         20      0        0      28          2     0          0         0  0.15  3 min ago
+        "]].assert_eq(wide.split_once("Last loads\n").unwrap().1);
+        let narrow = told(&report);
+        expect_test::expect![[r"
+            load  file                status       new  changed  closed  rejected  when
+               6  users-20…03-02.csv  redo of 3  9,964        0       0         0  3 min ago
+               5  users-20…03-02.csv  undo of 3  9,964        0       0         0  3 min ago
+               4  users-20…02-01.csv  loaded         0       11       0         1  3 min ago
+               3  users-20…03-02.csv  loaded         0        0      28         0  3 min ago
+        "]]
+        .assert_eq(narrow.split_once("Last loads\n").unwrap().1);
     }
 
     #[test]

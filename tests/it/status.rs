@@ -106,3 +106,33 @@ fn a_database_that_cannot_be_reached_is_no_success() {
     assert_eq!(run.status, 3, "{run:#?}");
     assert_eq!(run.stdout, "");
 }
+
+#[test]
+fn what_a_snapshot_closed_is_in_the_list_of_loads_and_all_counts_are_in_the_json() {
+    let warehouse = Warehouse::with_contract(
+        &HAYLOFT_TOML.replace("[tables.users]", "[tables.users]\nmode = \"snapshot\""),
+    );
+    let header = "email,name,date_of_birth\n";
+    let ann = "ann@x.org,Ann,01/02/1990\n";
+    let bob = "bob@x.org,Bob,03/04/1985\n";
+    warehouse
+        .load("users-1.csv", format!("{header}{ann}{bob}"))
+        .exits(0);
+    warehouse
+        .load("users-2.csv", format!("{header}{ann}"))
+        .exits(0);
+    let run = warehouse.run(&["status"]).exits(0);
+    let line = |start: &str| {
+        let found = run.stdout.lines().find(|line| line.contains(start));
+        let words = found.unwrap_or_else(|| panic!("{run:#?}"));
+        words.split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        line("load  file")[3..8],
+        ["read", "new", "changed", "closed", "unchanged"]
+    );
+    assert_eq!(line("users-2.csv")[3..8], ["1", "0", "0", "1", "1"]);
+    let report = warehouse.run(&["status", "--format", "json"]).only();
+    assert_eq!(report["loads"][0]["closed_by_absence"], 1, "{report:#}");
+    assert_eq!(report["loads"][0]["closed"], 0, "{report:#}");
+}

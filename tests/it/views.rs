@@ -210,6 +210,175 @@ fn a_migration_may_change_what_a_view_shows_and_what_was_granted_stays_granted()
     warehouse.execute(&format!("drop owned by {role}; drop role {role}"));
 }
 
+/// A role that may read some of what there is: a view, a column of another, and, alone, the
+/// function.
+struct Reader<'w> {
+    warehouse: &'w Warehouse,
+    role: String,
+}
+
+impl<'w> Reader<'w> {
+    fn of(warehouse: &'w Warehouse) -> Self {
+        let role = format!("reader_{}", uuid::Uuid::now_v7().simple());
+        warehouse.execute(&format!(
+            "create role {role};
+             grant usage, create on schema datawarehouse to {role};
+             grant select on datawarehouse.users to {role};
+             alter view datawarehouse.users_changes owner to {role};
+             alter view datawarehouse.users_history set (security_invoker = true);
+             grant select on datawarehouse.users_history to {role} with grant option;
+             grant select (name) on datawarehouse.users_current to {role};
+             revoke all on function datawarehouse.users_asof(timestamptz) from public;
+             grant execute on function datawarehouse.users_asof(timestamptz) to {role}"
+        ));
+        Self { warehouse, role }
+    }
+
+    /// All that there is to know of the views and the function, but their definitions.
+    fn what_is_set(&self) -> String {
+        let set = self.warehouse.query(
+            "select relname, relowner::regrole, reloptions, relacl::text,
+                 (select string_agg(attname || attacl::text, ',') from pg_attribute
+                  where attrelid = c.oid and attacl is not null)
+             from pg_class as c where relname like 'users\\_%' and relkind = 'v'
+             union all
+             select proname, proowner::regrole, proconfig, proacl::text, null
+             from pg_proc where proname = 'users_asof' order by 1",
+        );
+        assert!(set.contains(&format!("name{{{}=r", self.role)), "{set}");
+        set
+    }
+
+    fn has_nothing_any_more(self) {
+        let Self { warehouse, role } = self;
+        warehouse.execute(&format!(
+            "reassign owned by {role} to current_user; drop owned by {role}; drop role {role}"
+        ));
+    }
+}
+
+/// What they are; of the changes only what it shows, since Postgres tells the same query in other
+/// words once it was made of its own words.
+const DEFINITIONS: &str = "
+    select relname, case when relname <> 'users_changes' then pg_get_viewdef(oid)
+        else (select json_agg(one)::text from datawarehouse.users_changes as one) end, obj_description(oid, 'pg_class')
+    from pg_class where relname like 'users\\_%' and relkind = 'v'
+    union all
+    select proname, pg_get_functiondef(oid), obj_description(oid, 'pg_proc')
+    from pg_proc where proname = 'users_asof' order by 1";
+
+/// A table whose `is_current` is not what it must be.
+const GADGETS: &str = "
+    create table datawarehouse.gadgets (
+        gadget_id uuid not null, sku text not null,
+        effective_start_date timestamptz not null, effective_end_date timestamptz,
+        is_current boolean, version_number integer not null,
+        load_id bigint not null, source_line bigint not null,
+        primary key (gadget_id, effective_start_date));
+    create unique index on datawarehouse.gadgets (gadget_id) where effective_end_date is null;
+    alter table datawarehouse.users add column phone text;";
+
+#[test]
+fn a_mistake_about_one_table_takes_no_view_and_no_grant_of_another() {
+    let warehouse = warehouse();
+    let reader = Reader::of(&warehouse);
+    let before = reader.what_is_set();
+    warehouse.write("migrations/2126-01-01-000000_gadgets/up.sql", GADGETS);
+    warehouse.write(
+        "hayloft.toml",
+        format!("{HAYLOFT_TOML}\n[tables.gadgets]\nkey = [\"sku\"]\ndurable_key = \"gadget_id\"\n"),
+    );
+    let run = warehouse.run(&["migrate"]).exits(0);
+    assert!(
+        run.stderr.contains("No views are made of gadgets:"),
+        "{run:#?}"
+    );
+    assert!(!run.stderr.contains("warning"), "{run:#?}");
+    assert_eq!(reader.what_is_set(), before);
+    // Made anew, not as they were.
+    warehouse.query("select phone from datawarehouse.users_current");
+    reader.has_nothing_any_more();
+}
+
+#[test]
+fn views_of_a_table_that_has_no_contract_now_are_made_as_they_were() {
+    for toml in ["this is no TOML", ""] {
+        let warehouse = warehouse();
+        let reader = Reader::of(&warehouse);
+        let before = (reader.what_is_set(), warehouse.query(DEFINITIONS));
+        warehouse.write(
+            "migrations/2126-01-01-000000_names/up.sql",
+            "alter table datawarehouse.users add column phone text;
+             alter table datawarehouse.users alter column version_number type bigint",
+        );
+        warehouse.write("hayloft.toml", toml);
+        let run = warehouse.run(&["migrate"]).exits(0);
+        assert!(!run.stderr.contains("warning"), "{run:#?}");
+        assert_eq!(reader.what_is_set(), before.0);
+        assert_eq!(warehouse.query(DEFINITIONS), before.1);
+        reader.has_nothing_any_more();
+    }
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_views_as_they_were() {
+    let warehouse = warehouse();
+    let reader = Reader::of(&warehouse);
+    let before = (reader.what_is_set(), warehouse.query(DEFINITIONS));
+    warehouse.write(
+        "migrations/2126-01-01-000000_names/up.sql",
+        "alter table datawarehouse.users drop column name; select 1 / 0",
+    );
+    warehouse.run(&["migrate"]).exits(3);
+    assert_eq!(reader.what_is_set(), before.0);
+    assert_eq!(warehouse.query(DEFINITIONS), before.1);
+    reader.has_nothing_any_more();
+}
+
+#[test]
+fn a_view_that_can_be_made_neither_anew_nor_as_it_was_is_named_with_what_was_granted() {
+    let warehouse = warehouse();
+    let role = format!("reader_{}", uuid::Uuid::now_v7().simple());
+    warehouse.execute(&format!(
+        "create role {role}; grant select on datawarehouse.users_history to {role}"
+    ));
+    warehouse.write(
+        "migrations/2126-01-01-000000_names/up.sql",
+        "alter table datawarehouse.users drop column date_of_birth",
+    );
+    // The contract still has the column.
+    let run = warehouse.run(&["migrate"]).exits(2);
+    assert!(run.stdout.contains("applied 2126"), "{run:#?}");
+    for part in [
+        "No views are made of users:",
+        "datawarehouse.users_current is gone: it cannot be made as it was",
+        "datawarehouse.users_history is gone: it cannot be made as it was",
+        "datawarehouse.users_changes is gone: it cannot be made as it was",
+        &format!("grant SELECT on datawarehouse.users_history to {role};"),
+    ] {
+        assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+    }
+    // It shows whatever columns there are.
+    warehouse.query("select name from datawarehouse.users_asof(now())");
+    let toml = HAYLOFT_TOML.replace("date_of_birth = { format = \"%d/%m/%Y\" }", "");
+    warehouse.write("hayloft.toml", toml);
+    warehouse.run(&["migrate"]).exits(0);
+    warehouse.query("select name from datawarehouse.users_history");
+    warehouse.execute(&format!("drop owned by {role}; drop role {role}"));
+}
+
+#[test]
+fn views_go_with_their_table() {
+    let warehouse = warehouse();
+    warehouse.write(
+        "migrations/2126-01-01-000000_away/up.sql",
+        "drop table datawarehouse.users",
+    );
+    warehouse.write("hayloft.toml", "");
+    let run = warehouse.run(&["migrate"]).exits(0);
+    assert!(!run.stderr.contains("warning"), "{run:#?}");
+}
+
 #[test]
 fn what_somebody_else_made_under_a_name_is_told_and_not_touched() {
     let warehouse = Warehouse::new();
