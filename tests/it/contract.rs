@@ -477,3 +477,70 @@ fn a_column_that_is_new_may_have_any_role() {
         .exits(0);
     assert!(warehouse.query(RECORD).contains("\"phone\": \"type1\""));
 }
+
+/// A fact of member 7 of `p`, which waits for the first file of `p`, whose contract says this.
+fn fact_before_its_dimension(more: &str, columns: &str) -> Warehouse {
+    let toml = format!(
+        "[tables.p]\nkey = [\"k\"]\ndurable_key = \"p_id\"\non_new_column = \"ignore\"\n{more}\n[tables.p.columns]\n{columns}\n\
+         [tables.f]\nkind = \"fact\"\nkey = [\"id\"]\nreferences = {{ p_id = \"p\" }}\n"
+    );
+    let warehouse = Warehouse::with_contract(&toml);
+    warehouse.execute(
+        "create table datawarehouse.p (
+             p_id uuid not null, k text not null, b text,
+             effective_start_date timestamptz not null, effective_end_date timestamptz,
+             version_number int not null, load_id bigint not null, source_line bigint not null,
+             primary key (p_id, effective_start_date));
+         create unique index on datawarehouse.p (p_id) where effective_end_date is null;
+         create table datawarehouse.f (
+             id bigint primary key, p_id uuid not null, amount numeric,
+             load_id bigint not null, source_line bigint not null);",
+    );
+    let run = warehouse.load("f.csv", "id,k,amount\n1,7,1.50\n").exits(0);
+    assert_eq!(run.only()["rows"]["held"], 1);
+    warehouse
+}
+
+#[test]
+fn facts_that_come_first_say_nothing_of_the_contract_of_their_dimension() {
+    for (more, columns, record) in [
+        (
+            "",
+            "b = { role = \"type1\" }",
+            "incremental | load_time | {}",
+        ),
+        ("mode = \"snapshot\"", "", "snapshot | load_time | {}"),
+        (
+            "effective = { file_name = \"%Y-%m-%d\" }",
+            "",
+            "incremental | file_name | {}",
+        ),
+        ("sequence = [\"n\"]", "", "incremental | load_time | {n}"),
+    ] {
+        let warehouse = fact_before_its_dimension(more, columns);
+        warehouse.run(&["status"]).exits(0);
+        let run = warehouse.run(&["migrate", "--from-now", "p"]).exits(0);
+        assert_eq!(
+            run.stdout,
+            "p: it was never loaded, so it takes any contract\n"
+        );
+        warehouse
+            .load("p-2024-01-02.csv", "k,b,n\n7,x,1\n")
+            .exits(0);
+        let held = "select count(*) from hayloft.held_fact";
+        assert_eq!(warehouse.query(held), "0\n");
+        let written = warehouse
+            .query("select mode, effective, sequence from hayloft.contract where table_name = 'p'");
+        assert_eq!(written.trim(), record);
+        warehouse.assert_sound();
+    }
+}
+
+#[test]
+fn a_key_that_facts_wait_under_stays_as_it_is() {
+    let warehouse = fact_before_its_dimension("", "");
+    let toml = std::fs::read_to_string(warehouse.path("hayloft.toml")).unwrap();
+    warehouse.write("hayloft.toml", toml.replace("[\"k\"]", "[\"b\"]"));
+    let run = warehouse.load("p.csv", "k,b\n7,x\n").exits(2);
+    assert!(run.stderr.contains("another natural key"), "{run:#?}");
+}
