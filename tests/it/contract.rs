@@ -544,3 +544,25 @@ fn a_key_that_facts_wait_under_stays_as_it_is() {
     let run = warehouse.load("p.csv", "k,b\n7,x\n").exits(2);
     assert!(run.stderr.contains("another natural key"), "{run:#?}");
 }
+
+#[test]
+fn a_file_that_is_known_is_not_skipped_under_another_contract() {
+    let warehouse = loaded_otherwise("effective = 'file_name'");
+    for command in ["load", "plan"] {
+        let run = warehouse.run(&[command, "users.csv"]).exits(2);
+        assert!(
+            run.stderr.contains("was loaded under another contract"),
+            "{run:#?}"
+        );
+    }
+    let watch = warehouse.watch();
+    warehouse.drop_file("users.csv", ANN);
+    watch.wait_for("was loaded under another contract");
+    assert_eq!(watch.stop(), 0);
+    assert_eq!(warehouse.names("imports/.claimed").len(), 1);
+    warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
+    let run = warehouse
+        .run(&["load", "--format", "json", "users.csv"])
+        .exits(0);
+    assert_eq!(run.only()["status"], "skipped");
+}
