@@ -78,7 +78,10 @@ impl OfTable {
                 format!("{table}: it was never loaded, so it takes any contract")
             }
             Taken::Same => format!("{table}: the contract is the one it was loaded under"),
-            Taken::Changed(_) => format!("{table}: from now on, {}", self.differences().join("; ")),
+            Taken::Changed(_) => format!(
+                "{table}: taken for what comes from now on: {}",
+                self.differences().join("; ")
+            ),
         }
     }
 

@@ -161,7 +161,7 @@ fn what_cannot_be_replayed_or_exported_is_refused_in_a_sentence() {
             "refused as a whole",
         ),
         (&["rejects", "export", "2"], "refused as a whole"),
-        (&["rejects", "replay", "1", "none.csv"], "cannot be found"),
+        (&["rejects", "replay", "1", "none.csv"], "no such file"),
     ] {
         let run = warehouse.run(arguments).exits(2);
         assert!(run.stderr.contains(part), "{run:#?}");
