@@ -17,7 +17,7 @@ use crate::retire::Disposal;
 use crate::settings::Settings;
 use crate::stage::Progress;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
-use crate::watch::{Arrival, Recognised, Unknown, delivered_name, display_name};
+use crate::watch::{Arrival, Recognised, Unknown, absence, delivered_name, display_name};
 
 /// A load by hand gives up after about half a minute: somebody is waiting at the terminal.
 const MOST_ATTEMPTS: u32 = 8;
@@ -29,11 +29,31 @@ pub(super) fn run(args: &LoadArgs, settings: &Settings, printer: &Printer) -> Re
         redelivery: args.again.then_some(Redelivery::Always),
         ..Wish::CONTRACT
     };
-    let (arrivals, mut worst) = arrivals(&args.files, args.table.as_deref(), &desk, printer);
+    let table = args.table.as_deref();
+    let (arrivals, mut worst) = arrivals(&args.files, table, Wanted::Load, &desk, printer);
     for arrival in arrivals {
         worst = worst.max(one(&desk, &arrival, &wish, printer));
     }
     Ok(worst)
+}
+
+/// What a person wants of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wanted {
+    /// That it is loaded.
+    Load,
+    /// To see what it would do.
+    Plan,
+}
+
+impl Wanted {
+    /// What is said of a file with which that does not go.
+    fn failed(self) -> &'static str {
+        match self {
+            Self::Load => "was not loaded",
+            Self::Plan => "cannot be planned",
+        }
+    }
 }
 
 /// The files that are for a table, dimensions before the facts that refer to them, whatever order
@@ -41,6 +61,7 @@ pub(super) fn run(args: &LoadArgs, settings: &Settings, printer: &Printer) -> Re
 pub(super) fn arrivals(
     files: &[PathBuf],
     table: Option<&str>,
+    wanted: Wanted,
     desk: &Desk,
     printer: &Printer,
 ) -> (Vec<Arrival>, ExitStatus) {
@@ -48,7 +69,7 @@ pub(super) fn arrivals(
     let mut worst = ExitStatus::Done;
     let mut arrivals = Vec::new();
     for path in files {
-        match arrival(path, table, &contracts) {
+        match arrival(path, table, wanted, &contracts) {
             Ok(arrival) => arrivals.push(arrival),
             Err(sentence) => {
                 printer.error(&sentence);
@@ -68,7 +89,7 @@ pub(super) fn one(desk: &Desk, arrival: &Arrival, wish: &Wish, printer: &Printer
     drop(attendant);
     match loaded {
         Ok(outcome) => tell(&outcome, printer),
-        Err(error) => tell_failure(arrival, &error, printer),
+        Err(error) => tell_failure(arrival, &error, Wanted::Load, printer),
     }
 }
 
@@ -121,7 +142,12 @@ fn append_findings(text: &mut String, report: &Report) {
 }
 
 /// Tells of a load that did not come to an end.
-pub(super) fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Printer) -> ExitStatus {
+pub(super) fn tell_failure(
+    arrival: &Arrival,
+    error: &LoadError,
+    wanted: Wanted,
+    printer: &Printer,
+) -> ExitStatus {
     let loaded = matches!(error, LoadError::Retire(_));
     if !loaded {
         printer.load_failed(&Summary {
@@ -134,11 +160,7 @@ pub(super) fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Print
             seconds: Seconds::default(),
         });
     }
-    let what = if loaded {
-        "is loaded"
-    } else {
-        "was not loaded"
-    };
+    let what = if loaded { "is loaded" } else { wanted.failed() };
     printer.error(&format!("`{}` {what}. {error}", arrival.name()));
     match error.verdict() {
         _ if error.is_of_the_settings() => ExitStatus::Refused,
@@ -147,16 +169,20 @@ pub(super) fn tell_failure(arrival: &Arrival, error: &LoadError, printer: &Print
     }
 }
 
-fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Arrival, String> {
+fn arrival(
+    path: &Path,
+    table: Option<&str>,
+    wanted: Wanted,
+    contracts: &Contracts,
+) -> Result<Arrival, String> {
     if let Err(error) = path.metadata() {
         let shown = display_name(path.as_os_str());
-        return Err(format!(
-            "`{shown}` was not loaded. The file cannot be found: {error}."
-        ));
+        let failed = wanted.failed();
+        return Err(format!("`{shown}` {failed}. {}", absence(&error)));
     }
     let table = match table {
         Some(table) => TableName::new(table),
-        None => named_for(path, contracts)?,
+        None => named_for(path, wanted, contracts)?,
     };
     if contracts.get(&table).is_none() {
         return Err(format!(
@@ -167,20 +193,21 @@ fn arrival(path: &Path, table: Option<&str>, contracts: &Contracts) -> Result<Ar
     Arrival::in_place(path, table).map_err(|error| error.to_string())
 }
 
-fn named_for(path: &Path, contracts: &Contracts) -> Result<TableName, String> {
+fn named_for(path: &Path, wanted: Wanted, contracts: &Contracts) -> Result<TableName, String> {
     let name = delivered_name(path);
     let shown = display_name(&name);
+    let failed = wanted.failed();
     match pipeline::routes(contracts).recognise(&name) {
         Recognised::Delivery { table, .. } => Ok(table),
         Recognised::Unknown(Unknown::Format) => Err(format!(
-            "`{shown}` was not loaded. Only .csv files are read: unpack it, or save it as CSV."
+            "`{shown}` {failed}. Only .csv files are read: unpack it, or save it as CSV."
         )),
         Recognised::Sidecar { .. } => Err(format!(
-            "`{shown}` was not loaded. It says from when on the file beside it holds: name that \
+            "`{shown}` {failed}. It says from when on the file beside it holds: name that \
              one."
         )),
         Recognised::Unknown(_) | Recognised::Temporary => Err(format!(
-            "`{shown}` was not loaded. Its name does not say which table it is for: name it with \
+            "`{shown}` {failed}. Its name does not say which table it is for: name it with \
              --table. {}",
             known(contracts)
         )),

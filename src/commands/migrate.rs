@@ -8,7 +8,7 @@ use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{MigrateArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
 use crate::merge::MergeError;
-use crate::merge::ledger::{self, contract::Changed};
+use crate::merge::ledger::{self, contract::Taken};
 use crate::printer::Printer;
 use crate::settings::Settings;
 
@@ -44,7 +44,7 @@ pub(super) fn run(
     match printer.format() {
         OutputFormat::Json => printer.json(&serde_json::json!({
             "applied": applied,
-            "from_now": taken.iter().map(Taken::json).collect::<Vec<_>>(),
+            "from_now": taken.iter().map(OfTable::json).collect::<Vec<_>>(),
         })),
         OutputFormat::Text if applied.is_empty() && taken.is_empty() => {
             printer.say("the database is up to date");
@@ -64,24 +64,38 @@ pub(super) fn run(
     })
 }
 
-/// What was taken of a table's contract.
-struct Taken {
+/// A table, and what was taken of its contract.
+struct OfTable {
     table: String,
-    differences: Vec<String>,
+    taken: Taken,
 }
 
-impl Taken {
+impl OfTable {
     fn json(&self) -> serde_json::Value {
-        serde_json::json!({ "table": self.table, "changes": self.differences })
+        serde_json::json!({ "table": self.table, "changes": self.differences() })
     }
 
     fn told(&self) -> String {
-        match self.differences.as_slice() {
-            [] => format!(
-                "{}: the contract is the one it was loaded under",
-                self.table
+        let table = &self.table;
+        match &self.taken {
+            Taken::NothingLoaded => {
+                format!("{table}: it was never loaded, so it takes any contract")
+            }
+            Taken::Same => format!("{table}: the contract is the one it was loaded under"),
+            Taken::Changed(_) => format!(
+                "{table}: taken for what comes from now on: {}",
+                self.differences().join("; ")
             ),
-            differences => format!("{}: from now on, {}", self.table, differences.join("; ")),
+        }
+    }
+
+    fn differences(&self) -> Vec<String> {
+        match &self.taken {
+            Taken::NothingLoaded | Taken::Same => Vec::new(),
+            Taken::Changed(changed) => {
+                let differences = changed.differences().iter();
+                differences.map(ToString::to_string).collect()
+            }
         }
     }
 }
@@ -90,7 +104,7 @@ fn take_from_now(
     tables: &[String],
     conn: &mut PgConnection,
     settings: &Settings,
-) -> Result<Vec<Taken>> {
+) -> Result<Vec<OfTable>> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
@@ -104,21 +118,15 @@ fn take_from_now(
             let contract = contracts
                 .get(&TableName::new(table.as_str()))
                 .ok_or_else(|| Refusal(format!("`{table}` is not in hayloft.toml.")))?;
-            let changed = take_one(conn, &contracts, contract)?;
-            let differences = changed.iter().flat_map(Changed::differences);
-            Ok(Taken {
+            Ok(OfTable {
                 table: table.clone(),
-                differences: differences.map(ToString::to_string).collect(),
+                taken: take_one(conn, &contracts, contract)?,
             })
         })
         .collect()
 }
 
-fn take_one(
-    conn: &mut PgConnection,
-    contracts: &Contracts,
-    contract: &Contract,
-) -> Result<Option<Changed>> {
+fn take_one(conn: &mut PgConnection, contracts: &Contracts, contract: &Contract) -> Result<Taken> {
     match ledger::contract::take_from_now(conn, contracts, contract) {
         Err(
             error @ (MergeError::OtherContract(_)

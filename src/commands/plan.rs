@@ -4,7 +4,7 @@
 use anyhow::Result;
 use diesel::PgConnection;
 
-use super::load::{self, AtTerminal};
+use super::load::{self, AtTerminal, Wanted};
 use super::office::{self, Migrating};
 use super::preview::{self, Preview};
 use super::{ExitStatus, Refusal};
@@ -30,7 +30,8 @@ pub(super) fn run(args: &PlanArgs, settings: &Settings, printer: &Printer) -> Re
         redelivery: args.again.then_some(Redelivery::Always),
         ..Wish::CONTRACT
     };
-    let (arrivals, mut worst) = load::arrivals(&args.files, args.table.as_deref(), &desk, printer);
+    let table = args.table.as_deref();
+    let (arrivals, mut worst) = load::arrivals(&args.files, table, Wanted::Plan, &desk, printer);
     if arrivals.len() > 1 {
         printer.say(
             "Each file is planned on the tables as they are now, not on what the file before it \
@@ -79,7 +80,7 @@ fn one(
     drop(attendant);
     match planned {
         Ok(planned) => tell(&planned, arrival, desk, printer),
-        Err(error) => load::tell_failure(arrival, &error, printer),
+        Err(error) => load::tell_failure(arrival, &error, Wanted::Plan, printer),
     }
 }
 

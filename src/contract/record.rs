@@ -32,14 +32,29 @@ pub struct Record {
 /// Something that was otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Difference {
-    /// What: `mode`, or the role of a column.
-    pub what: String,
-    /// What it was.
+    /// What.
+    pub what: What,
+    /// What it was, as it is written down.
     pub before: String,
     /// What it is.
     pub now: String,
     /// Whether it can be taken.
     pub change: Change,
+}
+
+/// What can be otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// What a row, and an absent row, means.
+    Mode,
+    /// Where instants come from.
+    Effective,
+    /// The fields that break ties.
+    Sequence,
+    /// The role of this column, or how the key is made of it.
+    Role(String),
+    /// Whether a value in a new column is a version.
+    NewColumn,
 }
 
 /// Whether a difference can be taken under rows that are there.
@@ -103,12 +118,20 @@ impl Record {
     #[must_use]
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
         let settings = [
-            ("mode", self.mode.clone(), now.mode.clone()),
-            ("effective", self.effective.clone(), now.effective.clone()),
-            ("sequence", listed(&self.sequence), listed(&now.sequence)),
+            (What::Mode, self.mode.clone(), now.mode.clone()),
+            (
+                What::Effective,
+                self.effective.clone(),
+                now.effective.clone(),
+            ),
+            (
+                What::Sequence,
+                listed(&self.sequence),
+                listed(&now.sequence),
+            ),
         ];
         let settings = settings.into_iter().map(|(what, before, now)| Difference {
-            what: what.to_owned(),
+            what,
             before,
             now,
             change: Change::FromNowOn,
@@ -116,7 +139,7 @@ impl Record {
         let roles = self.roles.iter().filter_map(|(column, before)| {
             let now = now.roles.get(column)?;
             Some(Difference {
-                what: format!("the role of {column:?}"),
+                what: What::Role(column.clone()),
                 before: before.clone(),
                 now: now.clone(),
                 change: change_of_role(before, now),
@@ -124,7 +147,7 @@ impl Record {
         });
         let new_column = self.new_column.iter().zip(&now.new_column);
         let new_column = new_column.map(|(before, now)| Difference {
-            what: "a value in a new column".to_owned(),
+            what: What::NewColumn,
             before: before.clone(),
             now: now.clone(),
             change: Change::Never,
@@ -148,7 +171,60 @@ fn change_of_role(before: &str, now: &str) -> Change {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was {} and is {}", self.what, self.before, self.now)
+        let Self {
+            what, before, now, ..
+        } = self;
+        match what {
+            What::Mode => write!(f, "`mode` was changed from {before} to {now}"),
+            What::Sequence => write!(f, "`sequence` was changed from {before} to {now}"),
+            What::Effective => write!(
+                f,
+                "`effective` was changed: instants came from {}, and come from {} now",
+                source(before),
+                source(now)
+            ),
+            What::Role(column) if is_of_key(before) && is_of_key(now) => write!(
+                f,
+                "keys were made of {column:?} {}, and are made of it {} now",
+                manner(before),
+                manner(now)
+            ),
+            What::Role(column) => write!(
+                f,
+                "the role of {column:?} was changed from {before} to {now}"
+            ),
+            What::NewColumn if now == VERSION => f.write_str(
+                "`on_new_column` was changed: a value in a new column made no version of its own, \
+                 and makes one now",
+            ),
+            What::NewColumn => f.write_str(
+                "`on_new_column` was changed: a value in a new column made a version of its own, \
+                 and makes none now",
+            ),
+        }
+    }
+}
+
+/// Where instants come from, in words.
+fn source(effective: &str) -> &str {
+    match effective {
+        LOAD_TIME => "the time of the load",
+        FILE_NAME => "the name of the file",
+        SIDECAR => "the sidecar file",
+        column => column,
+    }
+}
+
+const VERSION: &str = "version";
+const LOAD_TIME: &str = "load_time";
+const FILE_NAME: &str = "file_name";
+const SIDECAR: &str = "sidecar";
+
+/// How the key is made of a column, without the word that says that it is of the key.
+fn manner(role: &str) -> &str {
+    match role.strip_prefix(KEY).map_or(role, str::trim_start) {
+        "as email" => "as an e-mail address",
+        other => other,
     }
 }
 
@@ -185,7 +261,7 @@ fn roles(
 
 fn new_column(contract: &Contract) -> &'static str {
     match contract.unknown_columns {
-        UnknownColumns::Version => "version",
+        UnknownColumns::Version => VERSION,
         UnknownColumns::Refuse | UnknownColumns::Ignore | UnknownColumns::FillCurrent => {
             "no version"
         }
@@ -194,10 +270,10 @@ fn new_column(contract: &Contract) -> &'static str {
 
 fn effective(effective: &Effective) -> String {
     match effective {
-        Effective::LoadTime => "load_time".to_owned(),
+        Effective::LoadTime => LOAD_TIME.to_owned(),
         Effective::Column { name, .. } => format!("column {name:?}"),
-        Effective::FileName { .. } => "file_name".to_owned(),
-        Effective::Sidecar { .. } => "sidecar".to_owned(),
+        Effective::FileName { .. } => FILE_NAME.to_owned(),
+        Effective::Sidecar { .. } => SIDECAR.to_owned(),
     }
 }
 
@@ -246,9 +322,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                "mode was incremental and is feed",
-                "effective was load_time and is column \"changed_at\"",
-                "sequence was none and is lsn, part",
+                "`mode` was changed from incremental to feed",
+                "`effective` was changed: instants came from the time of the load, and come from \
+                 column \"changed_at\" now",
+                "`sequence` was changed from none to lsn, part",
             ]
         );
         let changes = before.differences(&now);

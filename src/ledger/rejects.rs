@@ -64,6 +64,27 @@ pub struct Original {
     pub original: Vec<u8>,
 }
 
+/// What became of the errors of a load.
+#[derive(QueryableByName, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Errors that nobody has corrected yet.
+    #[diesel(sql_type = BigInt)]
+    pub open: i64,
+    /// Errors whose rows were loaded again.
+    #[diesel(sql_type = BigInt)]
+    pub replayed: i64,
+    /// The latest load that brought the corrected rows, all of them, and counts.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub replay: Option<i64>,
+}
+
+/// What became of the errors of a load.
+pub fn standing(conn: &mut PgConnection, load_id: i64) -> QueryResult<Standing> {
+    sql_query(include_str!("rejects_standing.sql"))
+        .bind::<BigInt, _>(load_id)
+        .get_result(conn)
+}
+
 /// The loads that have open rejects, newest first.
 pub fn by_load(conn: &mut PgConnection) -> QueryResult<Vec<OfLoad>> {
     sql_query(include_str!("rejects_by_load.sql")).load(conn)

@@ -184,7 +184,7 @@ fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result
     }
     Err(StageFault::Header(format!(
         "The header lacks {}, which every file for table `{}` must have. It names {}.",
-        missing.join(" and "),
+        all(&missing),
         contract.name,
         list(names)
     )))
@@ -300,6 +300,14 @@ fn nearest(name: &str, known: &[&str]) -> String {
     close.map_or_else(String::new, |(_, candidate)| {
         format!(" (did you mean `{candidate}`?)")
     })
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn all(parts: &[String]) -> String {
+    match parts {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => parts.concat(),
+    }
 }
 
 fn list(names: &[&str]) -> String {

@@ -323,7 +323,7 @@ fn a_file_without_a_field_of_history_is_refused_naming_it() {
     expect![[r"
 
         code,name
-        The header lacks `op` and `at` and `lsn`, which every file for table `things` must have. It names `code`, `name`.
+        The header lacks `op`, `at` and `lsn`, which every file for table `things` must have. It names `code`, `name`.
 
         code,op,name,lsn
         The header lacks `at`, which every file for table `things` must have. It names `code`, `op`, `name`, `lsn`.

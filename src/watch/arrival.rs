@@ -62,7 +62,7 @@ pub enum Released {
 #[derive(Debug, thiserror::Error)]
 pub enum ArrivalError {
     /// It is not there, or cannot be looked at.
-    #[error("the file `{name}` cannot be found: {source}")]
+    #[error("`{name}` cannot be read. {}", absence(source))]
     NotFound {
         /// The file's path, safe to show.
         name: String,
@@ -70,7 +70,7 @@ pub enum ArrivalError {
         source: io::Error,
     },
     /// It is a directory, a FIFO, a device.
-    #[error("`{0}` is not a file; name a CSV file")]
+    #[error("`{0}` is not a file. Name a CSV file.")]
     NotAFile(String),
 }
 
@@ -190,6 +190,14 @@ impl Arrival {
             Err(error) if may_not_replace(&error) => Ok(Released::StillClaimed(self)),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Why the file that a person named cannot be looked at.
+pub(crate) fn absence(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "There is no such file.".to_owned(),
+        _ => format!("It cannot be looked at: {error}."),
     }
 }
 

@@ -35,8 +35,8 @@ mod watcher;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use arrival::delivered_name;
 pub use arrival::{Arrival, ArrivalError, Origin, Released};
+pub(crate) use arrival::{absence, delivered_name};
 pub(crate) use claim::Claim;
 pub use claim::ClaimId;
 pub use folder::{Folder, FolderError};

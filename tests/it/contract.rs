@@ -219,18 +219,21 @@ fn a_load_writes_down_the_contract_that_it_was_done_under() {
 #[test]
 fn another_contract_under_rows_is_refused_with_what_differs_and_the_way_on() {
     for (record, sentence) in [
-        ("mode = 'snapshot'", "mode was snapshot and is incremental"),
+        (
+            "mode = 'snapshot'",
+            "`mode` was changed from snapshot to incremental",
+        ),
         (
             "effective = 'file_name'",
-            "effective was file_name and is load_time",
+            "instants came from the name of the file, and come from the time of the load now",
         ),
         (
             "sequence = array['lsn', 'part']",
-            "sequence was lsn, part and is none",
+            "`sequence` was changed from lsn, part to none",
         ),
         (
             "roles = roles || '{\"name\": \"type1\"}'",
-            "the role of \"name\" was type1 and is type2",
+            "the role of \"name\" was changed from type1 to type2",
         ),
     ] {
         let warehouse = loaded_otherwise(record);
@@ -254,7 +257,8 @@ fn a_contract_that_is_meant_is_taken_from_now_on_and_written_down() {
     let run = warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
     assert_eq!(
         run.stdout,
-        "users: from now on, mode was snapshot and is incremental; sequence was lsn and is none\n"
+        "users: taken for what comes from now on: `mode` was changed from snapshot to incremental; \
+         `sequence` was changed from lsn to none\n"
     );
     warehouse
         .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
@@ -329,7 +333,7 @@ fn the_watch_keeps_a_file_whose_table_waits_for_a_decision() {
     let warehouse = loaded_otherwise("mode = 'snapshot'");
     let watch = warehouse.watch();
     warehouse.drop_file("users-2.csv", ANN.replace("Ann,", "Anna,"));
-    watch.wait_for("mode was snapshot and is incremental");
+    watch.wait_for("`mode` was changed from snapshot to incremental");
     assert_eq!(watch.stop(), 0);
     assert!(warehouse.names("imports/failed").is_empty());
     assert_eq!(warehouse.names("imports/.claimed").len(), 1);
@@ -345,7 +349,8 @@ fn a_role_that_would_write_over_history_is_refused_for_good() {
     warehouse.load("users.csv", ANN).exits(0);
     let toml = HAYLOFT_TOML.replace("date_of_birth = {", "date_of_birth = { role = \"type1\",");
     warehouse.write("hayloft.toml", toml);
-    let sentence = "the role of \"date_of_birth\" was type2 and is type1. That cannot be changed";
+    let sentence =
+        "the role of \"date_of_birth\" was changed from type2 to type1. That cannot be changed";
     for run in [
         warehouse.load("users-2.csv", ANN.replace("Ann,", "Anna,")),
         warehouse.run(&["migrate", "--from-now", "users"]),
@@ -384,33 +389,33 @@ const CHANGES: [(&str, &str, &str); 7] = [
     (
         SETTINGS,
         "durable_key = \"user_id\"\nmode = \"snapshot\"",
-        "mode was incremental and is snapshot",
+        "`mode` was changed from incremental to snapshot",
     ),
     (
         SETTINGS,
         "durable_key = \"user_id\"\neffective = { column = \"at\" }",
-        "effective was load_time and is column \"at\"",
+        "instants came from the time of the load, and come from column \"at\" now",
     ),
     (
         SETTINGS,
         "durable_key = \"user_id\"\nsequence = [\"n\"]",
-        "sequence was none and is n",
+        "`sequence` was changed from none to n",
     ),
     (
         "[tables.users.columns]",
         "[tables.users.columns]\nname = { role = \"type0\" }",
-        "the role of \"name\" was type2 and is type0",
+        "the role of \"name\" was changed from type2 to type0",
     ),
     (
         "email         = { canonical = \"email\" }",
         "",
-        "the role of \"email\" was key as email and is key as delivered",
+        "keys were made of \"email\" as an e-mail address, and are made of it as delivered now",
     ),
     ("key         = [\"email\"]", "key = [\"name\"]", "key"),
     (
         SETTINGS,
         "durable_key = \"user_id\"\non_new_column = \"version\"",
-        "a value in a new column was no version and is version",
+        "a value in a new column made no version of its own, and makes one now",
     ),
 ];
 
@@ -426,7 +431,6 @@ fn under_another_contract_nothing_is_loaded_planned_undone_or_let_in() {
         for command in [
             &["load", "users-3.csv"][..],
             &["plan", "users-3.csv"],
-            &["accept-closes", "users-3.csv"],
             &["undo", "2", "--yes"],
             &["undo", "2"],
         ] {
@@ -476,4 +480,93 @@ fn a_column_that_is_new_may_have_any_role() {
         .load("users-2.csv", ANN.replace("Ann,", "Anna,"))
         .exits(0);
     assert!(warehouse.query(RECORD).contains("\"phone\": \"type1\""));
+}
+
+/// A fact of member 7 of `p`, which waits for the first file of `p`, whose contract says this.
+fn fact_before_its_dimension(more: &str, columns: &str) -> Warehouse {
+    let toml = format!(
+        "[tables.p]\nkey = [\"k\"]\ndurable_key = \"p_id\"\non_new_column = \"ignore\"\n{more}\n[tables.p.columns]\n{columns}\n\
+         [tables.f]\nkind = \"fact\"\nkey = [\"id\"]\nreferences = {{ p_id = \"p\" }}\n"
+    );
+    let warehouse = Warehouse::with_contract(&toml);
+    warehouse.execute(
+        "create table datawarehouse.p (
+             p_id uuid not null, k text not null, b text,
+             effective_start_date timestamptz not null, effective_end_date timestamptz,
+             version_number int not null, load_id bigint not null, source_line bigint not null,
+             primary key (p_id, effective_start_date));
+         create unique index on datawarehouse.p (p_id) where effective_end_date is null;
+         create table datawarehouse.f (
+             id bigint primary key, p_id uuid not null, amount numeric,
+             load_id bigint not null, source_line bigint not null);",
+    );
+    let run = warehouse.load("f.csv", "id,k,amount\n1,7,1.50\n").exits(0);
+    assert_eq!(run.only()["rows"]["held"], 1);
+    warehouse
+}
+
+#[test]
+fn facts_that_come_first_say_nothing_of_the_contract_of_their_dimension() {
+    for (more, columns, record) in [
+        (
+            "",
+            "b = { role = \"type1\" }",
+            "incremental | load_time | {}",
+        ),
+        ("mode = \"snapshot\"", "", "snapshot | load_time | {}"),
+        (
+            "effective = { file_name = \"%Y-%m-%d\" }",
+            "",
+            "incremental | file_name | {}",
+        ),
+        ("sequence = [\"n\"]", "", "incremental | load_time | {n}"),
+    ] {
+        let warehouse = fact_before_its_dimension(more, columns);
+        warehouse.run(&["status"]).exits(0);
+        let run = warehouse.run(&["migrate", "--from-now", "p"]).exits(0);
+        assert_eq!(
+            run.stdout,
+            "p: it was never loaded, so it takes any contract\n"
+        );
+        warehouse
+            .load("p-2024-01-02.csv", "k,b,n\n7,x,1\n")
+            .exits(0);
+        let held = "select count(*) from hayloft.held_fact";
+        assert_eq!(warehouse.query(held), "0\n");
+        let written = warehouse
+            .query("select mode, effective, sequence from hayloft.contract where table_name = 'p'");
+        assert_eq!(written.trim(), record);
+        warehouse.assert_sound();
+    }
+}
+
+#[test]
+fn a_key_that_facts_wait_under_stays_as_it_is() {
+    let warehouse = fact_before_its_dimension("", "");
+    let toml = std::fs::read_to_string(warehouse.path("hayloft.toml")).unwrap();
+    warehouse.write("hayloft.toml", toml.replace("[\"k\"]", "[\"b\"]"));
+    let run = warehouse.load("p.csv", "k,b\n7,x\n").exits(2);
+    assert!(run.stderr.contains("another natural key"), "{run:#?}");
+}
+
+#[test]
+fn a_file_that_is_known_is_not_skipped_under_another_contract() {
+    let warehouse = loaded_otherwise("effective = 'file_name'");
+    for command in ["load", "plan"] {
+        let run = warehouse.run(&[command, "users.csv"]).exits(2);
+        assert!(
+            run.stderr.contains("was loaded under another contract"),
+            "{run:#?}"
+        );
+    }
+    let watch = warehouse.watch();
+    warehouse.drop_file("users.csv", ANN);
+    watch.wait_for("was loaded under another contract");
+    assert_eq!(watch.stop(), 0);
+    assert_eq!(warehouse.names("imports/.claimed").len(), 1);
+    warehouse.run(&["migrate", "--from-now", "users"]).exits(0);
+    let run = warehouse
+        .run(&["load", "--format", "json", "users.csv"])
+        .exits(0);
+    assert_eq!(run.only()["status"], "skipped");
 }

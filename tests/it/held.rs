@@ -157,3 +157,21 @@ fn a_plan_names_the_guard_and_has_the_exit_code_of_the_load() {
     assert!(text.contains("would be held"), "{text}");
     assert_eq!(current(&warehouse), "100");
 }
+
+#[test]
+fn closes_are_accepted_only_where_the_absent_are_closed() {
+    let warehouse = Warehouse::new();
+    for (file, content) in [
+        ("users.csv", people(0, 3)),
+        (
+            "transactions.csv",
+            "id,email,amount,transaction_date\n".to_owned(),
+        ),
+    ] {
+        warehouse.write(file, content);
+        let run = warehouse.run(&["accept-closes", file]).exits(2);
+        assert!(run.stderr.contains("are not snapshots"), "{run:#?}");
+        assert!(run.stderr.contains("`hayloft load` loads it."), "{run:#?}");
+    }
+    assert_eq!(warehouse.query("select count(*) from hayloft.load"), "0\n");
+}

@@ -155,12 +155,65 @@ fn an_undo_shows_its_plan_and_does_nothing_without_a_word() {
     assert_eq!(warehouse.users(), before);
     let twice = warehouse.run(&["undo", "2", "--yes"]).exits(2);
     assert!(
-        twice.stderr.contains("Load 2 was not undone."),
+        twice.stderr.contains(
+            "Load 2 was not undone. It is undone already; `hayloft redo 2` puts it in again."
+        ),
         "{twice:#?}"
     );
 
     warehouse.run(&["redo", "2", "--yes"]).exits(0);
     assert_eq!(warehouse.users(), after);
+    let twice = warehouse.run(&["redo", "2", "--yes"]).exits(2);
+    assert!(
+        twice
+            .stderr
+            .contains("Load 2 was not redone. It counts already; `hayloft undo 2` takes it out."),
+        "{twice:#?}"
+    );
+}
+
+#[test]
+fn an_undo_or_a_redo_is_not_undone_itself_and_says_what_is() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", FIRST).exits(0);
+    let number = "select load_id from hayloft.load order by load_id desc limit 1";
+    for (verb, sentence) in [
+        (
+            "undo",
+            "is the undo of load 1. `hayloft redo 1` puts load 1 in again.",
+        ),
+        (
+            "redo",
+            "is the redo of load 1. `hayloft undo 1` takes load 1 out again.",
+        ),
+    ] {
+        warehouse.run(&[verb, "1", "--yes"]).exits(0);
+        let turn = warehouse.query(number).trim().to_owned();
+        for again in ["undo", "redo"] {
+            let run = warehouse.run(&[again, &turn, "--yes"]).exits(2);
+            let sentence = format!("Load {turn} {sentence}");
+            assert!(run.stderr.contains(&sentence), "{run:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_planned_is_told_as_that() {
+    let warehouse = Warehouse::new();
+    warehouse.write("people.csv", FIRST);
+    warehouse.write("users.xlsx", FIRST);
+    for (command, failed) in [("plan", "cannot be planned"), ("load", "was not loaded")] {
+        let run = warehouse
+            .run(&[command, "users-9.csv", "people.csv", "users.xlsx"])
+            .exits(2);
+        for part in [
+            &format!("`users-9.csv` {failed}. There is no such file.\n"),
+            &format!("`people.csv` {failed}. Its name does not say which table it is for"),
+            &format!("`users.xlsx` {failed}. Only .csv files are read"),
+        ] {
+            assert!(run.stderr.contains(part), "{part}\n{run:#?}");
+        }
+    }
 }
 
 #[test]

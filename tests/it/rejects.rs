@@ -161,7 +161,7 @@ fn what_cannot_be_replayed_or_exported_is_refused_in_a_sentence() {
             "refused as a whole",
         ),
         (&["rejects", "export", "2"], "refused as a whole"),
-        (&["rejects", "replay", "1", "none.csv"], "cannot be found"),
+        (&["rejects", "replay", "1", "none.csv"], "no such file"),
     ] {
         let run = warehouse.run(arguments).exits(2);
         assert!(run.stderr.contains(part), "{run:#?}");
@@ -227,4 +227,37 @@ fn a_replay_of_some_of_the_rejected_rows_leaves_all_of_them_open() {
         exported,
         format!("{header}\nann@x.org,Ann,1\nbob@x.org,Bob,2\n")
     );
+}
+
+#[test]
+fn what_is_not_open_is_not_replayed_until_the_replay_is_undone() {
+    let warehouse = Warehouse::new();
+    let header = "email,name,date_of_birth";
+    let sound = format!("{header}\ncyd@x.org,Cyd,05/06/1970\n");
+    warehouse.load("users.csv", sound).exits(0);
+    let broken = format!("{header}\nann@x.org,Ann,1\ncyd@x.org,Cyd,05/06/1970\n");
+    warehouse.load("users-2.csv", broken).exits(1);
+    let mended = |name: &str| format!("{header}\nann@x.org,{name},01/02/1990\n");
+    warehouse.write("mended.csv", mended("Wrong"));
+    let replay = |load: &str| warehouse.run(&["rejects", "replay", load, "mended.csv"]);
+
+    let run = replay("1").exits(2);
+    assert!(run.stderr.contains("Load 1 rejected nothing"), "{run:#?}");
+    replay("2").exits(0);
+    warehouse.write("mended.csv", mended("Ann"));
+    let run = replay("2").exits(2);
+    assert!(
+        run.stderr
+            .contains("put in already, last by load 3. If that was wrong, `hayloft undo 3`"),
+        "{run:#?}"
+    );
+    let loads = "select count(*) from hayloft.load";
+    assert_eq!(warehouse.query(loads), "3\n");
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    replay("2").exits(0);
+    expect![[r"
+        ann@x.org | 1 | Ann | 1990-02-01 | t
+        cyd@x.org | 1 | Cyd | 1970-06-05 | t
+    "]]
+    .assert_eq(&warehouse.users());
 }

@@ -13,7 +13,7 @@ use crate::commands::office::{self, Migrating};
 use crate::commands::{ExitStatus, Refusal, load};
 use crate::contract::{Contracts, TableName};
 use crate::ledger::loads::Known;
-use crate::ledger::rejects;
+use crate::ledger::rejects::{self, Standing};
 use crate::merge::Instant;
 use crate::pipeline::Wish;
 use crate::printer::Printer;
@@ -31,6 +31,10 @@ pub(super) fn run(
     let parent = known(&mut *desk.database.get()?, load_id)?;
     let at = instant_of(&parent)?;
     let table = table_of(&parent, &desk.contracts())?;
+    let standing = rejects::standing(&mut *desk.database.get()?, load_id)?;
+    if let Some(sentence) = nothing_to_mend(load_id, standing) {
+        return Err(Refusal(sentence).into());
+    }
     let arrival = Arrival::in_place(file, table).map_err(|error| Refusal(error.to_string()))?;
     let wish = Wish {
         // The person's own file, which they may want to look at again.
@@ -72,6 +76,28 @@ fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
             ),
         })
     })
+}
+
+/// Why no row of the load is to be put in, if none is. Where the load of the mended rows was undone,
+/// they are to be put in again, although the rejects were noted as done.
+fn nothing_to_mend(load: i64, standing: Standing) -> Option<String> {
+    match standing {
+        Standing { open: 1.., .. } => None,
+        Standing {
+            replayed: 1..,
+            replay: Some(replay),
+            ..
+        } => Some(format!(
+            "What load {load} rejected was put in already, last by load {replay}. If that was \
+             wrong, `hayloft undo {replay}` takes it out; then replay it again. What load {replay} \
+             rejected in its turn is replayed under its own number."
+        )),
+        Standing { replayed: 1.., .. } => None,
+        _ => Some(format!(
+            "Load {load} rejected nothing, so there is no place to take. Load the file as usual, or \
+             find the load that is meant with `hayloft rejects list`."
+        )),
+    }
 }
 
 fn table_of(parent: &Known, contracts: &Contracts) -> Result<TableName, Refusal> {

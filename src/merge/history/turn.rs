@@ -42,6 +42,9 @@ pub(in crate::merge) struct Target {
     status: String,
     #[diesel(sql_type = Text)]
     action: String,
+    /// Of a turn, the load that it was about.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    turned: Option<i64>,
     #[diesel(sql_type = Text)]
     instants: String,
     #[diesel(sql_type = Bool)]
@@ -82,20 +85,30 @@ impl Target {
                 "Load {load_id} is one of `{own}`, not of `{table}`."
             ));
         }
-        if self.action != "load" {
-            return Some(format!(
-                "Load {load_id} is the {} of another. Name that one.",
-                self.action
-            ));
+        if let Some(other) = self.turned {
+            return Some(if self.action == "undo" {
+                format!(
+                    "Load {load_id} is the undo of load {other}. `hayloft redo {other}` puts load \
+                     {other} in again."
+                )
+            } else {
+                format!(
+                    "Load {load_id} is the redo of load {other}. `hayloft undo {other}` takes load \
+                     {other} out again."
+                )
+            });
         }
-        let obstacle = match (turn, self.status.as_str()) {
+        Some(match (turn, self.status.as_str()) {
             (Turn::Undo, "loaded") | (Turn::Redo, "undone") => return None,
-            (Turn::Undo, "undone") => "is undone already.",
-            (Turn::Redo, "loaded") => "counts already.",
-            (_, "skipped") => "was skipped, so there is nothing of it in the table.",
-            _ => "failed, so there is nothing of it in the table.",
-        };
-        Some(format!("Load {load_id} {obstacle}"))
+            (Turn::Undo, "undone") => {
+                format!("It is undone already; `hayloft redo {load_id}` puts it in again.")
+            }
+            (Turn::Redo, "loaded") => {
+                format!("It counts already; `hayloft undo {load_id}` takes it out.")
+            }
+            (_, "skipped") => "It was skipped, so there is nothing of it in the table.".to_owned(),
+            _ => "It failed, so there is nothing of it in the table.".to_owned(),
+        })
     }
 
     pub(in crate::merge) fn rows(&self) -> u64 {

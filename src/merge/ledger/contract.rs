@@ -10,7 +10,7 @@ use std::fmt;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Nullable, Text};
+use diesel::sql_types::{Array, Bool, Nullable, Text};
 
 use super::{is_empty, is_held_nowhere};
 use crate::contract::record::{Change, Difference, Record};
@@ -71,12 +71,19 @@ pub(in crate::merge) fn vouch(
     contract: &Contract,
 ) -> QueryResult<Option<Changed>> {
     let now = Record::of(contract);
-    let written = written(conn, contract)?.and_then(|row| row.record());
-    if written.as_ref() == Some(&now) {
+    let written = written(conn, contract)?;
+    let record = written.as_ref().and_then(Written::record);
+    if record.as_ref() == Some(&now) {
         return Ok(None);
     }
-    let before = written.unwrap_or_else(|| Record::before_records(contract));
-    let changed = changed(conn, contract, &before, &now)?;
+    let before = match written {
+        Some(row) => row.said(contract),
+        None => Some(Record::before_records(contract)),
+    };
+    let changed = match before {
+        Some(before) => changed(conn, contract, &before, &now)?,
+        None => None,
+    };
     if changed.is_none() {
         write(conn, &contract.name, &now)?;
     }
@@ -85,37 +92,44 @@ pub(in crate::merge) fn vouch(
 
 /// What stands between a table and its next load, if the contract is not the one on record.
 pub fn waiting(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Option<Changed>> {
-    let Some(row) = written(conn, contract)? else {
+    let Some(before) = written(conn, contract)?.and_then(|row| row.said(contract)) else {
         return Ok(None);
     };
-    let before = row
-        .record()
-        .unwrap_or_else(|| Record::before_records(contract));
     changed(conn, contract, &before, &Record::of(contract))
 }
 
-/// Takes the contract as it is for what comes from now on, and writes down who changed what. `None`
-/// if it says what the one on record says.
+/// What it is to take a contract from now on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// The table was never loaded.
+    NothingLoaded,
+    /// It says what the one on record says, or there is no row to which it matters.
+    Same,
+    /// It was written down.
+    Changed(Changed),
+}
+
+/// Takes the contract as it is for what comes from now on, and writes down who changed what.
 pub fn take_from_now(
     conn: &mut PgConnection,
     contracts: &Contracts,
     contract: &Contract,
-) -> Result<Option<Changed>, MergeError> {
+) -> Result<Taken, MergeError> {
     conn.transaction(|conn| {
         locks::take(conn, contract, contracts)?;
         let Some(row) = written(conn, contract)? else {
-            return Ok(None);
+            return Ok(Taken::NothingLoaded);
         };
         if row.natural_key != natural_key(contract) && !takes_any(conn, contract)? {
             let table = contract.name.clone();
             return Err(MergeError::OtherKeyColumns { table });
         }
         let now = Record::of(contract);
-        let before = row
-            .record()
-            .unwrap_or_else(|| Record::before_records(contract));
+        let Some(before) = row.said(contract) else {
+            return Ok(Taken::NothingLoaded);
+        };
         let Some(changed) = changed(conn, contract, &before, &now)? else {
-            return Ok(None);
+            return Ok(Taken::Same);
         };
         let never = |difference: &Difference| difference.change == Change::Never;
         if changed.differences.iter().any(never) {
@@ -124,7 +138,7 @@ pub fn take_from_now(
         begin_history(conn, contract, &before)?;
         note_change(conn, &contract.name, &before, &now)?;
         write(conn, &contract.name, &now)?;
-        Ok(Some(changed))
+        Ok(Taken::Changed(changed))
     })
 }
 
@@ -197,10 +211,20 @@ struct Written {
     roles: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     new_column: Option<String>,
+    #[diesel(sql_type = Bool)]
+    loaded_before_records: bool,
 }
 
 impl Written {
-    /// `None` for a table that was loaded before contracts were written down.
+    /// What the table was loaded under; `None` if it never was. Facts that came before the first
+    /// file of their dimension leave it so: they say how its keys are made, and no more.
+    fn said(&self, contract: &Contract) -> Option<Record> {
+        let usual = || Record::before_records(contract);
+        self.record()
+            .or_else(|| self.loaded_before_records.then(usual))
+    }
+
+    /// `None` where only the keys are written down.
     fn record(&self) -> Option<Record> {
         let roles: Option<BTreeMap<String, String>> = self
             .roles
