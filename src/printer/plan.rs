@@ -302,6 +302,36 @@ mod tests {
     }
 
     #[test]
+    fn a_list_tells_what_goes_and_what_stays_and_nothing_twice() {
+        let mut undone = ada("ada.ahmed@example.com");
+        std::mem::swap(&mut undone.before, &mut undone.after);
+        let mut named = ada("b@x.org");
+        named.after[1].values[1].1 = Some("1970-01-01".into());
+        drawn(
+            vec![undone, named],
+            Some(60),
+            &expect![[r"
+
+            changed, 2 of 120:
+                 email  ada.ahmed@example.com
+            ~  from 2026-11-10 to 2026-11-12 → –
+                 name           Ada Ahmed
+                 date_of_birth  1970-01-01
+            -  from 2026-11-12 to –
+                 name           Ada Bauer
+                 date_of_birth  1970-01-02
+
+                 email  b@x.org
+            ~  from 2026-11-10 to – → 2026-11-12
+                 name           Ada Ahmed
+                 date_of_birth  1970-01-01
+            +  from 2026-11-12 to –
+                 name  Ada Ahmed → Ada Bauer
+        "]],
+        );
+    }
+
+    #[test]
     fn a_long_value_moves_nothing_out_of_sight_in_a_file_either() {
         let mut long = ada("a@x.org");
         long.after[1].values[0].1 = Some("x".repeat(300));

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::rows::{Old, Row, columns_to_show, rows_of, value, versions};
-use crate::merge::Sample;
+use super::rows::{Row, columns_to_show, rows_of, value, versions};
+use crate::merge::{Sample, Version};
 use crate::printer::change::{ARROW, change};
 use crate::printer::columns::{Columns, Side, shortened};
 use crate::printer::instant::Precision;
@@ -90,10 +90,13 @@ impl Drawing<'_> {
                 .iter()
                 .partition(|name| self.key.contains(&name.as_str()));
             lines.extend(first.iter().flat_map(|row| list(row, &of_key, width)));
+            let mut above = None;
             for row in &rows {
                 lines.extend(self.interval(row, width));
-                let told = others.iter().copied().filter(|name| is_told(row, name));
+                let others = others.iter().copied();
+                let told = others.filter(|name| is_told(row, above, name));
                 lines.extend(list(row, &told.collect::<Vec<_>>(), width));
+                above = Some(row);
             }
         }
         lines
@@ -137,17 +140,16 @@ fn list(row: &Row<'_>, names: &[&String], width: usize) -> Vec<String> {
     let lines = names.iter().map(|name| {
         let label = format!("{INDENT}{name:<widest$}  ");
         let room = width.saturating_sub(length(&label));
-        label + &cell(row, name, room)
+        let line = label + &cell(row, name, room);
+        line.trim_end().to_owned()
     });
     lines.collect()
 }
 
-/// Of a version that is new after another, what is the same is not told again.
-fn is_told(row: &Row<'_>, name: &str) -> bool {
-    match row.old {
-        Old::Preceding(old) => value(old, name) != value(row.version, name),
-        Old::None | Old::Itself(_) => true,
-    }
+/// What is as in the line above, and as before, is not told again.
+fn is_told(row: &Row<'_>, above: Option<&Row<'_>>, name: &str) -> bool {
+    let is_new = |other: &Version| value(other, name) != value(row.version, name);
+    above.is_none_or(|above| is_new(above.version)) || row.compared().is_some_and(is_new)
 }
 
 /// A value, beside what it was where it differs.
