@@ -393,13 +393,16 @@ pub struct WhyArgs {
 /// `2026-03-01`, `2026-03-01 12:30[:00[.5]]` in UTC, or with an offset.
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let text = text.trim();
-    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+    let offset = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"));
+    if let Ok(instant) = offset {
         return Ok(instant.to_utc());
     }
     let formats = [
         "%Y-%m-%d %H:%M:%S%.f",
         "%Y-%m-%dT%H:%M:%S%.f",
         "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
     ];
     let mut times = formats
         .iter()
@@ -413,7 +416,7 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
         .next()
         .or_else(date)
         .map(|time| time.and_utc())
-        .ok_or_else(|| "write it as 2026-03-01 or 2026-03-01T12:30:00Z".to_owned())
+        .ok_or_else(|| "write it as 2026-03-01 or 2026-03-01T12:30".to_owned())
 }
 
 /// `hayloft check`
@@ -560,6 +563,9 @@ mod tests {
         for (text, expected) in [
             ("2026-03-01", "2026-03-01T00:00:00Z"),
             ("2026-03-01 12:30", "2026-03-01T12:30:00Z"),
+            ("2026-03-01T12:30", "2026-03-01T12:30:00Z"),
+            ("2026-03-01T12:30Z", "2026-03-01T12:30:00Z"),
+            ("2026-03-01T12:30+02:00", "2026-03-01T10:30:00Z"),
             ("2026-03-01 12:30:01.25", "2026-03-01T12:30:01.25Z"),
             ("2026-03-01T12:30:01", "2026-03-01T12:30:01Z"),
             ("2026-03-01T12:30:01+02:00", "2026-03-01T10:30:01Z"),

@@ -2,8 +2,10 @@
 //! pipe is nobody's mistake; colour is decoration, never meaning.
 
 pub mod ago;
+pub mod change;
 pub mod columns;
 pub mod counts;
+pub mod instant;
 pub mod plan;
 pub mod timeline;
 

@@ -31,6 +31,8 @@ pub struct Answer {
     pub durable_column: Option<String>,
     /// The durable key.
     pub durable_key: Uuid,
+    /// The natural key as it was typed, in its canonical form; empty where the durable key was.
+    pub asked: Vec<(String, String)>,
     /// The columns that a file may fill, in catalog order.
     pub columns: Vec<ShownColumn>,
     /// What the table shows of the key.
@@ -212,6 +214,7 @@ fn answer(
                 table: contract.name.to_string(),
                 durable_column: durable_column(contract),
                 durable_key: candidate.key,
+                asked: asked(contract, candidate),
                 columns,
                 shown,
                 observations,
@@ -242,6 +245,16 @@ fn needs_explaining(shown: &Shown) -> bool {
         .windows(2)
         .all(|pair| pair[0].to == Some(pair[1].from));
     !followed || versions.last().is_none_or(|last| last.to.is_some())
+}
+
+fn asked(contract: &Contract, candidate: &Candidate) -> Vec<(String, String)> {
+    let names = contract.key.iter().map(|place| {
+        let column = &contract.columns[*place];
+        column.name.name().to_owned()
+    });
+    names
+        .zip(candidate.parts.iter().flatten().cloned())
+        .collect()
 }
 
 fn durable_column(contract: &Contract) -> Option<String> {
@@ -296,7 +309,8 @@ impl Answer {
             .collect()
     }
 
-    /// The natural key: names and values, as far as anything shows them.
+    /// The natural key: names and values, as far as anything shows them or
+    /// they were asked for.
     #[must_use]
     pub fn natural_key(&self) -> Vec<(&str, Option<&str>)> {
         let values = match &self.shown {
@@ -312,9 +326,13 @@ impl Answer {
                     let mut judged = self.observations.iter();
                     judged.find_map(|judged| judged.values.get(&place)?.as_deref())
                 };
+                let asked = || {
+                    let mut asked = self.asked.iter();
+                    asked.find_map(|(name, value)| (*name == column.name).then_some(&**value))
+                };
                 let value = match values {
                     Some(values) => values.get(place)?.as_deref(),
-                    None => Some(said()?),
+                    None => Some(said().or_else(asked)?),
                 };
                 Some((column.name.as_str(), value))
             })

@@ -34,9 +34,16 @@ impl Columns {
         }
     }
 
-    /// Adds a row. Cells beyond the last column are not shown.
+    /// Adds a row. Cells beyond the last column are not shown; none at all are a gap.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
+    }
+
+    /// How long the longest line is, if nothing is shortened.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        let widths = self.widths(usize::MAX);
+        widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
     }
 
     /// The lines, no longer than `width` if the names can be shortened so far.
@@ -94,10 +101,14 @@ fn length(cell: Option<&String>) -> usize {
 }
 
 /// The beginning and the end of a name: its date or number often stands last.
-fn shortened(name: &str, width: usize) -> String {
+#[must_use]
+pub fn shortened(name: &str, width: usize) -> String {
     let count = name.chars().count();
     if count <= width {
         return name.to_owned();
+    }
+    if width == 0 {
+        return String::new();
     }
     let end = width / 2;
     let beginning = width.saturating_sub(end + 1);

@@ -1,19 +1,15 @@
 //! A plan in words: what a load would do, as a table of counts, and some keys of each kind of
 //! change, each version before beside the same one after. Pure.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
+mod rows;
+mod samples;
 
 use super::columns::{Columns, Side};
-use super::{counts, grouped};
-use crate::merge::{Plan, Sample, Version};
+use super::counts::{self, Counted};
+use super::grouped;
+use crate::merge::{Plan, Sample};
 use crate::stage::Tally;
 use crate::summary::Summary;
-
-/// What stands for no value, and for no end.
-const NOTHING: &str = "NULL";
-const OPEN: &str = "–";
 
 /// The counts, and what the table would get.
 #[must_use]
@@ -63,181 +59,56 @@ fn table_of_counts(summary: &Summary) -> Columns {
     table
 }
 
-/// The samples, a table for each kind of change. Columns that are not of the key are shown where
+/// What has nothing to show as long as anything else has.
+const NOISE: [&str; 2] = ["unchanged", "late_unchanged"];
+
+/// The samples, some for each kind of change. Columns that are not of the key are shown where
 /// something in them differs; of new keys all are.
 #[must_use]
 pub fn samples_of(plan: &Plan, key: &[&str], width: Option<usize>) -> Vec<String> {
+    let kinds = counts::changes(&plan.entry.summary.changes);
+    let mut shown: Vec<(Counted, Vec<&Sample>)> = kinds
+        .into_iter()
+        .map(|counted| (counted, samples_to_show(plan, counted)))
+        .filter(|(_, samples)| !samples.is_empty())
+        .collect();
+    let is_noise = |(counted, _): &(Counted, _)| NOISE.contains(&counted.field);
+    if !shown.iter().all(is_noise) {
+        shown.retain(|kind| !is_noise(kind));
+    }
     let mut lines = Vec::new();
-    for counted in counts::changes(&plan.entry.summary.changes) {
-        let samples: Vec<&Sample> = plan
-            .samples
-            .iter()
-            // A key that stays as it is has nothing to show.
-            .filter(|sample| sample.action == counted.field && sample.before != sample.after)
-            .collect();
-        if samples.is_empty() {
-            continue;
-        }
-        let (shown, count) = (samples.len() as u64, counted.count);
+    for (counted, samples) in shown {
         lines.push(String::new());
-        lines.push(if shown < count {
-            format!("{}, {} of {}:", counted.word, shown, grouped(count))
-        } else {
-            format!("{}:", counted.word)
-        });
-        lines.extend(table_of(&samples, key).lines(width));
+        lines.push(title(counted, samples.len() as u64));
+        lines.extend(samples::lines(&samples, key, width));
     }
     lines
 }
 
-fn table_of(samples: &[&Sample], key: &[&str]) -> Columns {
-    let names = columns_to_show(samples, key);
-    let mut heads = vec![("", Side::Left), ("from", Side::Left), ("to", Side::Left)];
-    heads.extend(names.iter().map(|name| (name.as_str(), Side::Elastic)));
-    let mut table = Columns::new(&heads);
-    for sample in samples {
-        for row in rows_of(sample) {
-            table.row(cells(&row, &names));
-        }
-    }
-    table
+/// A key that stays as it is has nothing to show.
+fn samples_to_show(plan: &Plan, counted: Counted) -> Vec<&Sample> {
+    let samples = plan.samples.iter();
+    samples
+        .filter(|sample| sample.action == counted.field && sample.before != sample.after)
+        .collect()
 }
 
-/// The names of the columns, in the table's own order.
-fn columns_to_show(samples: &[&Sample], key: &[&str]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for version in samples.iter().copied().flat_map(versions) {
-        for (name, _) in &version.values {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-    }
-    names.retain(|name| {
-        let tells = samples.iter().any(|sample| tells_of(sample, name));
-        tells || key.contains(&name.as_str())
-    });
-    names
-}
-
-fn versions(sample: &Sample) -> impl Iterator<Item = &Version> {
-    sample.before.iter().chain(&sample.after)
-}
-
-/// Whether a column has something to say of a sample: it differs, or all of it is new.
-fn tells_of(sample: &Sample, name: &str) -> bool {
-    let mut values = versions(sample).map(|version| value(version, name));
-    let first = values.next();
-    sample.before.is_empty() || values.any(|value| Some(value) != first)
-}
-
-/// One line of a sample.
-struct Row<'a> {
-    sign: &'static str,
-    version: &'a Version,
-    old: Old<'a>,
-}
-
-/// What a version is compared with.
-#[derive(Clone, Copy)]
-enum Old<'a> {
-    /// Nothing.
-    None,
-    /// The same version before, in its values and its end.
-    Itself(&'a Version),
-    /// The version that precedes it, in its values.
-    Preceding(&'a Version),
-}
-
-/// The versions before and after, side by side where they start together. What is new is compared
-/// with the version that precedes it.
-fn rows_of(sample: &Sample) -> Vec<Row<'_>> {
-    let mut starts: BTreeMap<DateTime<Utc>, [Option<&Version>; 2]> = BTreeMap::new();
-    for version in &sample.before {
-        starts.entry(version.starts).or_default()[0] = Some(version);
-    }
-    for version in &sample.after {
-        starts.entry(version.starts).or_default()[1] = Some(version);
-    }
-    let mut rows = Vec::new();
-    let mut preceding = None;
-    for pair in starts.into_values() {
-        let (sign, version, old) = match pair {
-            [Some(before), Some(after)] if is_same(before, after) => ("", after, Old::None),
-            [Some(before), Some(after)] => ("~", after, Old::Itself(before)),
-            [Some(before), None] => ("-", before, Old::None),
-            [None, Some(after)] => ("+", after, preceding.map_or(Old::None, Old::Preceding)),
-            [None, None] => continue,
-        };
-        rows.push(Row { sign, version, old });
-        preceding = pair[1].or(preceding);
-    }
-    rows
-}
-
-fn is_same(before: &Version, after: &Version) -> bool {
-    before.ends == after.ends && before.values == after.values
-}
-
-fn cells(row: &Row<'_>, names: &[String]) -> Vec<String> {
-    let version = row.version;
-    let end = match row.old {
-        Old::Itself(before) => changed(&until(before.ends), until(version.ends)),
-        Old::None | Old::Preceding(_) => until(version.ends),
-    };
-    let mut cells = vec![row.sign.to_owned(), instant(version.starts), end];
-    cells.extend(names.iter().map(|name| {
-        let new = shown(value(version, name));
-        match row.old {
-            Old::Itself(old) | Old::Preceding(old) => changed(&shown(value(old, name)), new),
-            Old::None => new,
-        }
-    }));
-    cells
-}
-
-fn changed(old: &str, new: String) -> String {
-    if old == new {
-        new
+fn title(counted: Counted, shown: u64) -> String {
+    if shown < counted.count {
+        format!("{}, {shown} of {}:", counted.word, grouped(counted.count))
     } else {
-        format!("{old} → {new}")
+        format!("{}:", counted.word)
     }
-}
-
-fn value<'v>(version: &'v Version, name: &str) -> Option<&'v str> {
-    let (_, value) = version.values.iter().find(|(column, _)| column == name)?;
-    value.as_deref()
-}
-
-/// A value on one line: what would end the line or move the cursor is written out.
-fn shown(value: Option<&str>) -> String {
-    let Some(value) = value else {
-        return NOTHING.to_owned();
-    };
-    let mut text = String::with_capacity(value.len());
-    for character in value.chars() {
-        match character {
-            '"' | '\'' | '\\' => text.push(character),
-            _ => text.extend(character.escape_debug()),
-        }
-    }
-    text
-}
-
-fn until(end: Option<DateTime<Utc>>) -> String {
-    end.map_or_else(|| OPEN.to_owned(), instant)
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S%.fZ").to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use expect_test::{Expect, expect};
     use uuid::Uuid;
 
     use super::*;
     use crate::contract::TableName;
+    use crate::merge::Version;
     use crate::merge::ledger::Entry;
     use crate::summary::{Changes, Rows, Seconds, Status};
 
@@ -304,81 +175,241 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_change_is_told_once_as_an_end_and_once_as_a_beginning() {
-        let ann = ("email", Some("ann@x.org"));
-        let town = ("town", Some("Brno"));
-        let sample = Sample {
+    fn ada(email: &str) -> Sample {
+        let values = |name, born| {
+            [
+                ("name", Some(name)),
+                ("date_of_birth", Some(born)),
+                ("email", Some(email)),
+                ("town", Some("Brno")),
+            ]
+        };
+        let (then, now) = (
+            values("Ada Ahmed", "1970-01-01"),
+            values("Ada Bauer", "1970-01-02"),
+        );
+        Sample {
             action: "updated".into(),
             key: Uuid::nil(),
-            before: vec![version("10", None, &[ann, ("name", Some("Ann")), town])],
-            after: vec![
-                version("10", Some("12"), &[ann, ("name", Some("Ann")), town]),
-                version("12", None, &[ann, ("name", None), town]),
-            ],
-        };
-        let changes = Changes {
-            updated: 120,
-            ..Changes::default()
-        };
-        assert_eq!(
-            samples_of(&plan(changes, vec![sample]), &["email"], None),
-            [
-                "",
-                "changed, 1 of 120:",
-                "   from                  to                        email      name",
-                "~  2026-11-10 00:00:00Z  – → 2026-11-12 00:00:00Z  ann@x.org  Ann",
-                "+  2026-11-12 00:00:00Z  –                         ann@x.org  Ann → NULL",
-            ]
+            before: vec![version("10", None, &then)],
+            after: vec![version("10", Some("12"), &then), version("12", None, &now)],
+        }
+    }
+
+    fn drawn(samples: Vec<Sample>, width: Option<usize>, expected: &Expect) {
+        let mut changes = Changes::default();
+        for sample in &samples {
+            match &*sample.action {
+                "updated" => changes.updated += 60,
+                "inserted" => changes.inserted += 1,
+                "moved" => changes.moved += 1,
+                _ => changes.late_unchanged += 1,
+            }
+        }
+        let lines = samples_of(&plan(changes, samples), &["email"], width);
+        for line in &lines {
+            let most = width.unwrap_or(200);
+            assert!(line.chars().count() <= most, "{line:?} is too long");
+        }
+        let text: String = lines.into_iter().map(|line| line + "\n").collect();
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn a_change_is_told_once_as_an_end_and_once_as_a_beginning() {
+        drawn(
+            vec![ada("a@x.org")],
+            None,
+            &expect![[r"
+
+            changed, 1 of 60:
+               from        to              name                   date_of_birth            email
+            ~  2026-11-10  – → 2026-11-12  Ada Ahmed              1970-01-01               a@x.org
+            +  2026-11-12  –               Ada Ahmed → Ada Bauer  1970-01-01 → 1970-01-02  a@x.org
+        "]],
+        );
+    }
+
+    #[test]
+    fn between_keys_of_several_versions_there_is_a_gap() {
+        drawn(
+            vec![ada("a@x.org"), ada("b@x.org")],
+            Some(200),
+            &expect![[r"
+
+                changed, 2 of 120:
+                   from        to              name                   date_of_birth            email
+                ~  2026-11-10  – → 2026-11-12  Ada Ahmed              1970-01-01               a@x.org
+                +  2026-11-12  –               Ada Ahmed → Ada Bauer  1970-01-01 → 1970-01-02  a@x.org
+
+                ~  2026-11-10  – → 2026-11-12  Ada Ahmed              1970-01-01               b@x.org
+                +  2026-11-12  –               Ada Ahmed → Ada Bauer  1970-01-01 → 1970-01-02  b@x.org
+            "]],
+        );
+    }
+
+    #[test]
+    fn where_the_table_does_not_fit_each_change_has_a_line_and_its_arrow() {
+        let keys = || vec![ada("ada.ahmed@example.com"), ada("b@x.org")];
+        drawn(
+            keys(),
+            Some(60),
+            &expect![[r"
+
+                changed, 2 of 120:
+                     email  ada.ahmed@example.com
+                ~  from 2026-11-10 to – → 2026-11-12
+                     name           Ada Ahmed
+                     date_of_birth  1970-01-01
+                +  from 2026-11-12 to –
+                     name           Ada Ahmed → Ada Bauer
+                     date_of_birth  1970-01-01 → 1970-01-02
+
+                     email  b@x.org
+                ~  from 2026-11-10 to – → 2026-11-12
+                     name           Ada Ahmed
+                     date_of_birth  1970-01-01
+                +  from 2026-11-12 to –
+                     name           Ada Ahmed → Ada Bauer
+                     date_of_birth  1970-01-01 → 1970-01-02
+            "]],
+        );
+        drawn(
+            keys(),
+            Some(30),
+            &expect![[r"
+
+                changed, 2 of 120:
+                     email  ada.ahme…ample.com
+                ~  from 2026-11-10
+                   to – → 2026-11-12
+                     name           Ada Ahmed
+                     date_of_birth  1970-01-01
+                +  from 2026-11-12 to –
+                     name           A…d → A…er
+                     date_of_birth  1…1 → 1…02
+
+                     email  b@x.org
+                ~  from 2026-11-10
+                   to – → 2026-11-12
+                     name           Ada Ahmed
+                     date_of_birth  1970-01-01
+                +  from 2026-11-12 to –
+                     name           A…d → A…er
+                     date_of_birth  1…1 → 1…02
+            "]],
+        );
+    }
+
+    #[test]
+    fn a_list_tells_what_goes_and_what_stays_and_nothing_twice() {
+        let mut undone = ada("ada.ahmed@example.com");
+        std::mem::swap(&mut undone.before, &mut undone.after);
+        let mut named = ada("b@x.org");
+        named.after[1].values[1].1 = Some("1970-01-01".into());
+        drawn(
+            vec![undone, named],
+            Some(60),
+            &expect![[r"
+
+            changed, 2 of 120:
+                 email  ada.ahmed@example.com
+            ~  from 2026-11-10 to 2026-11-12 → –
+                 name           Ada Ahmed
+                 date_of_birth  1970-01-01
+            -  from 2026-11-12 to –
+                 name           Ada Bauer
+                 date_of_birth  1970-01-02
+
+                 email  b@x.org
+            ~  from 2026-11-10 to – → 2026-11-12
+                 name           Ada Ahmed
+                 date_of_birth  1970-01-01
+            +  from 2026-11-12 to –
+                 name  Ada Ahmed → Ada Bauer
+        "]],
+        );
+    }
+
+    #[test]
+    fn a_long_value_moves_nothing_out_of_sight_in_a_file_either() {
+        let mut long = ada("a@x.org");
+        long.after[1].values[0].1 = Some("x".repeat(300));
+        drawn(
+            vec![long],
+            None,
+            &expect![[r"
+
+            changed, 1 of 60:
+               from        to              name                                                          date_of_birth            email
+            ~  2026-11-10  – → 2026-11-12  Ada Ahmed                                                     1970-01-01               a@x.org
+            +  2026-11-12  –               Ada Ahmed → xxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxxxxxxxxx  1970-01-01 → 1970-01-02  a@x.org
+        "]],
+        );
+    }
+
+    #[test]
+    fn a_key_that_nothing_happened_to_is_left_out_beside_others() {
+        let mut same = ada("same@x.org");
+        same.action = "late_unchanged".into();
+        same.after = same.before.clone();
+        same.after[0].line = 9;
+        drawn(
+            vec![same.clone(), ada("a@x.org")],
+            None,
+            &expect![[r"
+
+            changed, 1 of 60:
+               from        to              name                   date_of_birth            email
+            ~  2026-11-10  – → 2026-11-12  Ada Ahmed              1970-01-01               a@x.org
+            +  2026-11-12  –               Ada Ahmed → Ada Bauer  1970-01-01 → 1970-01-02  a@x.org
+        "]],
+        );
+        drawn(
+            vec![same],
+            None,
+            &expect![[r"
+
+            late and unchanged:
+              from        to  email
+              2026-11-10  –   same@x.org
+        "]],
         );
     }
 
     #[test]
     fn a_new_key_is_shown_whole_and_a_version_that_goes_with_a_minus() {
-        let new = Sample {
+        let person =
+            |starts, email, name| version(starts, None, &[("email", Some(email)), ("name", name)]);
+        let new = |email, name| Sample {
             action: "inserted".into(),
             key: Uuid::nil(),
             before: Vec::new(),
-            after: vec![version(
-                "12",
-                None,
-                &[("email", Some("a@x")), ("name", Some("A\nB"))],
-            )],
+            after: vec![person("12", email, name)],
         };
-        let gone = Sample {
+        let mut gone = Sample {
             action: "moved".into(),
             key: Uuid::nil(),
-            before: vec![version(
-                "10",
-                None,
-                &[("email", Some("b@x")), ("name", Some("B"))],
-            )],
-            after: vec![version(
-                "9",
-                None,
-                &[("email", Some("b@x")), ("name", Some("B"))],
-            )],
+            before: vec![person("10", "b@x", Some("B"))],
+            after: vec![person("10", "b@x", Some("B"))],
         };
-        let mut gone = gone;
-        gone.after[0].starts = "2026-11-09T00:00:00.5Z".parse().unwrap();
-        let changes = Changes {
-            inserted: 1,
-            moved: 1,
-            ..Changes::default()
-        };
-        assert_eq!(
-            samples_of(&plan(changes, vec![gone, new]), &["email"], None),
-            [
-                "",
-                "new:",
-                "   from                  to  email  name",
-                "+  2026-11-12 00:00:00Z  –   a@x    A\\nB",
-                "",
-                "moved:",
-                "   from                      to  email",
-                "+  2026-11-09 00:00:00.500Z  –   b@x",
-                "-  2026-11-10 00:00:00Z      –   b@x",
-            ]
+        gone.after[0].starts = "2026-11-09T12:00:00.5Z".parse().unwrap();
+        let samples = vec![gone, new("a@x", Some("A\nB")), new("c@x", None)];
+        drawn(
+            samples,
+            None,
+            &expect![[r"
+
+            new:
+               from        to  email  name
+            +  2026-11-12  –   a@x    A\nB
+            +  2026-11-12  –   c@x    NULL
+
+            moved:
+               from                 to  email
+            +  2026-11-09 12:00:00  –   b@x
+            -  2026-11-10           –   b@x
+        "]],
         );
     }
 }

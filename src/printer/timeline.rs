@@ -11,10 +11,12 @@ use std::os::unix::ffi::OsStrExt;
 
 use chrono::{DateTime, Utc};
 
-use self::line::{Line, shortened};
-use self::words::{brought, ended, exact, lasted, outcome};
+use self::line::Line;
+use self::words::{brought, ended, lasted, outcome};
 use crate::history::why::said::{Judged, Outcome, Presence, Source};
 use crate::history::why::{Answer, Depth, FactRow, Moment, Part, Shown, Values, Version};
+use crate::printer::change::{ARROW, change};
+use crate::printer::instant::exact;
 use crate::watch::display_name;
 
 /// How an answer is looked at.
@@ -300,14 +302,9 @@ impl Drawing<'_> {
         let Some(before) = before.filter(|before| *before != values.get(place)) else {
             return line.plain(value);
         };
-        let mut before = shown(before);
-        if let Some(width) = self.view.width {
-            // Both stay in sight, however long the first is.
-            let room = width.saturating_sub(line.length() + " → ".chars().count());
-            let spare = room.saturating_sub(length(&value)).max(room / 2);
-            before = shortened(&before, spare);
-        }
-        line.plain(before).plain(" → ").strong(value)
+        let room = self.view.width.unwrap_or(usize::MAX);
+        let (before, value) = change(&shown(before), &value, room.saturating_sub(line.length()));
+        line.plain(before).plain(ARROW).strong(value)
     }
 
     // ---- observations ----------------------------------------------------------------------

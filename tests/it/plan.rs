@@ -44,9 +44,7 @@ fn a_plan_shows_the_versions_before_and_after_and_what_changed() {
     let run = warehouse.run(&["plan", "users-2.csv"]).exits(0);
     let text = &run.stdout;
     assert!(
-        text.starts_with(
-            "`users-2.csv` would be loaded into `users` (in order, looked up key by key)."
-        ),
+        text.starts_with("`users-2.csv` would be loaded into `users` (in order, key by key)."),
         "{text}"
     );
     assert!(text.contains("Ann → Anne"), "{text}");
@@ -71,6 +69,8 @@ fn a_plan_tells_of_rejects_by_their_place_and_ends_like_the_load() {
     );
     let plan = warehouse.run(&["plan", "users.csv"]).exits(1);
     assert!(plan.stdout.contains("line 32, column 3"), "{}", plan.stdout);
+    let way = "would be loaded into `users` (as the first rows of the table)";
+    assert!(plan.stdout.contains(way), "{}", plan.stdout);
     assert!(!plan.stdout.contains("yesterday"), "{}", plan.stdout);
     warehouse.write("users-2.csv", "email,date_of_birth\nonly@x.org,yesterday\n");
     let refused = warehouse
@@ -132,6 +132,7 @@ fn a_key_of_several_rows_is_shown_once() {
         .map(|sample| sample["action"].as_str().unwrap())
         .collect();
     assert_eq!(shown, ["inserted"], "{plan}");
+    assert_eq!(plan["path"], "key by key, with all that was said of each");
 }
 
 #[test]

@@ -513,6 +513,27 @@ fn a_fact_is_shown_with_the_load_that_wrote_it_and_those_before() {
 }
 
 #[test]
+fn a_fact_that_was_undone_is_headed_by_its_key() {
+    let warehouse = with_history();
+    let rows = "id,email,amount,transaction_date\n7,ann@x.org,1.50,01/02/2024\n";
+    warehouse.load("transactions.csv", rows).exits(0);
+    warehouse.run(&["undo", "4", "--yes"]).exits(0);
+    let text = warehouse
+        .run(&["why", "transactions", "007", "--all"])
+        .exits(0)
+        .stdout;
+    assert!(
+        text.starts_with("transactions  id  7\n\nNot in the table."),
+        "{text}"
+    );
+    let object = warehouse
+        .run(&["why", "transactions", "7", "--format", "json"])
+        .exits(0)
+        .only();
+    assert_eq!(object["key"]["id"], "7", "{object}");
+}
+
+#[test]
 fn what_cannot_be_answered_is_refused_without_repeating_the_key() {
     let warehouse = with_history();
     for (arguments, part) in [

@@ -27,11 +27,11 @@ impl Way {
     /// As a plan says it.
     pub(in crate::merge) fn words(self) -> &'static str {
         match self {
-            Self::Fill => "into the empty table",
+            Self::Fill => "as the first rows of the table",
             Self::Sift => "in order, compared with the whole table",
-            Self::LookUp => "in order, looked up key by key",
+            Self::LookUp => "in order, key by key",
             Self::Join => "in order",
-            Self::Refold => "refold",
+            Self::Refold => "key by key, with all that was said of each",
         }
     }
 }

@@ -92,15 +92,9 @@ impl Line {
     }
 }
 
-/// A text, no longer than this.
-#[must_use]
-pub fn shortened(text: &str, width: usize) -> String {
-    Line::new().plain(text).cut(width).text()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Line, shortened};
+    use super::Line;
 
     #[test]
     fn a_line_is_cut_across_its_pieces() {
@@ -108,6 +102,6 @@ mod tests {
         assert_eq!(line.clone().cut(16).text(), "name  Ann → Anne");
         assert_eq!(line.clone().cut(9).text(), "name  An…");
         assert_eq!(line.cut(4).text(), "nam…");
-        assert_eq!(shortened("žžžž", 3), "žž…");
+        assert_eq!(Line::new().plain("žžžž").cut(3).text(), "žž…");
     }
 }

@@ -20,6 +20,7 @@ fn answer(versions: Vec<Version>, observations: Vec<Observation>) -> Answer {
         table: "users".into(),
         durable_column: Some("user_id".into()),
         durable_key: uuid::Uuid::from_u64_pair(7, 7),
+        asked: Vec::new(),
         observations: judge(observations, &shown, &columns),
         columns,
         shown,
@@ -275,7 +276,7 @@ fn a_narrow_terminal_cuts_long_values_and_keeps_both_sides_of_a_change_in_sight(
         │   load 1, line 2 of users-1.csv, loaded 2026-01…
         │
         ├ version 2  2026-01-08 → now  current
-        │   name   xxxxxxxxxxxxxxxxxxxxx… → Ann\n\u{1b}[2J
+        │   name   xxxxxxxxxx…xxxxxxxxxxx → Ann\n\u{1b}[2J
         │   as before: phone ∅
         │   load 2, line 2 of users-2.csv, loaded 2026-01…
         ▼
@@ -395,4 +396,24 @@ fn a_fact_has_one_row_and_no_axis() {
         │   load 2, line 3 of users-2.csv, loaded 2026-01-03
     "]]
     .assert_eq(&drawn(&held, view(Depth::Versions)));
+}
+
+#[test]
+fn a_fact_that_is_not_in_the_table_is_headed_by_the_key_that_was_asked_for() {
+    let shown = Shown::Fact(None);
+    let columns = columns(Role::Type2);
+    let gone = Answer {
+        durable_column: None,
+        asked: vec![("email".into(), "7".into())],
+        observations: judge(vec![undone(present(1, 5))], &shown, &columns),
+        shown,
+        ..answer(Vec::new(), Vec::new())
+    };
+    expect![[r"
+        users  email  7
+
+        Not in the table. This was said of it:
+        │ · 2026-01-05  undone  load 1, line 2 of users-1.csv
+    "]]
+    .assert_eq(&drawn(&gone, view(Depth::Observations)));
 }

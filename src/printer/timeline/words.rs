@@ -6,20 +6,7 @@ use super::line::Line;
 use super::visible;
 use crate::history::why::said::{Judged, Observation, Outcome, Source};
 use crate::history::why::{Answer, FactRow, Moment, Origin, Version};
-
-/// An instant, whole: it can be given to `--at`.
-pub(super) fn exact(at: DateTime<Utc>) -> String {
-    let micros = at.timestamp_subsec_micros();
-    if at.timestamp().rem_euclid(86_400) == 0 && micros == 0 {
-        return at.format("%Y-%m-%d").to_string();
-    }
-    let time = at.format("%Y-%m-%d %H:%M:%S");
-    match micros {
-        0 => time.to_string(),
-        micros if micros.is_multiple_of(1000) => format!("{time}.{:03}", micros / 1000),
-        micros => format!("{time}.{micros:06}"),
-    }
-}
+use crate::printer::instant::exact;
 
 /// A length of time, in the unit that fits it.
 pub(super) fn lasted(length: TimeDelta) -> String {
@@ -217,21 +204,9 @@ fn all(dimensions: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::TimeDelta;
 
-    use super::{exact, lasted};
-
-    #[test]
-    fn an_instant_is_told_whole_and_no_longer_than_it_must() {
-        for (at, expected) in [
-            ("2026-03-01T00:00:00Z", "2026-03-01"),
-            ("2026-03-01T12:30:00Z", "2026-03-01 12:30:00"),
-            ("2026-03-01T12:30:00.250Z", "2026-03-01 12:30:00.250"),
-            ("2026-03-01T00:00:00.000001Z", "2026-03-01 00:00:00.000001"),
-        ] {
-            assert_eq!(exact(at.parse::<DateTime<Utc>>().unwrap()), expected);
-        }
-    }
+    use super::lasted;
 
     #[test]
     fn each_length_has_its_unit() {
