@@ -122,10 +122,7 @@ impl Load<'_> {
         if !staged.added.is_empty() {
             // A view that cannot follow now follows at the next `hayloft migrate`: that is no
             // reason not to load. What fails is rolled back to where it began.
-            let kept = views::keep(conn, self.contract).unwrap_or_default();
-            for sentence in kept.left {
-                tracing::warn!("{sentence}");
-            }
+            let _ = views::keep(conn, self.contract);
         }
         Ok(())
     }
