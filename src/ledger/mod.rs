@@ -2,10 +2,12 @@
 //!
 //! In: a connection. Out: rows as plain structs, which the text for people and the JSON for
 //! scripts are both made from. Nothing here writes; what writes the ledger is
-//! [`crate::merge::ledger`], within the transaction of a load.
+//! [`crate::merge::ledger`], within the transaction of a load. How it packs keys, both must know
+//! ([`packed`]).
 
 pub mod held;
 pub mod loads;
+pub mod packed;
 pub mod rejects;
 
 use diesel::prelude::*;

@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use uuid::Uuid;
 
 use super::MergeError;
+use crate::ledger::packed::{Prefix, pack_lines, pack_prefixes, prefix};
 use crate::stage::{Finding, Staged};
 
 /// Keys in one row of the ledger: to look for a few keys is to read few of the others.
@@ -20,9 +21,6 @@ const PART: usize = 1 << 10;
 
 /// Parts that are written by one statement: a million keys' worth.
 const PARTS: usize = 1 << 10;
-
-/// The first eight bytes of a key.
-type Prefix = [u8; 8];
 
 /// Of whom a load spoke.
 #[derive(Clone, Copy)]
@@ -94,10 +92,10 @@ struct Part {
 impl Part {
     fn read(spoken: &[(Prefix, u32)]) -> Self {
         let keys: Vec<Prefix> = spoken.iter().map(|(key, _)| *key).collect();
-        let lines = spoken.iter().flat_map(|(_, line)| line.to_be_bytes());
+        let lines = spoken.iter().map(|(_, line)| *line);
         Self {
             kind: "read",
-            lines: Some(lines.collect()),
+            lines: Some(pack_lines(lines)),
             ..Self::unread(&keys)
         }
     }
@@ -107,7 +105,7 @@ impl Part {
             kind: "unread",
             first: lowest(keys.first().copied().unwrap_or([0; 8])),
             last: highest(keys.last().copied().unwrap_or([0xff; 8])),
-            keys: keys.as_flattened().to_vec(),
+            keys: pack_prefixes(keys),
             lines: None,
         }
     }
@@ -161,8 +159,4 @@ fn lowest(prefix: Prefix) -> Uuid {
 /// The highest key with this prefix.
 fn highest(prefix: Prefix) -> Uuid {
     Uuid::from_u64_pair(u64::from_be_bytes(prefix), u64::MAX)
-}
-
-fn prefix(key: Uuid) -> Prefix {
-    key.as_u64_pair().0.to_be_bytes()
 }

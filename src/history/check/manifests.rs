@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Plain;
 use crate::contract::TableName;
+use crate::ledger::packed::{self, Prefix, prefix, prefixes};
 
 const EXAMPLES: usize = 5;
 
@@ -45,8 +46,6 @@ struct Kept {
     #[diesel(sql_type = BigInt)]
     line: i64,
 }
-
-type Prefix = [u8; 8];
 
 /// What the manifests of a table show.
 pub(super) struct Shown {
@@ -154,7 +153,7 @@ impl Part {
         if wanted < prefix(self.first_key) || prefix(self.last_key) < wanted {
             return false;
         }
-        let (keys, _) = self.keys.as_chunks::<8>();
+        let keys = prefixes(&self.keys);
         let from = keys.partition_point(|key| *key < wanted);
         let same = keys[from..].iter().take_while(|key| **key == wanted);
         (from..)
@@ -167,10 +166,7 @@ impl Part {
         let Some(lines) = &self.lines else {
             return true;
         };
-        let (lines, _) = lines.as_chunks::<4>();
-        lines
-            .get(place)
-            .is_some_and(|found| i64::from(u32::from_be_bytes(*found)) == line)
+        packed::line(lines, place).is_some_and(|found| i64::from(found) == line)
     }
 }
 
@@ -179,9 +175,4 @@ impl std::fmt::Display for Kept {
         let Self { load_id, key, line } = self;
         write!(f, "{key} (load {load_id}, line {line})")
     }
-}
-
-/// What a manifest keeps of a key.
-fn prefix(key: Uuid) -> Prefix {
-    key.as_u64_pair().0.to_be_bytes()
 }

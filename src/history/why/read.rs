@@ -18,6 +18,7 @@ use super::key::Candidate;
 use super::said::Standing;
 use super::{FactRow, Observation, Origin, Presence, Shown, Source, Values, Version, sql};
 use crate::contract::{Contract, Kind, Stamps, TableName};
+use crate::ledger::packed;
 use crate::stage::key::KeyScheme;
 
 // ---- the table -------------------------------------------------------------------------------
@@ -358,16 +359,14 @@ fn spoken_of(
 
 /// Where a key stands among the sorted first eight bytes of keys.
 fn place_of(key: Uuid, keys: &[u8]) -> Option<usize> {
-    let (prefixes, _) = keys.as_chunks::<8>();
-    prefixes
-        .binary_search(&key.as_u64_pair().0.to_be_bytes())
+    packed::prefixes(keys)
+        .binary_search(&packed::prefix(key))
         .ok()
 }
 
 /// The line that stands for this key; the greatest number stands for one that did not fit.
 fn line_at(place: usize, lines: &[u8]) -> Option<i64> {
-    let (lines, _) = lines.as_chunks::<4>();
-    let line = u32::from_be_bytes(*lines.get(place)?);
+    let line = packed::line(lines, place)?;
     (line != u32::MAX).then(|| line.into())
 }
 

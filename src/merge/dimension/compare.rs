@@ -29,7 +29,7 @@ impl Delivered<'_> {
         applied.changes.unchanged = landed.sifted.as_ref().map_or(0, |sifted| sifted.same);
         let mut touched = 0;
         if landed.rows > 0 {
-            let joins = self.joins(conn, landed)?;
+            let joins = Self::joins(landed);
             match joins {
                 Joins::LookUp => conn.batch_execute(include_str!("look_up.sql"))?,
                 Joins::Planned => landing::analyze(conn)?,

@@ -74,12 +74,12 @@ impl Delivered<'_> {
     }
 
     /// How the landed rows are best joined with the table.
-    pub(super) fn joins(&self, conn: &mut PgConnection, landed: &Landed) -> QueryResult<Joins> {
-        Ok(match landed.way {
-            Way::LookUp => Joins::LookUp,
-            Way::Sift if self.is_small(conn, landed.rows)? => Joins::LookUp,
+    pub(super) fn joins(landed: &Landed) -> Joins {
+        match (landed.way, &landed.sifted) {
+            (Way::LookUp, _) => Joins::LookUp,
+            (_, Some(sifted)) if is_few(landed.rows, sifted.open) => Joins::LookUp,
             _ => Joins::Planned,
-        })
+        }
     }
 
     /// Whether all rows hold from one instant, after all that counts.
@@ -103,6 +103,10 @@ impl Delivered<'_> {
         let table: counts::Count = sql_query(include_str!("estimate_rows.sql"))
             .bind::<Text, _>(self.shape.contract.table.to_string())
             .get_result(conn)?;
-        Ok(rows.saturating_mul(ROWS_READ_PER_LOOK_UP) < table.get())
+        Ok(is_few(rows, table.get()))
     }
+}
+
+fn is_few(rows: u64, of: u64) -> bool {
+    rows.saturating_mul(ROWS_READ_PER_LOOK_UP) < of
 }

@@ -26,7 +26,6 @@ use self::record::Batch;
 use super::fold::Micros;
 use super::natural::Natural;
 use super::refold::touched_after;
-use super::same::is_same;
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};
 use crate::contract::{Contract, Ident, Kind, Reference, TableName};
@@ -350,10 +349,7 @@ impl<'a> Story<'a> {
             (None, Some(_)) => Some("inserted"),
             (Some(_), None) => Some("closed"),
             (Some(old), Some((new, _))) => {
-                let cells = old.cells.iter().zip(&new.cells);
-                let mut cells = self.contract.columns.iter().zip(cells);
-                let differs = cells.any(|(column, (old, new))| !is_same(column, old, new));
-                differs.then_some("updated")
+                record::differs(self.contract, old, new).then_some("updated")
             }
         }
     }

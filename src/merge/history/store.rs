@@ -27,6 +27,7 @@ use super::fold::{
 };
 use super::refold::absent;
 use crate::contract::Nullability;
+use crate::ledger::packed::{line, prefix, prefixes};
 use crate::merge::sql;
 
 /// What is known of one key before something changes.
@@ -531,8 +532,7 @@ fn shared(
 
 /// Tells which of the keys, which are in their order, a part of a manifest names.
 fn mentioned(part: &PartRow, keys: &[Uuid], mut tell: impl FnMut(Uuid, Mention)) {
-    let (prefixes, _) = part.keys.as_chunks::<8>();
-    let lines = part.lines.as_deref().map(|lines| lines.as_chunks::<4>().0);
+    let prefixes = prefixes(&part.keys);
     let (Some(first), Some(last)) = (prefixes.first(), prefixes.last()) else {
         return;
     };
@@ -544,19 +544,15 @@ fn mentioned(part: &PartRow, keys: &[Uuid], mut tell: impl FnMut(Uuid, Mention))
         let Ok(place) = prefixes.binary_search(&prefix(*key)) else {
             continue;
         };
-        let line = lines.and_then(|lines| lines.get(place));
+        let lines = part.lines.as_deref();
         let mention = if part.read {
-            Mention::Read(line.map_or(0, |line| i64::from(u32::from_be_bytes(*line))))
+            let line = lines.and_then(|lines| line(lines, place));
+            Mention::Read(line.map_or(0, i64::from))
         } else {
             Mention::Unread
         };
         tell(*key, mention);
     }
-}
-
-/// What a manifest keeps of a key.
-pub(in crate::merge) fn prefix(key: Uuid) -> [u8; 8] {
-    key.as_u64_pair().0.to_be_bytes()
 }
 
 /// The rules of a contract's columns.

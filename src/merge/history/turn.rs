@@ -187,15 +187,15 @@ fn touch(
     } else {
         by_load(&sql::touch_spoken(contract, durable_key)).execute(conn)?;
     }
-    if target.closes_absent && turn == Turn::Undo {
-        sql_query(include_str!("touch_beaten.sql"))
-            .bind::<Text, _>(contract.name.as_str())
-            .bind::<Timestamptz, _>(target.at())
-            .execute(conn)?;
-    }
     if target.closes_absent {
         let absent = match turn {
-            Turn::Undo => sql::touch_ended(contract, durable_key),
+            Turn::Undo => {
+                sql_query(include_str!("touch_beaten.sql"))
+                    .bind::<Text, _>(contract.name.as_str())
+                    .bind::<Timestamptz, _>(target.at())
+                    .execute(conn)?;
+                sql::touch_ended(contract, durable_key)
+            }
             Turn::Redo => sql::touch_present(contract, durable_key),
         };
         sql_query(absent)

@@ -183,7 +183,8 @@ const NEVER: Since = Since {
     updated: 0,
 };
 
-fn differs(contract: &Contract, old: &Row, new: &Row) -> bool {
+/// Whether two states of a fact have other values.
+pub(super) fn differs(contract: &Contract, old: &Row, new: &Row) -> bool {
     let cells = old.cells.iter().zip(&new.cells);
     let mut cells = contract.columns.iter().zip(cells);
     cells.any(|(column, (old, new))| !is_same(column, old, new))
