@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::contract::TableName;
+use crate::stage::Tally;
 
 /// What one load did. Serialised, it is the JSON object that scripts rely on: no field is
 /// renamed, added or dropped without a new major version.
@@ -72,6 +73,19 @@ pub struct Rows {
     pub duplicates: u64,
     /// Accepted facts that wait for their dimension.
     pub held: u64,
+}
+
+/// As staging leaves them: the database has refused and held none of them yet.
+impl From<Tally> for Rows {
+    fn from(tally: Tally) -> Self {
+        Self {
+            read: tally.read,
+            accepted: tally.read - tally.rejected - tally.duplicates,
+            rejected: tally.rejected,
+            duplicates: tally.duplicates,
+            held: 0,
+        }
+    }
 }
 
 /// What became of the rows of the table.

@@ -17,7 +17,7 @@ use crate::pipeline::{self, Desk, Forecast, Planned, Wish};
 use crate::printer::{Printer, plan, width};
 use crate::settings::Settings;
 use crate::stage::Tally;
-use crate::summary::{Changes, Rows, Status};
+use crate::summary::{Changes, Status};
 use crate::watch::Arrival;
 
 /// The most rejected rows that people are shown.
@@ -163,13 +163,7 @@ fn tell_refusal(
             outcome: "refused",
             reason: Some(reason.to_owned()),
             path: None,
-            rows: Rows {
-                read: tally.read,
-                accepted: tally.read - tally.rejected - tally.duplicates,
-                rejected: tally.rejected,
-                duplicates: tally.duplicates,
-                held: 0,
-            },
+            rows: tally.into(),
             changes: Changes::default(),
             held_facts_released: 0,
             added_columns: &[],

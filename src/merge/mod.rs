@@ -40,7 +40,7 @@ use crate::contract::{Contract, Contracts, Redelivery, TableName};
 use crate::failpoint;
 use crate::stage::key::KeyScheme;
 use crate::stage::{Delivery, Staged, Tally};
-use crate::summary::{Changes, Rows, Seconds, Status, Summary};
+use crate::summary::{Changes, Seconds, Status, Summary};
 
 /// Proof that the ledger has an end for a claim. Made in this room alone, after the commit that
 /// makes it true; whoever removes a person's file must show one.
@@ -182,13 +182,7 @@ pub fn note_refusal(
             table: table.clone(),
             file: delivery.file.clone(),
             status: Status::Failed,
-            rows: Rows {
-                read: tally.read,
-                accepted: tally.read - tally.rejected - tally.duplicates,
-                rejected: tally.rejected,
-                duplicates: tally.duplicates,
-                held: 0,
-            },
+            rows: tally.into(),
             changes: Changes::default(),
             seconds: Seconds {
                 total,
