@@ -3,15 +3,18 @@
 //! A [`DatabaseUrl`] comes in, given by a person or by the [`embedded`] server; a [`pool::Pool`]
 //! of sessions that all behave alike goes out. Nothing in here knows of files, contracts or rows.
 
+pub mod array;
 pub mod connect_fault;
 pub mod copy;
 pub mod embedded;
 mod message;
 pub mod migrations;
 pub mod pool;
+pub mod prepared;
 pub mod url;
 
 pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
 pub use embedded::Embedded;
 pub use message::without_value;
+pub use prepared::Prepare;
 pub use url::DatabaseUrl;

@@ -12,6 +12,7 @@ use diesel::sql_types::{Array, Text};
 
 use super::MergeError;
 use crate::contract::{Contract, Contracts};
+use crate::db::Prepare;
 
 #[derive(QueryableByName)]
 struct Table {
@@ -34,6 +35,7 @@ pub(super) fn vouch(
     let names: Vec<String> = written.iter().map(|it| it.table.to_string()).collect();
     let now: Vec<Table> = sql_query(include_str!("columns/now.sql"))
         .bind::<Array<Text>, _>(names)
+        .prepared()
         .load(conn)?;
     for contract in written {
         let name = contract.table.to_string();

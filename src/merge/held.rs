@@ -8,12 +8,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+use uuid::Uuid;
 
 use super::counts::unsigned;
 use super::sql::{self, Holding, Shape};
 use super::{MergeError, history};
 use crate::contract::{Contract, Ident, Reference};
+use crate::db::Prepare;
 
 /// What became of the held facts that were let in.
 #[derive(QueryableByName, Clone, Copy, Default, Debug)]
@@ -116,20 +118,23 @@ fn join(
     Ok((joined, changed))
 }
 
-/// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` are
-/// the temporary tables that hold the keys of these members.
+/// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` is
+/// where the keys of these members are; `sent`, those that are nowhere else.
 pub(super) fn release(
     conn: &mut PgConnection,
     dimension: &Contract,
     durable_key: &Ident,
     dependants: &[&Contract],
     spoken: &[sql::Spoken],
+    sent: &[Uuid],
     instant: DateTime<Utc>,
 ) -> Result<u64, MergeError> {
     if spoken.is_empty() || !is_awaited(conn, dimension)? {
         return Ok(0);
     }
-    sql_query(sql::list_members(dimension, durable_key, spoken)).execute(conn)?;
+    sql_query(sql::list_members(dimension, durable_key, spoken))
+        .bind::<Array<diesel::sql_types::Uuid>, _>(sent)
+        .execute(conn)?;
     let mut released = 0;
     for fact in dependants {
         let members = |statement| {
@@ -157,6 +162,7 @@ fn is_awaited(conn: &mut PgConnection, dimension: &Contract) -> QueryResult<bool
     }
     sql_query(include_str!("held/is_awaited.sql"))
         .bind::<Text, _>(dimension.name.as_str())
+        .prepared()
         .get_result(conn)
         .map(|row: Answer| row.answer)
 }

@@ -17,6 +17,7 @@ use diesel::sql_types::Text;
 
 use super::MergeError;
 use crate::contract::{Contract, Contracts, TableName};
+use crate::db::Prepare;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Hold {
@@ -54,7 +55,8 @@ pub(super) fn take(
         };
         sql_query(statement)
             .bind::<Text, _>(table.as_str())
-            .execute(conn)
+            .prepared()
+            .run(conn)
             .map_err(|error| busy_or(error, table))?;
     }
     conn.batch_execute("set local lock_timeout = '10s'")?;

@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use uuid::Uuid;
 
 use super::MergeError;
+use crate::db::Prepare;
 use crate::ledger::packed::{Prefix, pack_lines, pack_prefixes, prefix};
 use crate::stage::{Finding, Staged};
 
@@ -145,7 +146,8 @@ impl Writer<'_> {
             .bind::<Array<diesel::sql_types::Uuid>, _>(all(&parts, |part| part.last))
             .bind::<Array<Binary>, _>(all(&parts, |part| part.keys.as_slice()))
             .bind::<Array<Nullable<Binary>>, _>(all(&parts, |part| part.lines.as_deref()))
-            .execute(self.conn)?;
+            .prepared()
+            .run(self.conn)?;
         self.written += i32::try_from(parts.len()).unwrap_or(i32::MAX);
         Ok(())
     }

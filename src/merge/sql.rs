@@ -4,11 +4,13 @@
 //! binds or from the landing table. What each looks like for the tables of the example, and for two
 //! of other shapes, is kept in this file's tests; `tests/it/explain.rs` has a server plan each.
 
+mod dimension;
 mod facts;
 mod history;
 
 use std::fmt::Write as _;
 
+pub use dimension::*;
 pub use facts::*;
 pub use history::*;
 
@@ -146,141 +148,6 @@ pub fn remove_unreadable(column: &Column) -> String {
          where landing.{name} is not null and not pg_temp.hayloft_reads(landing.{name}, $1)\n\
          returning landing.hayloft_line as line",
         name = column.name
-    )
-}
-
-// ---- dimension -----------------------------------------------------------------------------
-
-/// The columns of a dimension that a first version fills, in the order of a tuple's fields: the
-/// key, what the file says, what it does not say, and then instant, number, load and line.
-#[must_use]
-pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
-    let said = shape.filled().chain(shape.silent());
-    let own = [
-        "effective_start_date",
-        "version_number",
-        "load_id",
-        "source_line",
-    ];
-    std::iter::once(durable_key.clone())
-        .chain(said.map(|column| column.name.clone()))
-        .chain(own.into_iter().map(Ident::vouched))
-        .collect()
-}
-
-/// Reads the current versions: the key, and the columns that the file's rows are compared in.
-#[must_use]
-pub fn read_current(shape: Shape<'_>, durable_key: &Ident) -> String {
-    let mut columns = format!("current.{durable_key}");
-    for column in shape.compared() {
-        let _ = write!(columns, ", current.{}", column.name);
-    }
-    format!(
-        "select {columns}\nfrom {table} as current\nwhere current.effective_end_date is null",
-        table = shape.contract.table
-    )
-}
-
-/// Finds the keys that are new or differ from their current version, with the values that their
-/// next version will have: what the file says, and for columns that it does not name, what held
-/// before. Keys that are touched by a refold are left to it.
-#[must_use]
-pub fn find_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
-    let mut sql = "create temporary table hayloft_change on commit drop as\n\
-                   select landing.hayloft_key, landing.hayloft_line"
-        .to_owned();
-    for column in shape.filled() {
-        let _ = write!(sql, ",\n    {} as {}", landed(column), column.name);
-    }
-    for column in shape.silent() {
-        let _ = write!(sql, ",\n    current.{}", column.name);
-    }
-    let _ = write!(
-        sql,
-        ",\n    current.effective_start_date as hayloft_start,\n    \
-         coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version\n\
-         from {LANDING} as landing\n\
-         left join {table} as current\n    \
-         on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
-         left join lateral (\n    \
-             select version.version_number\n    \
-             from {table} as version\n    \
-             where current.{durable_key} is null and version.{durable_key} = landing.hayloft_key\n    \
-             order by version.effective_start_date desc\n    \
-             limit 1\n\
-         ) as closed on true\n\
-         where (current.{durable_key} is null",
-        table = shape.contract.table
-    );
-    for column in shape.versioned() {
-        let _ = write!(sql, "\n    or {}", differs(column, "current"));
-    }
-    sql.push(')');
-    if refolded == Refolded::Some {
-        let _ = write!(
-            sql,
-            "\n  and not exists (select from {TOUCHED} as touched where touched.key = landing.hayloft_key)"
-        );
-    }
-    sql
-}
-
-/// Whether some of the file's keys are left to a refold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refolded {
-    /// None.
-    None,
-    /// Those in [`TOUCHED`].
-    Some,
-}
-
-/// Ends the current version of every changed key. Bind: the instant.
-#[must_use]
-pub fn close_changed(contract: &Contract, durable_key: &Ident) -> String {
-    format!(
-        "update {table} as version\n\
-         set effective_end_date = $1\n\
-         from {CHANGE} as change\n\
-         where version.{durable_key} = change.hayloft_key\n  \
-           and version.effective_start_date = change.hayloft_start",
-        table = contract.table
-    )
-}
-
-/// Opens a version for every new or changed key. Binds: the instant, the load.
-#[must_use]
-pub fn open_new(shape: Shape<'_>, durable_key: &Ident) -> String {
-    let columns = names(&shape.contract.columns, "");
-    // In the order of the primary key: its index, of random uuids, is then written from left to
-    // right instead of all over.
-    format!(
-        "insert into {table}\n    \
-             ({durable_key}, {columns}, effective_start_date, version_number, load_id, source_line)\n\
-         select hayloft_key, {columns}, $1, hayloft_version, $2, hayloft_line\n\
-         from {CHANGE}\n\
-         order by hayloft_key",
-        table = shape.contract.table
-    )
-}
-
-/// Counts the changed keys whose versions do not fit together: not exactly one open, an open one
-/// that starts before a closed one ends, or numbers with a gap. Keys that are new need no
-/// question: the unique indexes answer it.
-#[must_use]
-pub fn count_broken(contract: &Contract, durable_key: &Ident) -> String {
-    format!(
-        "select count(*) as count\n\
-         from (\n    \
-             select from {CHANGE} as change\n    \
-             join {table} as version on version.{durable_key} = change.hayloft_key\n    \
-             where change.hayloft_start is not null\n    \
-             group by change.hayloft_key\n    \
-             having count(*) filter (where version.effective_end_date is null) <> 1\n        \
-                 or max(version.effective_end_date)\n           \
-                    > max(version.effective_start_date) filter (where version.effective_end_date is null)\n        \
-                 or count(*) <> max(version.version_number)\n\
-         ) as broken",
-        table = contract.table
     )
 }
 
@@ -435,7 +302,9 @@ pub fn insert_facts(shape: Shape<'_>) -> String {
 /// Where the keys of which a load spoke are found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spoken {
-    /// Among the keys that were new or changed.
+    /// In the statement's bind, an array.
+    Sent,
+    /// Among the landed keys that were new or changed.
     Change,
     /// Among those that were refolded.
     Touched,
@@ -443,12 +312,14 @@ pub enum Spoken {
     Table,
 }
 
-/// Lists the members of which a load spoke, for the facts that may wait for them.
+/// Lists the members of which a load spoke, for the facts that may wait for them. Bind: the keys
+/// that were sent.
 #[must_use]
 pub fn list_members(dimension: &Contract, durable_key: &Ident, spoken: &[Spoken]) -> String {
     let sources: Vec<String> = spoken
         .iter()
         .map(|spoken| match spoken {
+            Spoken::Sent => "select unnest($1::uuid[]) as key".to_owned(),
             Spoken::Change => format!("select hayloft_key as key from {CHANGE}"),
             Spoken::Touched => format!("select key from {TOUCHED}"),
             Spoken::Table => format!("select {durable_key} as key from {}", dimension.table),

@@ -197,7 +197,7 @@ at_each_step! { late;
 }
 
 at_each_step! { snapshot;
-    old_versions_closed = "merge::closed", No;
+    versions_closed_and_opened = "merge::brought_in", No;
     new_versions_opened_and_absent_ones_closed = "merge::absent", No;
     opened = "merge::opened", No;
     described = "merge::described", No;

@@ -44,7 +44,7 @@ macro_rules! at_each_step {
             entered_in_the_ledger = "merge::ledger", 0;
             table_locked = "merge::locked", 0;
             rows_landed = "merge::landed", 0;
-            old_versions_closed = "merge::closed", 0;
+            versions_closed_and_opened = "merge::brought_in", 0;
             new_versions_opened = "merge::opened", 0;
             held_facts_released = "merge::released", 0;
             rejects_written = "merge::rejects", 0;

@@ -155,11 +155,17 @@ fn the_server_plans_every_statement_of_a_dimension() {
             planner.session.batch_execute(&changes).unwrap();
             let statements = [
                 sql::close_changed(&contract, key),
-                sql::open_new(shape, key),
-                sql::count_broken(&contract, key),
+                sql::open_new(&contract, key),
+                sql::count_broken(&contract, key, sql::Changed::Found),
+                sql::count_broken(&contract, key, sql::Changed::Bound),
+                sql::bring_in(shape, key),
                 sql::is_empty(&contract.table),
                 sql::read_current(shape, key),
-                query_of(&sql::list_members(&contract, key, &[sql::Spoken::Change])),
+                query_of(&sql::list_members(
+                    &contract,
+                    key,
+                    &[sql::Spoken::Change, sql::Spoken::Sent],
+                )),
             ];
             for statement in statements {
                 planner.plan(&statement);

@@ -10,11 +10,11 @@ use diesel::sql_types::{BigInt, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::way::Joins;
-use super::{Applied, Delivered, Landed, absent, limit};
+use super::{Applied, Delivered, Landed, Whereabouts, absent, limit};
 use crate::contract::{Contract, Ident};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
-use crate::merge::sql::{self, Refolded, Shape, Spoken};
+use crate::merge::sql::{self, Changed, Refolded, Spoken};
 use crate::merge::{MergeError, counts, landing, ledger};
 use crate::summary::Changes;
 
@@ -27,19 +27,18 @@ impl Delivered<'_> {
     ) -> Result<Applied, MergeError> {
         let mut applied = Applied::by(landed.way);
         applied.changes.unchanged = landed.sifted.as_ref().map_or(0, |sifted| sifted.same);
-        let mut touched = 0;
-        if landed.rows > 0 {
-            let joins = Self::joins(landed);
-            match joins {
-                Joins::LookUp => conn.batch_execute(include_str!("look_up.sql"))?,
-                Joins::Planned => landing::analyze(conn)?,
+        let touched = match &landed.rows {
+            Whereabouts::Here => {
+                self.send(conn, landed.sifted.as_ref(), &mut applied)?;
+                applied.spoken.push(Spoken::Sent);
+                0
             }
-            touched = self.touch_doubtful(conn)?;
-            self.bring_in(conn, landed.rows, touched, &mut applied)?;
-            if joins == Joins::LookUp {
-                conn.batch_execute(include_str!("look_up_no_more.sql"))?;
+            Whereabouts::Landed { rows: 0, .. } => 0,
+            Whereabouts::Landed { rows, doubtful } => {
+                self.compare_landed(conn, landed, *rows, doubtful.as_deref(), &mut applied)?
             }
-        }
+        };
+        failpoint!("merge::brought_in");
         if self.closes_absent {
             applied.told.extend(absent::sample(conn, self.samples)?);
             applied.changes.closed_by_absence = self.close_absent(conn)?;
@@ -57,8 +56,30 @@ impl Delivered<'_> {
         Ok(applied)
     }
 
+    /// Brings in the landed rows, but for those that are left to the refold; returns how many are.
+    fn compare_landed(
+        &self,
+        conn: &mut PgConnection,
+        landed: &Landed,
+        rows: u64,
+        doubtful: Option<&str>,
+        applied: &mut Applied,
+    ) -> Result<u64, MergeError> {
+        let joins = Self::joins(landed.sifted.as_ref(), landed.way, rows);
+        match joins {
+            Joins::LookUp => conn.batch_execute(include_str!("look_up.sql"))?,
+            Joins::Planned => landing::analyze(conn)?,
+        }
+        let touched = touch(conn, doubtful)?;
+        self.bring_in_landed(conn, rows, touched, applied)?;
+        if joins == Joins::LookUp {
+            conn.batch_execute(include_str!("look_up_no_more.sql"))?;
+        }
+        Ok(touched)
+    }
+
     /// Closes and opens the versions of the landed keys that are not left to a refold.
-    fn bring_in(
+    fn bring_in_landed(
         &self,
         conn: &mut PgConnection,
         landed: u64,
@@ -74,8 +95,7 @@ impl Delivered<'_> {
         sql_query(sql::find_changes(self.shape, durable_key, left)).execute(conn)?;
         let changes = count_changes(conn)?;
         close_changed(conn, contract, durable_key, self.at)?;
-        failpoint!("merge::closed");
-        open_new(conn, self.shape, durable_key, self.at, self.load_id)?;
+        open_new(conn, contract, durable_key, self.at, self.load_id)?;
         assert_unbroken(conn, contract, durable_key)?;
         applied.changes += changes;
         applied.changes.unchanged += landed
@@ -86,17 +106,13 @@ impl Delivered<'_> {
         Ok(())
     }
 
-    /// Leaves keys to the refold for which the current version does not tell enough.
-    fn touch_doubtful(&self, conn: &mut PgConnection) -> QueryResult<u64> {
+    /// The statement that leaves keys to the refold for which the current version does not tell
+    /// enough, where there can be such.
+    pub(super) fn doubtful(&self, conn: &mut PgConnection) -> QueryResult<Option<String>> {
         let contract = self.shape.contract;
         let unsure = ledger::unsure_columns(conn, contract, &self.shape.names())?;
         let unsure: Vec<&str> = unsure.iter().map(String::as_str).collect();
-        let Some(statement) = sql::touch_doubtful(self.shape, self.durable_key, &unsure) else {
-            return Ok(0);
-        };
-        sql_query(sql::CREATE_TOUCHED).execute(conn)?;
-        let touched = sql_query(statement).execute(conn)?;
-        Ok(touched as u64)
+        Ok(sql::touch_doubtful(self.shape, self.durable_key, &unsure))
     }
 
     fn sample_changes(&self, conn: &mut PgConnection) -> QueryResult<Vec<(Uuid, String)>> {
@@ -118,6 +134,16 @@ impl Delivered<'_> {
             .map(|told| (told.key, told.action))
             .collect())
     }
+}
+
+/// Lists the landed keys that are left to the refold; returns how many they are.
+fn touch(conn: &mut PgConnection, doubtful: Option<&str>) -> QueryResult<u64> {
+    let Some(statement) = doubtful else {
+        return Ok(0);
+    };
+    sql_query(sql::CREATE_TOUCHED).execute(conn)?;
+    let touched = sql_query(statement).execute(conn)?;
+    Ok(touched as u64)
 }
 
 fn count_changes(conn: &mut PgConnection) -> QueryResult<Changes> {
@@ -153,26 +179,31 @@ fn close_changed(
 
 fn open_new(
     conn: &mut PgConnection,
-    shape: Shape<'_>,
+    contract: &Contract,
     durable_key: &Ident,
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    sql_query(sql::open_new(shape, durable_key))
+    sql_query(sql::open_new(contract, durable_key))
         .bind::<Timestamptz, _>(instant)
         .bind::<BigInt, _>(load_id)
         .execute(conn)
         .map(|rows| rows as u64)
 }
 
-/// The indexes refuse two current versions and overlapping closed ones; what they cannot see is
-/// asked here, of the touched keys, before anything is committed.
 fn assert_unbroken(
     conn: &mut PgConnection,
     contract: &Contract,
     durable_key: &Ident,
 ) -> Result<(), MergeError> {
-    match counts::count(conn, &sql::count_broken(contract, durable_key))? {
+    let statement = sql::count_broken(contract, durable_key, Changed::Found);
+    broken(contract, counts::count(conn, &statement)?)
+}
+
+/// The indexes refuse two current versions and overlapping closed ones; what they cannot see is
+/// asked of the touched keys, before anything is committed. This many did not pass.
+pub(super) fn broken(contract: &Contract, keys: u64) -> Result<(), MergeError> {
+    match keys {
         0 => Ok(()),
         keys => Err(MergeError::BrokenHistory {
             table: contract.name.clone(),

@@ -8,11 +8,14 @@
 //! way, through [`super::history`]. Comparison is by value, and NULL is a value.
 //!
 //! Which [`Way`] the rows go decides about nothing but the time that it takes: an empty table
-//! takes them as they are ([`fill`]), and of a large file only what differs is sent ([`sift`]).
+//! takes them as they are ([`fill`]), and of a large file only what differs is sent ([`sift`]). What is
+//! sent goes with the statement that brings it in ([`send`]), unless something must be asked about
+//! the rows before: then they land in a table of their own.
 
 mod absent;
 mod compare;
 mod fill;
+mod send;
 mod sift;
 mod way;
 
@@ -64,6 +67,8 @@ pub(super) struct Applied {
     pub(super) withheld: Vec<Uuid>,
     pub(super) way: Way,
     spoken: Vec<Spoken>,
+    /// The keys that were brought in by [`send`], if facts can wait for them.
+    sent: Vec<Uuid>,
     /// What was done to some of the keys.
     pub(super) told: Vec<(Uuid, String)>,
 }
@@ -78,6 +83,7 @@ impl Applied {
             withheld: Vec::new(),
             way,
             spoken: Vec::new(),
+            sent: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -90,9 +96,21 @@ pub(super) struct Landed {
     pub(super) findings: Vec<Finding>,
     /// The keys of rejected rows, where they matter: a snapshot does not call them absent.
     unread: Vec<Uuid>,
-    /// How many are in the landing table.
-    rows: u64,
+    rows: Whereabouts,
     sifted: Option<Sifted>,
+}
+
+/// Where the rows are, when they are about to be compared.
+enum Whereabouts {
+    /// In this process.
+    Here,
+    /// In the landing table.
+    Landed {
+        /// How many.
+        rows: u64,
+        /// The statement that leaves some of them to the refold.
+        doubtful: Option<String>,
+    },
 }
 
 /// Whether keys that the file does not name are absent (semantics §5, §10.5). A row whose key
@@ -129,31 +147,41 @@ impl Delivered<'_> {
             way,
             findings: Vec::new(),
             unread: Vec::new(),
-            rows: 0,
+            rows: Whereabouts::Here,
             sifted: None,
         };
-        match (way, self.staged.rows.held()) {
-            (Way::Fill, _) => return Ok(landed),
-            (Way::Sift, Some(rows)) => {
-                let sifted = self.sift(conn, rows)?;
-                if sifted.differing > 0 {
-                    let differs = |row: usize| sifted.differs[row];
-                    landing::land_some(conn, self.shape, self.staged, differs)?;
-                }
-                landed.rows = sifted.differing;
-                landed.sifted = Some(sifted);
-            }
-            (Way::Sift | Way::LookUp | Way::Join | Way::Refold, _) => {
-                landed.findings = landing::land(conn, self.shape, self.staged)?;
-                landed.findings.extend(self.refuse_instants(conn)?);
-                let refused = landed.findings.len();
-                landed.rows = (self.staged.rows.len() - refused) as u64;
+        if let (Way::Sift, Some(rows)) = (way, self.staged.rows.held()) {
+            landed.sifted = Some(self.sift(conn, rows)?);
+        }
+        let doubtful = match way {
+            Way::Fill | Way::Refold => None,
+            Way::Sift | Way::LookUp | Way::Join => self.doubtful(conn)?,
+        };
+        match (way, doubtful) {
+            (Way::Fill, _) | (Way::Sift | Way::LookUp, None) => {}
+            (_, doubtful) => {
+                let rows = self.land_rows(conn, &mut landed)?;
+                landed.rows = Whereabouts::Landed { rows, doubtful };
             }
         }
         if self.closes_absent {
             landed.unread = unread(self.staged, &landed.findings)?;
         }
         Ok(landed)
+    }
+
+    /// Copies the rows into the landing table; returns how many stay there.
+    fn land_rows(&self, conn: &mut PgConnection, landed: &mut Landed) -> Result<u64, MergeError> {
+        if let Some(sifted) = &landed.sifted {
+            if sifted.differing > 0 {
+                let differs = |row: usize| sifted.differs[row];
+                landing::land_some(conn, self.shape, self.staged, differs)?;
+            }
+            return Ok(sifted.differing);
+        }
+        landed.findings = landing::land(conn, self.shape, self.staged)?;
+        landed.findings.extend(self.refuse_instants(conn)?);
+        Ok((self.staged.rows.len() - landed.findings.len()) as u64)
     }
 
     /// Takes out the rows whose instants no load takes.
@@ -225,6 +253,7 @@ impl Delivered<'_> {
             self.durable_key,
             &self.dependants,
             &applied.spoken,
+            &applied.sent,
             self.at,
         )?;
         failpoint!("merge::released");

@@ -4,8 +4,10 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
-use super::{Delivered, Landed};
+use super::Delivered;
+use super::sift::Sifted;
 use crate::contract::ColumnType;
+use crate::db::Prepare;
 use crate::merge::{counts, ledger};
 
 /// Which way the rows go.
@@ -74,10 +76,10 @@ impl Delivered<'_> {
     }
 
     /// How the landed rows are best joined with the table.
-    pub(super) fn joins(landed: &Landed) -> Joins {
-        match (landed.way, &landed.sifted) {
+    pub(super) fn joins(sifted: Option<&Sifted>, way: Way, rows: u64) -> Joins {
+        match (way, sifted) {
             (Way::LookUp, _) => Joins::LookUp,
-            (_, Some(sifted)) if is_few(landed.rows, sifted.open) => Joins::LookUp,
+            (_, Some(sifted)) if is_few(rows, sifted.open) => Joins::LookUp,
             _ => Joins::Planned,
         }
     }
@@ -102,6 +104,7 @@ impl Delivered<'_> {
     fn is_small(&self, conn: &mut PgConnection, rows: u64) -> QueryResult<bool> {
         let table: counts::Count = sql_query(include_str!("estimate_rows.sql"))
             .bind::<Text, _>(self.shape.contract.table.to_string())
+            .prepared()
             .get_result(conn)?;
         Ok(is_few(rows, table.get()))
     }

@@ -159,7 +159,7 @@ pub(in crate::merge) fn turn_dimension(
     keep_members_of_facts(conn, contract, durable_key, &dependants)?;
     let spoken = [Spoken::Touched];
     let at = target.at();
-    let released = held::release(conn, contract, durable_key, &dependants, &spoken, at)?;
+    let released = held::release(conn, contract, durable_key, &dependants, &spoken, &[], at)?;
     failpoint!("undo::released");
     Ok(Turned {
         changes: refolded.changes,

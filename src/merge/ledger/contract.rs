@@ -15,6 +15,7 @@ use diesel::sql_types::{Array, Bool, Nullable, Text};
 use super::{is_empty, is_held_nowhere};
 use crate::contract::record::{Change, Difference, Record};
 use crate::contract::{Contract, Contracts, Kind, TableName};
+use crate::db::Prepare;
 use crate::merge::{MergeError, history, locks};
 
 /// What a contract says otherwise than the one that its table was loaded under.
@@ -243,6 +244,7 @@ impl Written {
 fn written(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Option<Written>> {
     sql_query(include_str!("contract/written.sql"))
         .bind::<Text, _>(contract.name.as_str())
+        .prepared()
         .get_result(conn)
         .optional()
 }
@@ -255,8 +257,8 @@ fn write(conn: &mut PgConnection, table: &TableName, record: &Record) -> QueryRe
         .bind::<Array<Text>, _>(&record.sequence)
         .bind::<Text, _>(as_json(&record.roles)?)
         .bind::<Nullable<Text>, _>(record.new_column.as_deref())
-        .execute(conn)
-        .map(drop)
+        .prepared()
+        .run(conn)
 }
 
 fn note_change(

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::counts::{signed, unsigned};
 use crate::contract::{Contract, TableName};
+use crate::db::Prepare;
 use crate::stage::Delivery;
 use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
@@ -74,6 +75,7 @@ pub(super) fn open(
         .bind::<BigInt, _>(signed(delivery.bytes))
         .bind::<Binary, _>(&delivery.sha256[..])
         .bind::<Nullable<Text>, _>(delivery.header.as_deref())
+        .prepared()
         .get_result(conn)
         .optional()?;
     match new {
@@ -88,6 +90,7 @@ pub(super) fn open(
 pub fn find(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<Entry>> {
     let row: Option<LoadRow> = sql_query(include_str!("find.sql"))
         .bind::<diesel::sql_types::Uuid, _>(claim)
+        .prepared()
         .get_result(conn)
         .optional()?;
     Ok(row.map(Entry::from))
@@ -109,6 +112,7 @@ pub(super) fn seen(
     let earlier: Option<Earlier> = sql_query(include_str!("delivered_before.sql"))
         .bind::<Text, _>(table.as_str())
         .bind::<Binary, _>(&delivery.sha256[..])
+        .prepared()
         .get_result(conn)
         .optional()?;
     Ok(match earlier {
@@ -127,6 +131,7 @@ pub(super) fn load_time(conn: &mut PgConnection, table: &TableName) -> QueryResu
     }
     sql_query(include_str!("instant.sql"))
         .bind::<Text, _>(table.as_str())
+        .prepared()
         .get_result(conn)
         .map(|now: Now| now.instant)
 }
@@ -143,6 +148,7 @@ pub(super) fn latest_instant(
     }
     sql_query(include_str!("latest_instant.sql"))
         .bind::<Text, _>(table.as_str())
+        .prepared()
         .get_result(conn)
         .map(|row: Latest| row.latest)
 }
@@ -162,6 +168,7 @@ pub(super) fn unsure_columns(
     let unsure: Vec<Unsure> = sql_query(include_str!("unsure_columns.sql"))
         .bind::<Text, _>(contract.name.as_str())
         .bind::<Array<Text>, _>(columns)
+        .prepared()
         .load(conn)?;
     Ok(unsure.into_iter().map(|unsure| unsure.name).collect())
 }
@@ -193,8 +200,8 @@ pub(super) fn describe(
         .bind::<Array<Text>, _>(&meaning.columns)
         .bind::<Array<Text>, _>(&meaning.added)
         .bind::<Nullable<Text>, _>(meaning.accepted_by)
-        .execute(conn)
-        .map(drop)
+        .prepared()
+        .run(conn)
 }
 
 /// Whether the keys in the table were made in the same way as the ones that are about to come.
@@ -230,9 +237,13 @@ pub(super) fn vouch_for_keys(
             .bind::<Binary, _>(scheme.fingerprint().to_vec())
             .bind::<Array<Text>, _>(natural_key.clone())
     };
-    statement(include_str!("record_keys.sql")).execute(conn)?;
+    statement(include_str!("record_keys.sql"))
+        .prepared()
+        .run(conn)?;
     // A statement of its own, so that it sees the row of a load that was first meanwhile.
-    let record: Record = statement(include_str!("vouch_for_keys.sql")).get_result(conn)?;
+    let record: Record = statement(include_str!("vouch_for_keys.sql"))
+        .prepared()
+        .get_result(conn)?;
     let keys = match record {
         Record {
             same_columns: false,
@@ -274,6 +285,7 @@ pub(super) fn overtaken(
     sql_query(include_str!("overtaken.sql"))
         .bind::<Text, _>(table.as_str())
         .bind::<Binary, _>(delivery.sha256.as_slice())
+        .prepared()
         .get_result(conn)
         .optional()
 }
@@ -281,6 +293,7 @@ pub(super) fn overtaken(
 /// Whether the table has no rows.
 pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
     sql_query(super::sql::is_empty(&contract.table))
+        .prepared()
         .get_result(conn)
         .map(|row: Answer| row.answer)
 }
@@ -335,8 +348,8 @@ pub(super) fn close(
         .bind::<Double, _>(seconds.total)
         .bind::<Double, _>(seconds.stage)
         .bind::<Double, _>(seconds.merge)
-        .execute(conn)
-        .map(drop)
+        .prepared()
+        .run(conn)
 }
 
 /// Marks the rejects of a load whose corrected rows are being loaded, if these are not fewer.

@@ -7,9 +7,10 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Holding, Refolded, Shape, close_changed, count_broken, create_landing, find_changes,
-    hold_unresolved, insert_facts, is_empty, landing_columns, note_awaited, open_new, read_current,
-    release_held, remove_unreadable, remove_unresolved, update_facts, version_columns,
+    Changed, Holding, Refolded, Shape, bring_in, close_changed, count_broken, create_landing,
+    element, find_changes, hold_unresolved, insert_facts, is_empty, landing_columns, note_awaited,
+    open_new, read_current, release_held, remove_unreadable, remove_unresolved, update_facts,
+    version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -430,7 +431,7 @@ fn changed_users_are_closed() {
 #[test]
 fn new_versions_of_users_are_opened() {
     let table = Table::named("users");
-    let sql = open_new(table.shape(), table.durable_key());
+    let sql = open_new(&table.contract, table.durable_key());
     assert_text(
         &sql,
         &expect![[r#"
@@ -446,7 +447,7 @@ fn new_versions_of_users_are_opened() {
 #[test]
 fn new_versions_of_stations_are_opened() {
     let table = Table::named("stations");
-    let sql = open_new(table.shape(), table.durable_key());
+    let sql = open_new(&table.contract, table.durable_key());
     assert_text(
         &sql,
         &expect![[r#"
@@ -460,25 +461,182 @@ fn new_versions_of_stations_are_opened() {
 }
 
 #[test]
-fn broken_users_are_counted() {
+fn broken_users_are_counted_among_the_landed() {
     let table = Table::named("users");
-    let sql = count_broken(&table.contract, table.durable_key());
+    let sql = count_broken(&table.contract, table.durable_key(), Changed::Found);
     assert_text(
         &sql,
         &expect![[r#"
         select count(*) as count
-        from (
-            select from pg_temp.hayloft_change as change
-            join "datawarehouse"."users" as version on version."user_id" = change.hayloft_key
-            where change.hayloft_start is not null
-            group by change.hayloft_key
-            having count(*) filter (where version.effective_end_date is null) <> 1
-                or max(version.effective_end_date)
-                   > max(version.effective_start_date) filter (where version.effective_end_date is null)
-                or count(*) <> max(version.version_number)
-        ) as broken
+        from pg_temp.hayloft_change as change
+        where change.hayloft_start is not null and not (
+            select count(*) filter (where version.effective_end_date is null) = 1
+               and count(*) = max(version.version_number)
+               and (max(version.effective_end_date)
+                    <= max(version.effective_start_date) filter (where version.effective_end_date is null))
+                   is not false
+            from "datawarehouse"."users" as version
+            where version."user_id" = change.hayloft_key
+        )
     "#]],
     );
+}
+
+#[test]
+fn broken_users_are_counted_among_the_sent() {
+    let table = Table::named("users");
+    let sql = count_broken(&table.contract, table.durable_key(), Changed::Bound);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        select count(*) as count
+        from unnest($1::uuid[]) as change (hayloft_key)
+        where not (
+            select count(*) filter (where version.effective_end_date is null) = 1
+               and count(*) = max(version.version_number)
+               and (max(version.effective_end_date)
+                    <= max(version.effective_start_date) filter (where version.effective_end_date is null))
+                   is not false
+            from "datawarehouse"."users" as version
+            where version."user_id" = change.hayloft_key
+        )
+    "#]],
+    );
+}
+
+#[test]
+fn users_are_brought_in_by_one_statement() {
+    let table = Table::named("users");
+    let sql = bring_in(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+            with hayloft_landing as (
+            select sent.hayloft_key,
+                sent.hayloft_line,
+                sent.hayloft_0 as "name",
+                sent.hayloft_1 as "email",
+                sent.hayloft_2 as "date_of_birth"
+            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::date[])
+                as sent (hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
+            ), hayloft_change as materialized (
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."name" as "name",
+                landing."email" as "email",
+                landing."date_of_birth" as "date_of_birth",
+                current.effective_start_date as hayloft_start,
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+            from hayloft_landing as landing
+            left join "datawarehouse"."users" as current
+                on current."user_id" = landing.hayloft_key and current.effective_end_date is null
+            left join lateral (
+                select version.version_number
+                from "datawarehouse"."users" as version
+                where current."user_id" is null and version."user_id" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as closed on true
+            where (current."user_id" is null
+                or landing."name" is distinct from current."name"
+                or landing."date_of_birth" is distinct from current."date_of_birth")
+            ), hayloft_closed as (
+            update "datawarehouse"."users" as version
+            set effective_end_date = $1
+            from hayloft_change as change
+            where version."user_id" = change.hayloft_key
+              and version.effective_start_date = change.hayloft_start
+            returning 1
+            ), hayloft_opened as (
+            insert into "datawarehouse"."users"
+                ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
+            select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
+            from hayloft_change
+            where (select count(*) from hayloft_closed) >= 0
+            order by hayloft_key
+            )
+            select hayloft_key as key, hayloft_line as line, hayloft_version as number,
+                hayloft_start is not null as known
+            from hayloft_change
+        "#]],
+    );
+}
+
+#[test]
+fn stations_are_brought_in_by_one_statement() {
+    let table = Table::named("stations");
+    let sql = bring_in(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+            with hayloft_landing as (
+            select sent.hayloft_key,
+                sent.hayloft_line,
+                sent.hayloft_0 as "country",
+                sent.hayloft_1 as "number",
+                sent.hayloft_2 as "address",
+                sent.hayloft_3 as "It's ""odd"""
+            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::integer[], $7::text[], $8::json[])
+                as sent (hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2, hayloft_3)
+            ), hayloft_change as materialized (
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."country" as "country",
+                landing."number" as "number",
+                landing."address"::inet as "address",
+                landing."It's ""odd""" as "It's ""odd""",
+                current.effective_start_date as hayloft_start,
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+            from hayloft_landing as landing
+            left join "datawarehouse"."stations" as current
+                on current."station_key" = landing.hayloft_key and current.effective_end_date is null
+            left join lateral (
+                select version.version_number
+                from "datawarehouse"."stations" as version
+                where current."station_key" is null and version."station_key" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as closed on true
+            where (current."station_key" is null
+                or landing."address"::inet::text is distinct from current."address"::text
+                or landing."It's ""odd"""::jsonb is distinct from current."It's ""odd"""::jsonb)
+            ), hayloft_closed as (
+            update "datawarehouse"."stations" as version
+            set effective_end_date = $1
+            from hayloft_change as change
+            where version."station_key" = change.hayloft_key
+              and version.effective_start_date = change.hayloft_start
+            returning 1
+            ), hayloft_opened as (
+            insert into "datawarehouse"."stations"
+                ("station_key", "country", "number", "address", "It's ""odd""", effective_start_date, version_number, load_id, source_line)
+            select hayloft_key, "country", "number", "address", "It's ""odd""", $1, hayloft_version, $2, hayloft_line
+            from hayloft_change
+            where (select count(*) from hayloft_closed) >= 0
+            order by hayloft_key
+            )
+            select hayloft_key as key, hayloft_line as line, hayloft_version as number,
+                hayloft_start is not null as known
+            from hayloft_change
+        "#]],
+    );
+}
+
+#[test]
+fn a_type_with_a_number_of_its_own_is_sent_as_text_and_cast() {
+    let text = |sql: &str| ColumnType::Text {
+        sql: sql.into(),
+        max_chars: None,
+    };
+    assert_eq!(element(&text("text")).cast, None);
+    assert_eq!(
+        element(&text("character varying(20)")).cast.as_deref(),
+        Some("character varying(20)")
+    );
+    let mood = ColumnType::Enum {
+        sql: "public.mood".into(),
+        labels: Vec::new(),
+    };
+    assert_eq!(element(&mood).cast.as_deref(), Some("public.mood"));
+    assert_eq!(element(&ColumnType::Numeric(None)).cast, None);
 }
 
 #[test]

@@ -1,0 +1,265 @@
+//! Rows that hold from one instant against the current versions of a dimension.
+//!
+//! They come in one of two ways. Most are sent with the statement that compares them and opens and
+//! closes versions ([`bring_in`]). Where some keys are left to a refold, or only the server can read
+//! a value, they have landed in a table before, and each step is a statement of its own.
+
+use std::fmt::Write as _;
+
+use super::{CHANGE, LANDING, Shape, TOUCHED, differs, landed, names};
+use crate::contract::{ColumnType, Contract, Ident, JsonKind};
+
+/// The columns of a dimension that a first version fills, in the order of a tuple's fields: the
+/// key, what the file says, what it does not say, and then instant, number, load and line.
+#[must_use]
+pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
+    let said = shape.filled().chain(shape.silent());
+    let own = [
+        "effective_start_date",
+        "version_number",
+        "load_id",
+        "source_line",
+    ];
+    std::iter::once(durable_key.clone())
+        .chain(said.map(|column| column.name.clone()))
+        .chain(own.into_iter().map(Ident::vouched))
+        .collect()
+}
+
+/// Reads the current versions: the key, and the columns that the file's rows are compared in.
+#[must_use]
+pub fn read_current(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let mut columns = format!("current.{durable_key}");
+    for column in shape.compared() {
+        let _ = write!(columns, ", current.{}", column.name);
+    }
+    format!(
+        "select {columns}\nfrom {table} as current\nwhere current.effective_end_date is null",
+        table = shape.contract.table
+    )
+}
+
+/// Brings in the rows that are sent with it: finds which keys are new or differ from their current
+/// version, ends that, and opens the next one. Binds: the instant, the load, and then one array for
+/// the keys, one for the lines, and one for each filled column, in their order, of the elements that
+/// [`element`] names. Returns the keys that got a version, with its line and number, and whether
+/// there was a current one before.
+#[must_use]
+pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let sent = shape.filled().enumerate().map(|(position, column)| {
+        let element = element(&column.column_type);
+        let sent = format!("sent.hayloft_{position}");
+        match element.cast {
+            Some(to) => format!("{sent}::{to} as {}", column.name),
+            None => format!("{sent} as {}", column.name),
+        }
+    });
+    let own = [
+        "sent.hayloft_key".to_owned(),
+        "sent.hayloft_line".to_owned(),
+    ];
+    let values: Vec<String> = own.into_iter().chain(sent).collect();
+    let mut arrays = "$3::uuid[], $4::bigint[]".to_owned();
+    let mut fields = "hayloft_key, hayloft_line".to_owned();
+    for (position, column) in shape.filled().enumerate() {
+        let name = element(&column.column_type).name;
+        let _ = write!(arrays, ", ${}::{name}[]", position + 5);
+        let _ = write!(fields, ", hayloft_{position}");
+    }
+    // The insert asks how many versions were closed only to come after that: two current versions
+    // of a key are refused at once.
+    format!(
+        "with hayloft_landing as (\n\
+             select {values}\n\
+             from unnest({arrays})\n    \
+                 as sent ({fields})\n\
+         ), hayloft_change as materialized (\n\
+             {change}\n\
+         ), hayloft_closed as (\n\
+             {close}\n\
+             returning 1\n\
+         ), hayloft_opened as (\n\
+             {open}\n\
+         )\n\
+         select hayloft_key as key, hayloft_line as line, hayloft_version as number,\n    \
+             hayloft_start is not null as known\n\
+         from hayloft_change",
+        values = values.join(",\n    "),
+        change = changes(shape, durable_key, "hayloft_landing", Refolded::None),
+        close = close("hayloft_change", shape.contract, durable_key),
+        open = open(
+            "hayloft_change\nwhere (select count(*) from hayloft_closed) >= 0",
+            shape.contract,
+            durable_key
+        ),
+    )
+}
+
+/// How a value is sent as an element of an array.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Element {
+    /// The type of the elements.
+    pub name: &'static str,
+    /// Its number in the catalog, the same in every database.
+    pub oid: u32,
+    /// The column's own type, where that has a number of its own or a limit.
+    pub cast: Option<String>,
+}
+
+/// How values of a type are sent as elements of an array. Their bytes are those of COPY.
+#[must_use]
+pub fn element(column_type: &ColumnType) -> Element {
+    let (name, oid) = match column_type {
+        ColumnType::Int2 => ("smallint", 21),
+        ColumnType::Int4 => ("integer", 23),
+        ColumnType::Int8 => ("bigint", 20),
+        ColumnType::Numeric(_) => ("numeric", 1700),
+        ColumnType::Float4 => ("real", 700),
+        ColumnType::Float8 => ("double precision", 701),
+        ColumnType::Bool => ("boolean", 16),
+        ColumnType::Date => ("date", 1082),
+        ColumnType::Timestamp => ("timestamp", 1114),
+        ColumnType::TimestampTz => ("timestamptz", 1184),
+        ColumnType::Uuid => ("uuid", 2950),
+        ColumnType::Json(JsonKind::Text) => ("json", 114),
+        ColumnType::Json(JsonKind::Binary) => ("jsonb", 3802),
+        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other { .. } => {
+            ("text", 25)
+        }
+    };
+    let cast = match column_type {
+        ColumnType::Text { sql, .. } | ColumnType::Enum { sql, .. } if sql != name => {
+            Some(sql.clone())
+        }
+        _ => None,
+    };
+    Element { name, oid, cast }
+}
+
+/// Finds the landed keys that are new or differ from their current version, as [`bring_in`] does.
+/// Keys that are touched by a refold are left to it.
+#[must_use]
+pub fn find_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
+    let changes = changes(shape, durable_key, LANDING, refolded);
+    format!("create temporary table hayloft_change on commit drop as\n{changes}")
+}
+
+/// Of the keys in `landing`, those that are new or differ from their current version, with the
+/// values that their next version will have: what the file says, and for columns that it does not
+/// name, what held before.
+fn changes(shape: Shape<'_>, durable_key: &Ident, landing: &str, refolded: Refolded) -> String {
+    let mut sql = "select landing.hayloft_key, landing.hayloft_line".to_owned();
+    for column in shape.filled() {
+        let _ = write!(sql, ",\n    {} as {}", landed(column), column.name);
+    }
+    for column in shape.silent() {
+        let _ = write!(sql, ",\n    current.{}", column.name);
+    }
+    let _ = write!(
+        sql,
+        ",\n    current.effective_start_date as hayloft_start,\n    \
+         coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version\n\
+         from {landing} as landing\n\
+         left join {table} as current\n    \
+         on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
+         left join lateral (\n    \
+             select version.version_number\n    \
+             from {table} as version\n    \
+             where current.{durable_key} is null and version.{durable_key} = landing.hayloft_key\n    \
+             order by version.effective_start_date desc\n    \
+             limit 1\n\
+         ) as closed on true\n\
+         where (current.{durable_key} is null",
+        table = shape.contract.table
+    );
+    for column in shape.versioned() {
+        let _ = write!(sql, "\n    or {}", differs(column, "current"));
+    }
+    sql.push(')');
+    if refolded == Refolded::Some {
+        let _ = write!(
+            sql,
+            "\n  and not exists (select from {TOUCHED} as touched where touched.key = landing.hayloft_key)"
+        );
+    }
+    sql
+}
+
+/// Whether some of the file's keys are left to a refold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refolded {
+    /// None.
+    None,
+    /// Those in [`TOUCHED`].
+    Some,
+}
+
+/// Ends the current version of every changed key. Bind: the instant.
+#[must_use]
+pub fn close_changed(contract: &Contract, durable_key: &Ident) -> String {
+    close(CHANGE, contract, durable_key)
+}
+
+fn close(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "update {table} as version\n\
+         set effective_end_date = $1\n\
+         from {changes} as change\n\
+         where version.{durable_key} = change.hayloft_key\n  \
+           and version.effective_start_date = change.hayloft_start",
+        table = contract.table
+    )
+}
+
+/// Opens a version for every new or changed key. Binds: the instant, the load.
+#[must_use]
+pub fn open_new(contract: &Contract, durable_key: &Ident) -> String {
+    open(CHANGE, contract, durable_key)
+}
+
+fn open(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
+    let columns = names(&contract.columns, "");
+    // In the order of the primary key: its index, of random uuids, is then written from left to
+    // right instead of all over.
+    format!(
+        "insert into {table}\n    \
+             ({durable_key}, {columns}, effective_start_date, version_number, load_id, source_line)\n\
+         select hayloft_key, {columns}, $1, hayloft_version, $2, hayloft_line\n\
+         from {changes}\n\
+         order by hayloft_key",
+        table = contract.table
+    )
+}
+
+/// Where the keys are whose versions are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Changed {
+    /// Found by [`find_changes`].
+    Found,
+    /// In the statement's bind, an array. Of keys that had a current version alone.
+    Bound,
+}
+
+/// Counts the changed keys whose versions do not fit together: not exactly one open, an open one
+/// that starts before a closed one ends, or numbers with a gap. Keys that are new need no
+/// question: the unique indexes answer it.
+#[must_use]
+pub fn count_broken(contract: &Contract, durable_key: &Ident, changed: Changed) -> String {
+    let keys = match changed {
+        Changed::Found => format!("{CHANGE} as change\nwhere change.hayloft_start is not null and"),
+        Changed::Bound => "unnest($1::uuid[]) as change (hayloft_key)\nwhere".to_owned(),
+    };
+    format!(
+        "select count(*) as count\n\
+         from {keys} not (\n    \
+             select count(*) filter (where version.effective_end_date is null) = 1\n       \
+                 and count(*) = max(version.version_number)\n       \
+                 and (max(version.effective_end_date)\n            \
+                     <= max(version.effective_start_date) filter (where version.effective_end_date is null))\n           \
+                     is not false\n    \
+             from {table} as version\n    \
+             where version.{durable_key} = change.hayloft_key\n\
+         )",
+        table = contract.table
+    )
+}

@@ -1,0 +1,173 @@
+//! Rows that go with the statement that brings them in, as arrays; and statements that a session
+//! keeps. Diesel does not promise what either is built on.
+
+use std::fmt::Write as _;
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text};
+use expect_test::expect;
+use hayloft::db::Prepare as _;
+use hayloft::db::array::{ArrayOfElements, Elements};
+use hayloft::wire;
+
+use crate::support::{HAYLOFT_TOML, Warehouse};
+
+/// A dimension with a column of each type that Hayloft reads itself.
+const GAUGES: &str = "
+create type datawarehouse.mood as enum ('calm', 'It''s \"busy\"');
+create table datawarehouse.gauges (
+    gauge_key            uuid not null,
+    number               integer not null,
+    small                smallint,
+    big                  bigint,
+    exact                numeric,
+    money                numeric(12, 2),
+    rough                real,
+    fine                 double precision,
+    active               boolean,
+    day                  date,
+    local                timestamp,
+    instant              timestamptz,
+    other                uuid,
+    label                varchar(12),
+    code                 char(4),
+    mood                 datawarehouse.mood,
+    said                 json,
+    noted                jsonb,
+    effective_start_date timestamptz not null,
+    effective_end_date   timestamptz,
+    is_current           boolean generated always as (effective_end_date is null) stored,
+    version_number       integer not null,
+    load_id              bigint not null,
+    source_line          bigint not null,
+    primary key (gauge_key, effective_start_date)
+);
+create unique index on datawarehouse.gauges (gauge_key) where effective_end_date is null;";
+
+const HEADER: &str = "number,small,big,exact,money,rough,fine,active,day,local,instant,other,label,\
+                      code,mood,said,noted\n";
+
+fn gauges() -> Warehouse {
+    let warehouse = Warehouse::with_contract(&format!(
+        "{HAYLOFT_TOML}\n[tables.gauges]\nkey = [\"number\"]\ndurable_key = \"gauge_key\"\n\
+         columns = {{ label = {{ empty_as = \"null\" }}, code = {{ empty_as = \"null\" }} }}\n"
+    ));
+    warehouse.execute(GAUGES);
+    warehouse
+}
+
+const OPEN: &str = "
+    select number, version_number, small, big, exact, money, rough, fine, active, day, local,
+        instant at time zone 'UTC', other, label, code, mood, said, noted
+    from datawarehouse.gauges where effective_end_date is null order by number";
+
+#[test]
+fn a_value_of_every_type_changes_to_what_the_file_says() {
+    let warehouse = gauges();
+    let empty = format!("{HEADER}1,,,,,,,,,,,,,,,,\n2,,,,,,,,,,,,,,,,\n");
+    warehouse.load("gauges.csv", empty).exits(0);
+    let values = format!(
+        "{HEADER}\
+         1,-32768,9223372036854775807,-0.000000123450000,1234567890.10,1.5,-2.5e-300,true,\
+         2024-02-29,1999-12-31T23:59:59.999999,2024-06-30T12:00:00+02:00,\
+         0b5cf0b8-4cd3-4f0e-8a1b-0d7f0e5e3f11,\"a, \"\"b\"\"\",ab,\"It's \"\"busy\"\"\",\
+         \"{{\"\"a\"\": 1}}\",\"{{\"\"b\"\": [2]}}\"\n\
+         2,,,,,,,,,,,,,,,,\n"
+    );
+    let load = warehouse.load("gauges-2.csv", &values).exits(0).only();
+    assert_eq!(load["changes"]["updated"], 1, "{load}");
+    assert_eq!(load["changes"]["unchanged"], 1, "{load}");
+    expect![[r#"
+        1 | 2 | -32768 | 9223372036854775807 | -0.00000012345 | 1234567890.10 | 1.5 | -2.5e-300 | t | 2024-02-29 | 1999-12-31 23:59:59.999999 | 2024-06-30 10:00:00 | 0b5cf0b8-4cd3-4f0e-8a1b-0d7f0e5e3f11 | a, "b" | ab   | It's "busy" | {"a": 1} | {"b": [2]}
+        2 | 1 | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅ | ∅
+    "#]].assert_eq(&warehouse.query(OPEN));
+
+    let again = warehouse
+        .load("gauges-3.csv", values + "\n")
+        .exits(0)
+        .only();
+    assert_eq!(again["changes"]["unchanged"], 2, "{again}");
+}
+
+#[test]
+fn a_file_of_more_rows_than_go_with_one_statement_is_brought_in_whole() {
+    const ROWS: usize = 20_000;
+    let people = |name: &str, from: usize| {
+        let mut file = "email,name,date_of_birth\n".to_owned();
+        for person in from..from + ROWS {
+            let _ = writeln!(file, "p{person}@x.org,{name},01/02/1990");
+        }
+        file
+    };
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", people("Ann", 0)).exits(0);
+    let load = warehouse
+        .load("users-2.csv", people("Anna", 5_000))
+        .exits(0);
+    let changes = &load.only()["changes"];
+    assert_eq!(changes["updated"], 15_000);
+    assert_eq!(changes["inserted"], 5_000);
+    assert_eq!(changes["unchanged"], 0);
+    expect![[r"
+        1 | Ann | f | 15000
+        1 | Ann | t | 5000
+        1 | Anna | t | 5000
+        2 | Anna | t | 15000
+    "]]
+    .assert_eq(&warehouse.query(
+        "select version_number, name, is_current, count(*) from datawarehouse.users
+         group by 1, 2, 3 order by 1, 2, 3",
+    ));
+    warehouse.assert_sound();
+}
+
+#[test]
+fn an_array_arrives_element_by_element_and_null_is_none_of_them() {
+    #[derive(QueryableByName)]
+    struct Joined {
+        #[diesel(sql_type = Text)]
+        joined: String,
+    }
+    const INT4: u32 = 23;
+    let warehouse = Warehouse::new();
+    let mut numbers = Elements::of(INT4);
+    assert!(numbers.is_empty());
+    numbers.push(|out| wire::put_int4(out, -7));
+    numbers.push(wire::put_null);
+    numbers.push(|out| wire::put_int4(out, 12));
+    let row: Joined = sql_query("select array_to_string($1::integer[], ',', 'null') as joined")
+        .bind::<ArrayOfElements, _>(&numbers)
+        .get_result(&mut warehouse.connection())
+        .unwrap();
+    assert_eq!(row.joined, "-7,null,12");
+}
+
+#[test]
+fn a_prepared_statement_is_kept_and_others_are_not() {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let warehouse = Warehouse::new();
+    let mut conn = warehouse.connection();
+    for _ in 0..3 {
+        sql_query("set local work_mem = '1MB'")
+            .prepared()
+            .run(&mut conn)
+            .unwrap();
+        let _: Count = sql_query("select 7::bigint as count")
+            .prepared()
+            .get_result(&mut conn)
+            .unwrap();
+        sql_query("select 8").execute(&mut conn).unwrap();
+    }
+    let kept: Count = sql_query(
+        "select count(*) as count from pg_prepared_statements
+         where statement in ('set local work_mem = ''1MB''', 'select 7::bigint as count', 'select 8')",
+    )
+    .get_result(&mut conn)
+    .unwrap();
+    assert_eq!(kept.count, 2);
+}
