@@ -6,7 +6,8 @@ use crate::support::{HAYLOFT_TOML, Warehouse};
 const USERS: &str =
     "email,name,date_of_birth\nbob@x.org,Bob,03/04/1985\nann@x.org,Ann,01/02/1990\n";
 
-const DOWN: [&str; 3] = [
+const DOWN: [&str; 4] = [
+    include_str!("../../migrations/2026-11-21-000006_load_columns/down.sql"),
     include_str!("../../migrations/2026-11-21-000005_id_cache/down.sql"),
     include_str!("../../migrations/2026-11-21-000004_read_side/down.sql"),
     include_str!("../../migrations/2026-11-21-000003_history/down.sql"),
@@ -22,7 +23,7 @@ fn go_back(warehouse: &Warehouse) {
         "drop view if exists datawarehouse.users_history, datawarehouse.users_changes;
          drop function if exists datawarehouse.users_asof(timestamptz);
          delete from __diesel_schema_migrations where version in
-             (select version from __diesel_schema_migrations order by version desc limit 3)",
+             (select version from __diesel_schema_migrations order by version desc limit 4)",
     );
 }
 

@@ -1,0 +1,1 @@
+drop index hayloft.load_columns;
