@@ -38,7 +38,7 @@ pub(super) fn run(
     } else {
         Way::Onward
     };
-    let office::Migrated { applied, views } =
+    let office::Migrated { applied, views, .. } =
         office::migrate(&mut conn, &folder, way, settings, printer)?;
     let taken = take_from_now(&args.from_now, &mut conn, settings)?;
     match printer.format() {

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use diesel::PgConnection;
 
+use crate::contract::catalog::Catalog;
 use crate::contract::file::KindEntry;
 use crate::contract::{ContractFault, Contracts};
 use crate::db::embedded::State;
 use crate::db::pool::Database;
 use crate::db::{DatabaseUrl, Embedded, migrations};
-use crate::history::views::{self, Aside, Kept};
+use crate::history::views::{self, Aside, Kept, ViewsError};
 use crate::pipeline::{Desk, Register};
 use crate::printer::Printer;
 use crate::retire::Shelves;
@@ -33,15 +34,7 @@ impl Migrating {
 /// Connects, migrates, and reads the contracts.
 pub(super) fn desk(settings: &Settings, printer: &Printer, migrating: Migrating) -> Result<Desk> {
     let database = database(settings, printer)?;
-    if migrating == Migrating::Run {
-        let conn = &mut *database.get()?;
-        let folder = own_migrations(settings);
-        // A view that is lost was told, and keeps nothing from being loaded.
-        for name in migrate(conn, &folder, Way::Onward, settings, printer)?.applied {
-            printer.say(&format!("applied migration {name}"));
-        }
-    }
-    let contracts = Contracts::load(&mut *database.get()?, &settings.contract_file)?;
+    let contracts = contracts(&mut *database.get()?, settings, printer, migrating)?;
     Ok(Desk {
         database,
         register: Register::new(settings.contract_file.clone(), contracts),
@@ -49,6 +42,26 @@ pub(super) fn desk(settings: &Settings, printer: &Printer, migrating: Migrating)
         limits: limits(settings),
         shelves: Shelves::of(&settings.watching.imports),
     })
+}
+
+/// The contracts as the tables are, after the migrations. The catalog is read once.
+fn contracts(
+    conn: &mut PgConnection,
+    settings: &Settings,
+    printer: &Printer,
+    migrating: Migrating,
+) -> Result<Contracts> {
+    let file = &settings.contract_file;
+    if migrating == Migrating::Leave {
+        return Ok(Contracts::load(conn, file)?);
+    }
+    let folder = own_migrations(settings);
+    // A view that is lost was told, and keeps nothing from being loaded.
+    let migrated = migrate(conn, &folder, Way::Onward, settings, printer)?;
+    for name in &migrated.applied {
+        printer.say(&format!("applied migration {name}"));
+    }
+    Ok(Contracts::join(file, &migrated.catalog)?)
 }
 
 /// How the tables come to be as the migrations have them.
@@ -66,6 +79,8 @@ pub(super) struct Migrated {
     pub(super) applied: Vec<String>,
     /// Whether all views are there that were there before.
     pub(super) views: Views,
+    /// What Postgres knows of the tables of `hayloft.toml` since.
+    pub(super) catalog: Catalog,
 }
 
 /// Whether views are there that were there before.
@@ -99,24 +114,22 @@ pub(super) fn migrate(
     // must be there again.
     let made = make_views(conn, settings, printer);
     let views = give_back(conn, &aside, printer);
-    let applied = applied?;
-    made?;
     Ok(Migrated {
-        applied,
+        applied: applied?,
+        catalog: made?,
         views: views?,
     })
 }
 
 /// Where `hayloft.toml` and a table do not agree there is nothing to make views of it from; that
-/// takes nothing from other tables. What is wrong is said by whoever needs the contracts for more.
-fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -> Result<()> {
+/// takes nothing from other tables. What is wrong is said by whoever needs the contracts for more,
+/// from the catalog that the views were made by.
+fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -> Result<Catalog> {
     let file = &settings.contract_file;
-    let dimensions = match &settings.contract_fault {
-        None => Contracts::agreeing_dimensions(conn, file).map_err(ContractFault::from)?,
-        Some(_) => Vec::new(),
-    };
+    let catalog = Catalog::of(conn, file).map_err(ContractFault::from)?;
+    let dimensions = Contracts::agreeing_dimensions(file, &catalog);
     let mut made = Ok(());
-    for contract in &dimensions {
+    for contract in views::outdated(conn, &dimensions, &catalog).map_err(ViewsError::from)? {
         match views::keep(conn, contract) {
             Ok(kept) => tell_kept(&kept, printer),
             Err(error) => made = made.and(Err(error)),
@@ -134,7 +147,8 @@ fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -
     } else if !left_out.is_empty() {
         printer.say(&no_views(&left_out.join(", ")));
     }
-    Ok(made?)
+    made?;
+    Ok(catalog)
 }
 
 fn no_views(tables: &str) -> String {

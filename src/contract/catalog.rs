@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Integer, Nullable, Text};
 
-use super::{ColumnType, Ident, JsonKind, Nullability, NumericLimit};
+use super::{ColumnType, ContractFile, Ident, JsonKind, Nullability, NumericLimit, WAREHOUSE};
 
 /// The tables of one schema, as far as they were asked for and are there.
 #[derive(Clone, Debug)]
@@ -121,6 +121,12 @@ impl CatalogTable {
 }
 
 impl Catalog {
+    /// Asks the database for the tables of `hayloft.toml`.
+    pub fn of(conn: &mut PgConnection, file: &ContractFile) -> QueryResult<Self> {
+        let names = file.tables.iter().map(|entry| entry.name.as_str());
+        Self::read(conn, WAREHOUSE, &names.collect::<Vec<_>>())
+    }
+
     /// Asks the database for the tables. One that is not there is left out.
     pub fn read(conn: &mut PgConnection, schema: &str, tables: &[&str]) -> QueryResult<Self> {
         let columns = select_columns(conn, schema, tables)?;

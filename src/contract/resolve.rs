@@ -13,7 +13,7 @@ mod pattern;
 
 use std::collections::BTreeMap;
 
-use diesel::{PgConnection, QueryResult};
+use diesel::PgConnection;
 
 use super::catalog::{Catalog, UniqueKey};
 use super::fault::{ContractFault, Problem};
@@ -34,7 +34,7 @@ pub struct Contracts {
 impl Contracts {
     /// Asks the database for the tables of the file, and joins the two.
     pub fn load(conn: &mut PgConnection, file: &ContractFile) -> Result<Self, ContractFault> {
-        Self::join(file, &read(conn, file)?)
+        Self::join(file, &Catalog::of(conn, file)?)
     }
 
     /// The same for whoever only looks: a table may lack the unique keys that keep it sound, since
@@ -43,7 +43,7 @@ impl Contracts {
         conn: &mut PgConnection,
         file: &ContractFile,
     ) -> Result<Self, ContractFault> {
-        let mut catalog = read(conn, file)?;
+        let mut catalog = Catalog::of(conn, file)?;
         for entry in &file.tables {
             if let Some(table) = catalog.tables.get_mut(entry.name.as_str()) {
                 table.unique_keys.extend(safeguards(entry));
@@ -54,17 +54,14 @@ impl Contracts {
 
     /// The dimensions that agree with the catalog, whatever is wrong with other tables: to look at
     /// a table it need not be known what the others are. Nothing may be loaded by these contracts.
-    pub fn agreeing_dimensions(
-        conn: &mut PgConnection,
-        file: &ContractFile,
-    ) -> QueryResult<Vec<Contract>> {
-        let catalog = read(conn, file)?;
+    #[must_use]
+    pub fn agreeing_dimensions(file: &ContractFile, catalog: &Catalog) -> Vec<Contract> {
         let agreeing = file.tables.iter().filter_map(|entry| {
             let mut problems = Vec::new();
-            let contract = join_dimension(entry, &catalog, &mut problems);
+            let contract = join_dimension(entry, catalog, &mut problems);
             contract.filter(|_| problems.is_empty())
         });
-        Ok(agreeing.collect())
+        agreeing.collect()
     }
 
     /// Joins the file and the catalog.
@@ -129,15 +126,6 @@ impl Contracts {
             dimensions_of(contract).is_some_and(|all| all.contains(dimension))
         })
     }
-}
-
-fn read(conn: &mut PgConnection, file: &ContractFile) -> QueryResult<Catalog> {
-    let tables: Vec<&str> = file
-        .tables
-        .iter()
-        .map(|entry| entry.name.as_str())
-        .collect();
-    Catalog::read(conn, WAREHOUSE, &tables)
 }
 
 /// The unique keys that a table must have.

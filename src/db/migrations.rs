@@ -14,7 +14,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_migrations::{
     EmbeddedMigrations, FileBasedMigrations, MigrationHarness, embed_migrations,
 };
@@ -40,6 +40,9 @@ pub fn migrate_after(
     first: impl FnOnce(&mut PgConnection) -> Result<()>,
 ) -> Result<Vec<String>> {
     let steps = united(extra)?;
+    if are_applied(conn, &steps)? {
+        return Ok(Vec::new());
+    }
     alone(conn, |conn| {
         if !unapplied(conn, &steps)?.is_empty() {
             first(conn)?;
@@ -51,6 +54,9 @@ pub fn migrate_after(
 /// The names of what [`migrate`] would apply.
 pub fn pending(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<String>> {
     let steps = united(extra)?;
+    if are_applied(conn, &steps)? {
+        return Ok(Vec::new());
+    }
     // Asking creates Diesel's own table when it is missing, which must not be done twice at once.
     alone(conn, |conn| {
         Ok(unapplied(conn, &steps)?
@@ -109,6 +115,41 @@ fn revert(conn: &mut PgConnection, steps: &BTreeMap<String, Step>) -> Result<()>
     Ok(())
 }
 
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    undisturbed: bool,
+    #[diesel(sql_type = Array<Text>)]
+    applied: Vec<String>,
+}
+
+/// Whether there is nothing to do, as at most starts. That is only asked: nothing is made, and
+/// nobody is kept waiting. While somebody is migrating the answer is no, since it is not known
+/// before the lock is free.
+fn are_applied(conn: &mut PgConnection, steps: &BTreeMap<String, Step>) -> Result<bool> {
+    if !has_list(conn).map_err(unlisted)? {
+        return Ok(false);
+    }
+    let found: Found = diesel::sql_query(include_str!("migrations/applied.sql"))
+        .bind::<BigInt, _>(MIGRATION_LOCK)
+        .get_result(conn)
+        .map_err(unlisted)?;
+    Ok(found.undisturbed && steps.keys().all(|version| found.applied.contains(version)))
+}
+
+#[derive(QueryableByName)]
+struct There {
+    #[diesel(sql_type = Bool)]
+    there: bool,
+}
+
+/// Whether anything was ever applied: Diesel makes its table with the first migration.
+fn has_list(conn: &mut PgConnection) -> QueryResult<bool> {
+    let answer: There =
+        diesel::sql_query(include_str!("migrations/has_list.sql")).get_result(conn)?;
+    Ok(answer.there)
+}
+
 fn unapplied<'a>(
     conn: &mut PgConnection,
     steps: &'a BTreeMap<String, Step>,
@@ -122,10 +163,12 @@ fn unapplied<'a>(
 
 /// Newest first.
 fn applied_versions(conn: &mut PgConnection) -> Result<Vec<String>> {
-    let versions = conn.applied_migrations().map_err(|error| {
-        anyhow!("The list of applied migrations cannot be read from the database: {error}.")
-    })?;
+    let versions = conn.applied_migrations().map_err(unlisted)?;
     Ok(versions.iter().map(ToString::to_string).collect())
+}
+
+fn unlisted(error: impl Display) -> anyhow::Error {
+    anyhow!("The list of applied migrations cannot be read from the database: {error}.")
 }
 
 fn failed(verb: &str, name: &str, error: &(dyn std::error::Error + Send + Sync)) -> anyhow::Error {

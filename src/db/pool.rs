@@ -5,12 +5,15 @@
 //! Who takes a connection need not know how it was made.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, NopErrorHandler};
+use diesel::r2d2::{
+    ConnectionManager, CustomizeConnection, Error as PoolFault, ManageConnection, NopErrorHandler,
+};
 use diesel::sql_types::{Bool, Integer, Text};
 
 use super::connect_fault::{
@@ -19,10 +22,10 @@ use super::connect_fault::{
 use super::url::DatabaseUrl;
 
 /// Connections to one database.
-pub type Pool = diesel::r2d2::Pool<ConnectionManager<PgConnection>>;
+pub type Pool = diesel::r2d2::Pool<Manager>;
 
 /// A connection that goes back to its pool when it is dropped.
-pub type PooledConnection = diesel::r2d2::PooledConnection<ConnectionManager<PgConnection>>;
+pub type PooledConnection = diesel::r2d2::PooledConnection<Manager>;
 
 /// The oldest major version whose SQL Hayloft speaks.
 pub const OLDEST_SERVER: i32 = 15;
@@ -34,10 +37,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Connects, looks at what answers, and makes a pool of at most `size` connections.
 ///
 /// The first connection is made without the pool, as the pool would try for half a minute before
-/// it says that the password is wrong.
+/// it says that the password is wrong. It is the pool's from then on.
 pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
     let target = with_bounds(url);
-    check_server(&mut plain_connection(&target)?, url)?;
+    let mut first = plain_connection(&target)?;
+    check_server(&mut first, url)?;
     Pool::builder()
         .max_size(size)
         // None is made in the background for the next caller: a process that ends while another
@@ -47,8 +51,49 @@ pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
         .connection_customizer(Box::new(PinnedSession))
         // The default one logs libpq's text, unread by us, and again at each attempt.
         .error_handler(Box::new(NopErrorHandler))
-        .build(ConnectionManager::new(target.expose()))
+        .build(Manager::new(first, &target))
         .map_err(|error| explain_pool_error(&error, url))
+}
+
+/// Makes a pool's connections, each when it is needed. The first one is there already: a server
+/// takes several milliseconds for each.
+pub struct Manager {
+    first: Mutex<Option<PgConnection>>,
+    others: ConnectionManager<PgConnection>,
+}
+
+impl Manager {
+    fn new(first: PgConnection, target: &DatabaseUrl) -> Self {
+        Self {
+            first: Mutex::new(Some(first)),
+            others: ConnectionManager::new(target.expose()),
+        }
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Manager")
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = PgConnection;
+    type Error = PoolFault;
+
+    fn connect(&self) -> Result<PgConnection, PoolFault> {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = first.take();
+        first.map_or_else(|| self.others.connect(), Ok)
+    }
+
+    fn is_valid(&self, conn: &mut PgConnection) -> Result<(), PoolFault> {
+        self.others.is_valid(conn)
+    }
+
+    fn has_broken(&self, conn: &mut PgConnection) -> bool {
+        self.others.has_broken(conn)
+    }
 }
 
 /// A database that was reached once, with a pool of connections to it.
@@ -138,10 +183,9 @@ const SESSION: &str = "
 #[derive(Debug)]
 struct PinnedSession;
 
-impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for PinnedSession {
-    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        conn.batch_execute(SESSION)
-            .map_err(diesel::r2d2::Error::QueryError)
+impl CustomizeConnection<PgConnection, PoolFault> for PinnedSession {
+    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), PoolFault> {
+        conn.batch_execute(SESSION).map_err(PoolFault::QueryError)
     }
 }
 

@@ -56,15 +56,9 @@ pub struct Kept {
 /// Does nothing for a fact table. In a transaction of its own, or within the caller's; `contract`
 /// is what holds now, with the columns that the caller may just have added.
 pub fn keep(conn: &mut PgConnection, contract: &Contract) -> Result<Kept, ViewsError> {
-    let Kind::Dimension { durable_key, .. } = &contract.kind else {
-        return Ok(Kept::default());
-    };
-    let columns = columns(conn, &contract.table)?;
-    let wanted = wanted(Dimension {
-        contract,
-        durable_key,
-        columns: &columns,
-    })?;
+    let QualifiedName { schema, table } = &contract.table;
+    let catalog = Catalog::read(conn, schema.name(), &[table.name()])?;
+    let wanted = wanted(contract, &catalog)?;
     let found = namesakes(conn, &wanted)?;
     if wanted.iter().all(|one| one.is_among(&found)) {
         return Ok(Kept::default());
@@ -84,6 +78,33 @@ pub fn keep(conn: &mut PgConnection, contract: &Contract) -> Result<Kept, ViewsE
     })
 }
 
+/// Those of the dimensions for which [`keep`] would make something, asked once for all of them. Of
+/// a dimension whose views cannot have a name, it is `keep` that says so.
+pub fn outdated<'c>(
+    conn: &mut PgConnection,
+    dimensions: &'c [Contract],
+    catalog: &Catalog,
+) -> QueryResult<Vec<&'c Contract>> {
+    let wanted: Vec<_> = dimensions
+        .iter()
+        .map(|contract| (contract, wanted(contract, catalog)))
+        .collect();
+    let names = wanted
+        .iter()
+        .flat_map(|(_, wanted)| wanted.iter().flatten())
+        .map(|one| one.name.table.name());
+    let comments = comments(conn, &catalog.schema, names.collect())?;
+    let is_outdated = |wanted: &Result<Vec<Wanted>, _>| match wanted {
+        Ok(wanted) => wanted.iter().any(|one| !one.is_there(&comments)),
+        Err(_) => true,
+    };
+    Ok(wanted
+        .iter()
+        .filter(|(_, wanted)| is_outdated(wanted))
+        .map(|(contract, _)| *contract)
+        .collect())
+}
+
 /// One view, or the function, as it ought to be.
 struct Wanted {
     object: Object,
@@ -98,17 +119,26 @@ enum Made {
 }
 
 impl Wanted {
+    fn is_there(&self, comments: &[Comment]) -> bool {
+        comments
+            .iter()
+            .any(|found| self.is_called(&found.name, &found.kind) && found.text == self.comment)
+    }
+
     fn is_among(&self, found: &[Found]) -> bool {
         self.namesake(found)
             .is_some_and(|found| found.comment.as_ref() == Some(&self.comment))
     }
 
     fn namesake<'f>(&self, found: &'f [Found]) -> Option<&'f Found> {
-        let name = self.name.table.name();
-        let is_function = self.object.kind() == ObjectKind::Function;
         found
             .iter()
-            .find(|found| found.name == name && (found.kind == "function") == is_function)
+            .find(|found| self.is_called(&found.name, &found.kind))
+    }
+
+    fn is_called(&self, name: &str, kind: &str) -> bool {
+        let is_function = self.object.kind() == ObjectKind::Function;
+        self.name.table.name() == name && (kind == "function") == is_function
     }
 
     fn make(&self, conn: &mut PgConnection, found: &[Found]) -> Result<Made, ViewsError> {
@@ -170,8 +200,19 @@ fn told(name: &QualifiedName) -> String {
     format!("{}.{}", name.schema.name(), name.table.name())
 }
 
-fn wanted(dimension: Dimension<'_>) -> Result<Vec<Wanted>, ViewsError> {
-    let table = &dimension.contract.table;
+/// All that a dimension is read through; nothing for a fact table.
+fn wanted(contract: &Contract, catalog: &Catalog) -> Result<Vec<Wanted>, ViewsError> {
+    let Kind::Dimension { durable_key, .. } = &contract.kind else {
+        return Ok(Vec::new());
+    };
+    let table = &contract.table;
+    let columns = catalog.tables.get(table.table.name());
+    let columns = columns.map(CatalogTable::names).unwrap_or_default();
+    let dimension = Dimension {
+        contract,
+        durable_key,
+        columns: &columns,
+    };
     let one = |object: Object| {
         let name = object.name(table).ok_or_else(|| ViewsError::NameTooLong {
             table: table.table.name().to_owned(),
@@ -194,11 +235,22 @@ fn comment(create: &str) -> String {
     format!("{MADE_HERE}, which also makes it anew. Definition {digest:016x}")
 }
 
-fn columns(conn: &mut PgConnection, table: &QualifiedName) -> QueryResult<Vec<Ident>> {
-    let name = table.table.name();
-    let catalog = Catalog::read(conn, table.schema.name(), &[name])?;
-    let table = catalog.tables.get(name);
-    Ok(table.map(CatalogTable::names).unwrap_or_default())
+/// The comment on a view or a function.
+#[derive(QueryableByName)]
+struct Comment {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+fn comments(conn: &mut PgConnection, schema: &str, names: Vec<&str>) -> QueryResult<Vec<Comment>> {
+    sql_query(include_str!("views/comments.sql"))
+        .bind::<Text, _>(schema)
+        .bind::<Array<Text>, _>(names)
+        .load(conn)
 }
 
 /// What has one of the names already, and the statements that drop it and make it as it is.

@@ -323,6 +323,7 @@ fn migrations_are_applied_once_reset_and_united_with_a_folder() {
     let url = project.server().ensure_running().unwrap();
     four_at_once_apply_each_migration_once(&url);
     sessions_are_pinned_whatever_the_defaults_are(&url);
+    the_connection_that_looked_at_the_server_is_the_pools(&url);
 
     let mut conn = pool::connect_once(&url).unwrap();
     let conn = &mut conn;
@@ -437,6 +438,26 @@ fn sessions_are_pinned_whatever_the_defaults_are(url: &DatabaseUrl) {
         "select count(*) as n from pg_stat_activity where application_name = 'hayloft'",
     );
     assert!(count.get_result::<Count>(&mut admin).unwrap().n >= 1);
+}
+
+fn the_connection_that_looked_at_the_server_is_the_pools(url: &DatabaseUrl) {
+    let mut admin = connect(url);
+    let others = "from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend'
+          and pid <> pg_backend_pid()";
+    wait_until("the sessions before have ended", || {
+        value(&mut admin, &format!("select count(*) {others}")) == "0"
+    });
+    let pool = pool::connect(url, 2).unwrap();
+    let looked = value(&mut admin, &format!("select pid {others}"));
+    let pid = "select pg_backend_pid()";
+    assert_eq!(value(&mut pool.get().unwrap(), pid), looked);
+
+    // One that was lost since is made anew.
+    let pool = pool::connect(url, 2).unwrap();
+    let ended = format!("select bool_and(pg_terminate_backend(pid, 10000)) {others}");
+    assert_eq!(value(&mut admin, &ended), "true");
+    assert_ne!(value(&mut pool.get().unwrap(), pid), looked);
 }
 
 #[derive(QueryableByName)]

@@ -195,6 +195,22 @@ fn two_migrations_of_an_empty_database_at_once_both_succeed() {
 }
 
 #[test]
+fn who_starts_while_another_migrates_waits_though_nothing_is_pending_yet() {
+    let warehouse = Warehouse::new();
+    let mut blocker = warehouse.connection();
+    diesel::connection::SimpleConnection::batch_execute(
+        &mut blocker,
+        "select pg_advisory_lock(x'006861796c6f6674'::bigint)",
+    )
+    .unwrap();
+    warehouse.write("users.csv", people(1));
+    let load = warehouse.start(&["load", "users.csv"]);
+    warehouse.wait_until_blocked();
+    drop(blocker);
+    load.finish().exits(0);
+}
+
+#[test]
 fn a_watch_that_starts_while_a_table_is_shut_waits_for_it() {
     let warehouse = Warehouse::new();
     let blocker = warehouse.shut("datawarehouse.users");

@@ -182,6 +182,28 @@ fn views_are_made_again_only_when_they_differ() {
 }
 
 #[test]
+fn a_load_makes_what_is_missing_of_the_views_or_has_another_definition() {
+    let warehouse = warehouse();
+    let comments = "select obj_description('datawarehouse.users_history'::regclass, 'pg_class'),
+        obj_description('datawarehouse.users_asof'::regproc, 'pg_proc')";
+    let before = warehouse.query(comments);
+    for damage in [
+        "drop function datawarehouse.users_asof",
+        "comment on view datawarehouse.users_history is 'Made by `hayloft migrate`, long ago'",
+        "comment on function datawarehouse.users_asof is 'Made by `hayloft migrate`, long ago'",
+    ] {
+        warehouse.execute(damage);
+        warehouse
+            .load(
+                "users.csv",
+                "name,email,date_of_birth\nCy,cy@x.org,01/02/1990\n",
+            )
+            .exits(0);
+        assert_eq!(warehouse.query(comments), before, "{damage}");
+    }
+}
+
+#[test]
 fn a_migration_may_change_what_a_view_shows_and_what_was_granted_stays_granted() {
     let warehouse = warehouse();
     let role = format!("reader_{}", uuid::Uuid::now_v7().simple());

@@ -44,6 +44,9 @@ pub fn put_aside(conn: &mut PgConnection) -> QueryResult<Aside> {
 
 /// Makes as it was what is not there again by now, and gives each its owner and grants back.
 pub fn give_back(conn: &mut PgConnection, aside: &Aside) -> QueryResult<GivenBack> {
+    if aside.0.is_empty() {
+        return Ok(GivenBack::default());
+    }
     alone(conn, |conn| {
         let mut given = GivenBack::default();
         for one in &aside.0 {
