@@ -197,6 +197,7 @@ impl Load<'_> {
                     history,
                     dependants: self.contracts.referring_to(&self.contract.name).collect(),
                     at,
+                    instant: self.terms.instant,
                     load_id,
                     staged,
                     closes_absent: dimension::closes_absent(history, staged, self.terms.instant),

@@ -47,6 +47,8 @@ pub(super) struct Delivered<'a> {
     pub(super) dependants: Vec<&'a Contract>,
     /// The instant of rows that have none of their own.
     pub(super) at: DateTime<Utc>,
+    /// Where it is from.
+    pub(super) instant: Instant,
     pub(super) load_id: i64,
     pub(super) staged: &'a Staged,
     /// Whether keys that the file does not name are absent.

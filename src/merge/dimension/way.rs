@@ -8,7 +8,7 @@ use super::Delivered;
 use super::sift::Sifted;
 use crate::contract::ColumnType;
 use crate::db::Prepare;
-use crate::merge::{counts, ledger};
+use crate::merge::{Instant, counts, ledger};
 
 /// Which way the rows go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +88,10 @@ impl Delivered<'_> {
     fn is_in_order(&self, conn: &mut PgConnection) -> QueryResult<bool> {
         if self.shape.own_instants() {
             return Ok(false);
+        }
+        // The ledger sees to that.
+        if self.instant == Instant::LoadTime {
+            return Ok(true);
         }
         let latest = ledger::latest_instant(conn, &self.shape.contract.name)?;
         Ok(latest.is_none_or(|latest| latest < self.at))

@@ -237,14 +237,17 @@ pub(super) fn vouch_for_keys(
             .bind::<Binary, _>(scheme.fingerprint().to_vec())
             .bind::<Array<Text>, _>(natural_key.clone())
     };
-    statement(include_str!("record_keys.sql"))
-        .prepared()
-        .run(conn)?;
-    // A statement of its own, so that it sees the row of a load that was first meanwhile.
-    let record: Record = statement(include_str!("vouch_for_keys.sql"))
-        .prepared()
-        .get_result(conn)?;
-    let keys = match record {
+    let on_record = |conn: &mut PgConnection| {
+        let record = statement(include_str!("vouch_for_keys.sql")).prepared();
+        record.get_result::<Record>(conn).optional()
+    };
+    let mut record = on_record(conn)?;
+    if record.is_none() {
+        statement(include_str!("record_keys.sql")).execute(conn)?;
+        // Asked again, so that the row of a load is seen that was first meanwhile.
+        record = on_record(conn)?;
+    }
+    let keys = match record.ok_or(diesel::NotFound)? {
         Record {
             same_columns: false,
             ..
