@@ -52,24 +52,67 @@ impl Done {
     }
 }
 
-impl Load<'_> {
+impl<'a> Load<'a> {
+    /// A load that begins now, of whose keys none is told one by one.
+    pub(super) fn new(
+        contracts: &'a Contracts,
+        contract: &'a Contract,
+        keys: &'a KeyScheme,
+        terms: &'a Terms,
+    ) -> Self {
+        Self {
+            contracts,
+            contract,
+            keys,
+            terms,
+            merge_began: Clock::now(),
+            samples: 0,
+        }
+    }
+
     pub(super) fn run(
         &self,
         conn: &mut PgConnection,
         staged: &mut Staged,
     ) -> Result<Done, MergeError> {
-        let table = &self.contract.name;
-        let load_id = match ledger::open(conn, table, &staged.delivery, self.terms.parent())? {
-            Opened::New(load_id) => load_id,
-            Opened::Before(entry) => return Ok(Done::of(*entry)),
-        };
+        let opened = self.open(conn, staged)?;
+        if let Opened::New(_) = opened {
+            self.make_ready(conn)?;
+        }
+        self.carry_out(conn, opened, staged)
+    }
+
+    /// Writes the load's row, unless its claim had its load before.
+    pub(super) fn open(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<Opened> {
+        let (table, parent) = (&self.contract.name, self.terms.parent());
+        let opened = ledger::open(conn, table, &staged.delivery, parent)?;
         failpoint!("merge::ledger");
+        Ok(opened)
+    }
+
+    /// What holds for the whole transaction: its settings, its locks, and that the table is as the
+    /// contract has it.
+    pub(super) fn make_ready(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
         conn.batch_execute(include_str!("transaction.sql"))?;
         locks::take(conn, self.contract, self.contracts)?;
         failpoint!("merge::locked");
         columns::vouch(conn, self.contract, self.contracts)?;
         // Asked before a file is skipped: under another contract, known bytes may say other things.
-        self.vouch_for_contract(conn)?;
+        self.vouch_for_contract(conn)
+    }
+
+    /// Does what is left of a load when its row is written and the transaction is ready.
+    pub(super) fn carry_out(
+        &self,
+        conn: &mut PgConnection,
+        opened: Opened,
+        staged: &mut Staged,
+    ) -> Result<Done, MergeError> {
+        let table = &self.contract.name;
+        let load_id = match opened {
+            Opened::New(load_id) => load_id,
+            Opened::Before(entry) => return Ok(Done::of(*entry)),
+        };
         if let Some(reason) = self.seen_before(conn, staged)? {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
         }

@@ -36,7 +36,9 @@ pub use plan::{Plan, Sample, Version, plan, plan_turn};
 
 use self::ledger::{Entry, Opened};
 use self::load::Load;
-use crate::contract::{Contract, Contracts, Redelivery, TableName};
+use crate::contract::{
+    Column, Contract, Contracts, Effective, Kind, Mode, Redelivery, Role, TableName,
+};
 use crate::failpoint;
 use crate::stage::key::KeyScheme;
 use crate::stage::{Delivery, Staged, Tally};
@@ -114,20 +116,65 @@ pub fn merge(
     let contract = &contract.with_added(&staged.added);
     let entry = conn.transaction(|conn| {
         failpoint!("merge::begun");
-        let load = Load {
-            contracts,
-            contract,
-            keys,
-            terms,
-            merge_began: Clock::now(),
-            samples: 0,
-        };
+        let load = Load::new(contracts, contract, keys, terms);
         let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
         Ok::<_, MergeError>(done.entry)
     })?;
     failpoint!("merge::committed");
     Ok(Receipt { claim, entry })
+}
+
+/// Whether loads of a table can share a transaction. A load whose rows have to land, or that refolds
+/// keys, makes tables that another one would make as well.
+#[must_use]
+pub fn can_share(contract: &Contract) -> bool {
+    let keeps_history = |column: &Column| column.role == Role::Type2;
+    matches!(
+        &contract.kind,
+        Kind::Dimension { history, .. }
+            if history.mode != Mode::Snapshot
+                && history.sequence.is_empty()
+                && !matches!(history.effective, Effective::Column { .. })
+    ) && contract.columns.iter().all(keeps_history)
+}
+
+/// Loads several staged files of a table by one transaction, in their order. Each has its row in the
+/// ledger, its instant, its counts and its rejects, as if it had come alone. After an error nothing
+/// of any of them has happened; which of them it is about is not said.
+pub fn merge_together(
+    conn: &mut PgConnection,
+    contracts: &Contracts,
+    contract: &Contract,
+    keys: &KeyScheme,
+    files: &mut [(Staged, Terms)],
+) -> Result<Vec<Receipt>, MergeError> {
+    failpoint!("merge::begin");
+    let entries = conn.transaction(|conn| {
+        failpoint!("merge::begun");
+        // All rows before the locks, as each load does: who waits for a row holds no lock.
+        let mut opened = Vec::with_capacity(files.len());
+        for (staged, terms) in &*files {
+            let load = Load::new(contracts, contract, keys, terms);
+            opened.push(load.open(conn, staged)?);
+        }
+        if let Some((_, terms)) = files.first() {
+            Load::new(contracts, contract, keys, terms).make_ready(conn)?;
+        }
+        let mut entries = Vec::with_capacity(files.len());
+        for ((staged, terms), opened) in files.iter_mut().zip(opened) {
+            let load = Load::new(contracts, contract, keys, terms);
+            entries.push(load.carry_out(conn, opened, staged)?.entry);
+        }
+        failpoint!("merge::commit");
+        Ok::<_, MergeError>(entries)
+    })?;
+    failpoint!("merge::committed");
+    let claims = files.iter().map(|(staged, _)| staged.delivery.claim);
+    Ok(claims
+        .zip(entries)
+        .map(|(claim, entry)| Receipt { claim, entry })
+        .collect())
 }
 
 /// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn. `claim`

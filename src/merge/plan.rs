@@ -79,12 +79,8 @@ pub fn plan(
     let mut attempt = |conn: &mut PgConnection, terms: &Terms| {
         let trial = |conn: &mut PgConnection| {
             let load = Load {
-                contracts,
-                contract: wider,
-                keys,
-                terms,
-                merge_began: Clock::now(),
                 samples,
+                ..Load::new(contracts, wider, keys, terms)
             };
             let done = load.run(conn, staged)?;
             Ok((done.entry, Known::Keys(done.told), done.way.words()))

@@ -24,6 +24,7 @@ use super::way;
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
+use crate::merge;
 use crate::stage::{Progress, Stamp};
 use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
@@ -32,6 +33,12 @@ const HELP: Duration = Duration::from_secs(30);
 
 /// The pause before the removal of a file is tried again. It costs no more than a question.
 const REMOVAL: Duration = Duration::from_secs(5);
+
+/// How many waiting files of a table are taken to their end together, and how many bytes they have
+/// at most. For small files most of a load is what comes before the rows and after them; the first
+/// of them is not kept back for longer than people notice.
+const TOGETHER: usize = 64;
+const TOGETHER_BYTES: u64 = 4 << 20;
 
 /// What there is to tell while watching.
 #[derive(Debug)]
@@ -171,7 +178,7 @@ impl<'a> Dispatcher<'a> {
     fn dispatch(
         &self,
         inbox: &Receiver<Message>,
-        work: Sender<Arrival>,
+        work: Sender<Vec<Arrival>>,
         tell: &mut dyn FnMut(News),
     ) {
         let mut queue = Queue::new(references(self.desk));
@@ -190,7 +197,7 @@ impl<'a> Dispatcher<'a> {
                 continue;
             }
             while let Some(arrival) = queue.next() {
-                let _ = work.send(arrival);
+                let _ = work.send(self.with_company(arrival, &mut queue));
             }
         }
         // What was claimed and not begun stays claimed, and comes first at the next start. The
@@ -198,19 +205,78 @@ impl<'a> Dispatcher<'a> {
         drop(work);
     }
 
+    /// Those that wait behind a delivery of their table, if they can be loaded together with it.
+    fn with_company(&self, first: Arrival, queue: &mut Queue<Arrival>) -> Vec<Arrival> {
+        let table = first.table().clone();
+        let contracts = self.desk.contracts();
+        let most = match contracts.get(&table) {
+            Some(contract) if merge::can_share(contract) => TOGETHER,
+            _ => 1,
+        };
+        let mut arrivals = vec![first];
+        while arrivals.len() < most
+            && let Some(next) = queue.one_more(&table)
+        {
+            arrivals.push(next);
+        }
+        arrivals
+    }
+
     fn work(
         &self,
-        jobs: &Mutex<Receiver<Arrival>>,
+        jobs: &Mutex<Receiver<Vec<Arrival>>>,
         messages: &Sender<Message>,
         leave: &Sender<Leftover>,
     ) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(arrival) = job else { return };
-            let table = arrival.table().clone();
-            self.carry(arrival, messages, leave);
-            let _ = messages.send(Message::Free(table));
+            let Ok(arrivals) = job else { return };
+            let table = arrivals.first().map(|arrival| arrival.table().clone());
+            for arrival in self.carry_together(arrivals, messages) {
+                self.carry(arrival, messages, leave);
+            }
+            if let Some(table) = table {
+                let _ = messages.send(Message::Free(table));
+            }
         }
+    }
+
+    /// Carries the first arrivals to their end together, as far as they are small. Gives back those
+    /// that have to be carried alone.
+    fn carry_together(
+        &self,
+        mut arrivals: Vec<Arrival>,
+        messages: &Sender<Message>,
+    ) -> Vec<Arrival> {
+        let small = count_small(&arrivals);
+        if small < 2 {
+            return arrivals;
+        }
+        let mut alone = arrivals.split_off(small);
+        let place = self.gate.enter();
+        let ends = if self.stop.is_wished() {
+            None
+        } else {
+            self.attempt_together(&arrivals, &place, messages)
+        };
+        drop(place);
+        let Some(ends) = ends else {
+            arrivals.append(&mut alone);
+            return arrivals;
+        };
+        let mut unremoved = Vec::new();
+        for (arrival, end) in arrivals.into_iter().zip(ends) {
+            match end {
+                Ok(outcome) => {
+                    failpoint!("load::ended");
+                    let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
+                }
+                // The ledger knows of it; on its way alone it is dealt with.
+                Err(_) => unremoved.push(arrival),
+            }
+        }
+        unremoved.append(&mut alone);
+        unremoved
     }
 
     /// Carries one arrival to its end, however long that takes; or, when stopping is wished for,
@@ -316,6 +382,23 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
+    fn attempt_together(
+        &self,
+        arrivals: &[Arrival],
+        place: &Place<'_>,
+        messages: &Sender<Message>,
+    ) -> Option<Vec<Result<Outcome, LoadError>>> {
+        let attendant = Waiter {
+            stop: &self.stop,
+            place,
+            messages,
+            file: arrivals.first().map_or("", Arrival::name),
+            progress: Box::new(Unseen),
+        };
+        let attempt = AssertUnwindSafe(|| way::load_together(self.desk, arrivals, &attendant));
+        catch_unwind(attempt).unwrap_or_default()
+    }
+
     fn attempt(
         &self,
         arrival: &Arrival,
@@ -336,6 +419,17 @@ impl<'a> Dispatcher<'a> {
         }))
         .unwrap_or(Err(LoadError::Defect))
     }
+}
+
+/// How many of the first arrivals have few enough bytes in all.
+fn count_small(arrivals: &[Arrival]) -> usize {
+    let mut bytes = 0_u64;
+    let small = arrivals.iter().take_while(|arrival| {
+        let found = fs::metadata(arrival.path());
+        bytes = found.map_or(u64::MAX, |found| found.len().saturating_add(bytes));
+        bytes <= TOGETHER_BYTES
+    });
+    small.count()
 }
 
 fn is_gone(error: &LoadError) -> bool {
@@ -385,7 +479,7 @@ impl Progress for Waiter<'_> {
     }
 }
 
-/// Of a removal there is nothing to see.
+/// Of a removal, and of small files, there is nothing to see.
 struct Unseen;
 
 impl Progress for Unseen {

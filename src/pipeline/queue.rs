@@ -83,6 +83,14 @@ impl<T: ForTable> Queue<T> {
         Some(item)
     }
 
+    /// Takes out one more delivery of a table that is busy, for whoever takes several of them to
+    /// their end together: they are done when all are.
+    pub fn one_more(&mut self, table: &TableName) -> Option<T> {
+        let line = self.lines.get_mut(table)?;
+        line.running?;
+        line.waiting.pop_front().map(|(_, item)| item)
+    }
+
     /// The table's running delivery has come to its end, good or bad.
     pub fn done(&mut self, table: &TableName) {
         if let Some(line) = self.lines.get_mut(table) {
@@ -184,6 +192,20 @@ mod tests {
         assert_eq!(queue.next(), None);
         queue.done(&table("users"));
         assert_eq!(queue.next(), Some(item("users", 2)));
+    }
+
+    #[test]
+    fn more_than_one_of_a_busy_table_are_done_together() {
+        let mut queue = queue(&[("users", 1), ("users", 2), ("users", 3), ("products", 4)]);
+        let users = table("users");
+        assert_eq!(queue.one_more(&users), None, "it is not busy");
+        assert_eq!(queue.next(), Some(item("users", 1)));
+        assert_eq!(queue.one_more(&users), Some(item("users", 2)));
+        assert_eq!(queue.next(), Some(item("products", 4)));
+        assert_eq!(queue.next(), None);
+        queue.done(&users);
+        assert_eq!(queue.next(), Some(item("users", 3)));
+        assert_eq!(queue.one_more(&users), None, "none is left");
     }
 
     #[test]

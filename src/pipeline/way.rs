@@ -42,6 +42,39 @@ pub fn load(
     Ok(outcome)
 }
 
+/// Takes several files of one table to their end, by one transaction. `None` if that does not go
+/// well: then nothing of any of them is in the database that its claim does not tell of, and each
+/// has to go its way alone, which also finds out what is wrong with which.
+pub(super) fn load_together(
+    desk: &Desk,
+    arrivals: &[Arrival],
+    attendant: &dyn Attendant,
+) -> Option<Vec<Result<Outcome, LoadError>>> {
+    let contracts = desk.register.current(&desk.database).ok()?;
+    let mut ways = Vec::with_capacity(arrivals.len());
+    let mut files = Vec::with_capacity(arrivals.len());
+    for arrival in arrivals {
+        let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, attendant).ok()?;
+        let (read, staged, terms) = way.make_ready().ok()?;
+        if !staged.added.is_empty() {
+            return None;
+        }
+        ways.push((way, read));
+        files.push((staged, terms));
+    }
+    let contract = ways.first()?.0.contract;
+    let mut conn = desk.database.get().ok()?;
+    let merged = merge::merge_together(&mut conn, &contracts, contract, &desk.keys, &mut files);
+    let receipts = merged.ok()?;
+    drop(conn);
+    let ends = ways.iter().zip(receipts).map(|((way, read), receipt)| {
+        let outcome = way.retire(&receipt, *read)?;
+        desk::log(outcome.entry());
+        Ok(outcome)
+    });
+    Some(ends.collect())
+}
+
 /// Removes the file of a load that is in the ledger, and that could not be removed then. `read`
 /// is the file as it was when it was loaded. `None` if the ledger does not know of it.
 pub(super) fn finish(
@@ -179,6 +212,15 @@ impl<'a> Way<'a> {
                 self.refuse(&refused, read, &delivery, staged.tally, Some(&mut staged))
             }
         }
+    }
+
+    /// Everything that comes before the database.
+    fn make_ready(&self) -> Result<(Stamp, Staged, Terms), LoadError> {
+        let file = open(self.arrival).map_err(LoadError::Open)?;
+        let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
+        let (instant, staged) = self.take_in(&file)?;
+        self.guard(&staged)?;
+        Ok((read, staged, self.terms(instant)))
     }
 
     /// Everything that can be known of the file without the database.
