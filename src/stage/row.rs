@@ -3,17 +3,18 @@
 use uuid::Uuid;
 
 use super::StageFault;
-use super::csv::{Fields, Header, Record, RecordFault};
+use super::csv::{Fields, Header, RecordFault};
 use super::header::{self, Cell, Source};
 use super::history::{HistoryParser, Notes};
 use super::key::KeyScheme;
 use super::reject::{Place, Reject, RejectColumn, RejectKind};
-use super::rows::{Presence, Row};
+use super::rows::Presence;
 use super::value::{Parsed, ValueFault, ValueParser};
 use crate::contract::{Column, Contract, Kind, Nullability};
 use crate::wire;
 
 /// Knows which field goes where, and how each is read. Made once a file.
+#[derive(Clone)]
 pub(super) struct RowParser<'a> {
     keys: &'a KeyScheme,
     /// The header's names, for messages.
@@ -25,8 +26,19 @@ pub(super) struct RowParser<'a> {
     unnamed: Option<usize>,
     /// For each part of the key, in the contract's order, the text that is hashed.
     key_texts: Vec<String>,
-    row: Vec<u8>,
-    warnings: Vec<Reject>,
+}
+
+/// A row that can be loaded. What it says stands elsewhere: the bytes of its sequence, then its cells.
+pub(super) struct Accepted {
+    pub(super) key: Uuid,
+    pub(super) presence: Presence,
+    pub(super) at: Option<i64>,
+    /// How many bytes the sequence has.
+    pub(super) sequence: usize,
+    /// How many bytes the cells have.
+    pub(super) cells: usize,
+    /// What is worth knowing of it.
+    pub(super) warnings: Vec<Reject>,
 }
 
 /// A row that cannot be loaded.
@@ -37,12 +49,14 @@ pub(super) struct Refused {
     pub(super) key: Option<Uuid>,
 }
 
+#[derive(Clone)]
 struct CellParser {
     column: usize,
     name: String,
     kind: CellKind,
 }
 
+#[derive(Clone)]
 enum CellKind {
     /// A field that is stored as it is parsed; if it is part of the key, with its place in it.
     Value {
@@ -59,6 +73,7 @@ enum CellKind {
     },
 }
 
+#[derive(Clone)]
 struct MemberPart {
     field: usize,
     parser: ValueParser,
@@ -89,8 +104,6 @@ impl<'a> RowParser<'a> {
             added: layout.added,
             unnamed: layout.unnamed,
             key_texts: vec![String::new(); contract.key.len()],
-            row: Vec::new(),
-            warnings: Vec::new(),
         })
     }
 
@@ -109,11 +122,15 @@ impl<'a> RowParser<'a> {
         self.added.clone()
     }
 
-    /// Parses one record. Every field is looked at, so that a person mends a row once; of a delete
-    /// only those that say what was deleted, and when.
-    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<Row<'_>, Box<Refused>> {
-        let place = record.place;
-        let fields = match &record.content {
+    /// Parses one record, and appends what the row says to `bytes`. Every field is looked at, so that
+    /// a person mends a row once; of a delete only those that say what was deleted, and when.
+    pub(super) fn parse(
+        &mut self,
+        place: Place,
+        content: Result<Fields<'_>, &RecordFault>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Accepted, Box<Refused>> {
+        let fields = match &content {
             Ok(fields) => fields,
             Err(fault) => return Err(Box::new(Refused::unsplit(no_record(place, fault, self)))),
         };
@@ -122,43 +139,47 @@ impl<'a> RowParser<'a> {
         if let Some(field) = surplus {
             notes.refuse(unnamed_value(place, field));
         }
-        let said = self.history.parse(fields, place, &mut notes);
-        let key = self.parse_cells(fields, place, said.presence, &mut notes);
-        self.warnings = notes.warnings;
+        let start = bytes.len();
+        let said = self.history.parse(fields, place, bytes, &mut notes);
+        let cells = bytes.len();
+        let key = self.parse_cells(fields, place, said.presence, bytes, &mut notes);
         match (key, said.presence) {
-            (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Row {
+            (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Accepted {
                 key,
-                place,
                 presence,
                 at: said.at,
-                sequence: self.history.sequence(),
-                cells: &self.row,
+                sequence: cells - start,
+                cells: bytes.len() - cells,
+                warnings: notes.warnings,
             }),
-            (key, _) => Err(Box::new(Refused {
-                rejects: notes.rejects,
-                // With a field too many, none can be trusted to stand in its place.
-                key: key.filter(|_| surplus.is_none()),
-            })),
+            (key, _) => {
+                bytes.truncate(start);
+                Err(Box::new(Refused {
+                    rejects: notes.rejects,
+                    // With a field too many, none can be trusted to stand in its place.
+                    key: key.filter(|_| surplus.is_none()),
+                }))
+            }
         }
     }
 
-    /// Leaves the cells in `self.row`, and gives the key, if it can be read. Of a row that does not
-    /// say that its key is there, no other field is looked at.
+    /// Appends the cells, and gives the key, if it can be read. Of a row that does not say that its
+    /// key is there, no other field is looked at.
     fn parse_cells(
         &mut self,
         fields: &Fields<'_>,
         place: Place,
         presence: Option<Presence>,
+        row: &mut Vec<u8>,
         notes: &mut Notes,
     ) -> Option<Uuid> {
-        self.row.clear();
         let mut key_is_read = true;
         for cell in &self.cells {
             if presence != Some(Presence::Present) && !cell.is_key_part() {
-                wire::put_null(&mut self.row);
+                wire::put_null(row);
                 continue;
             }
-            match cell.parse(fields, self.keys, &mut self.key_texts, &mut self.row) {
+            match cell.parse(fields, self.keys, &mut self.key_texts, row) {
                 Ok(Parsed::Value | Parsed::Null) => {}
                 Ok(Parsed::Ambiguous) => notes.warn(cell.ambiguous(place)),
                 Err((field, fault)) => {
@@ -168,11 +189,6 @@ impl<'a> RowParser<'a> {
             }
         }
         key_is_read.then(|| self.keys.durable_key(&self.key_texts))
-    }
-
-    /// What is worth knowing of the row that was parsed last.
-    pub(super) fn warnings(&mut self) -> Vec<Reject> {
-        std::mem::take(&mut self.warnings)
     }
 }
 
