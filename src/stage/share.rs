@@ -2,21 +2,23 @@
 //!
 //! In: three steps, of which the first fills a batch, the second works on it, and the third takes
 //! out what became of it. To fill and to take out is for the calling thread, in the order of the
-//! batches. The work in between is for a helper beside it, as soon as there is a second batch; what
-//! makes only one batch never waits for a thread. While the helper has enough to do, the calling
-//! thread works on batches as well: so neither waits for the other, whichever of the steps takes
-//! longest, and if there is no second core to be had, the first does it all. What is in a batch is
-//! never known here.
+//! batches; the work in between is for a helper beside it, from the second batch on. What makes only
+//! one batch never waits for a thread. What is in a batch is never known here.
 //!
-//! However it ends, no thread is left behind: an error ends both sides, and a panic of the helper
+//! While the helper has enough to do, the calling thread works on batches as well. So neither waits
+//! for the other, whichever of the steps takes the longest, and where there is no second core to be
+//! had, the first does it all.
+//!
+//! However it ends, no thread is left behind: a failure ends both sides, and a panic of the helper
 //! goes on in the caller.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, RecvError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
-/// How many batches the helper has at most, so that it never waits for the next.
+/// How many batches the helper has at most: enough for it not to wait for the next one while the
+/// calling thread works on one.
 const LENT: usize = 4;
 
 /// How many batches there are at most.
@@ -42,10 +44,10 @@ pub(super) fn share<B: Default + Send, E>(
     let mut first = B::default();
     match fill(&mut first) {
         Ok(Filled::Full) => with_helper(first, fill, work, take),
-        end => {
+        filled => {
             work(&mut first);
             take(&mut first)?;
-            end.map(drop)
+            filled.map(drop)
         }
     }
 }
@@ -57,126 +59,130 @@ fn with_helper<B: Default + Send, E>(
     take: impl FnMut(&mut B) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
-        let (lend, lent) = channel::<B>();
-        let (give_back, back) = channel();
-        let mut helpers_work = work.clone();
-        let helper = scope.spawn(move || {
-            for mut batch in lent {
-                helpers_work(&mut batch);
-                // Nobody waits for it: the other side has failed.
-                if give_back.send(batch).is_err() {
-                    return;
-                }
-            }
-        });
-        // Drops its ends of the channels, however it ends, and so the helper ends as well.
-        let end = Pending::new(lend, back).run(first, fill, work, take);
-        match helper.join() {
-            Ok(()) => end,
-            Err(panic) => resume_unwind(panic),
+        let (to_helper, lent) = channel();
+        let (give_back, from_helper) = channel();
+        let helpers_work = work.clone();
+        let helper = scope.spawn(move || help(&lent, helpers_work, &give_back));
+        // Drops its ends of the channels, whether it returns or panics, and so the helper ends too.
+        let end = Caller::new(to_helper, from_helper).run(first, fill, work, take);
+        match (end, helper.join()) {
+            (_, Err(panic)) => resume_unwind(panic),
+            (Err(Stop::HelperGone), Ok(())) => resume_unwind(Box::new("the helper went away")),
+            (Err(Stop::Failed(error)), Ok(())) => Err(error),
+            (Ok(()), Ok(())) => Ok(()),
         }
     })
 }
 
-/// The batches that are filled and not yet taken out.
-struct Pending<B> {
-    in_order: VecDeque<Batch<B>>,
-    lend: Sender<B>,
-    back: Receiver<B>,
-    /// How many the helper has.
-    lent: usize,
+fn help<B>(lent: &Receiver<B>, mut work: impl FnMut(&mut B), give_back: &Sender<B>) {
+    for mut batch in lent {
+        work(&mut batch);
+        if give_back.send(batch).is_err() {
+            // The caller has failed.
+            return;
+        }
+    }
 }
 
-enum Batch<B> {
-    /// Worked on, here.
+/// The calling thread's side.
+struct Caller<B> {
+    /// What is filled and not yet taken out, in order.
+    pending: VecDeque<Pending<B>>,
+    /// Batches to be filled anew.
+    spare: Vec<B>,
+    to_helper: Sender<B>,
+    from_helper: Receiver<B>,
+}
+
+enum Pending<B> {
+    /// It is worked on, here.
     Done(B),
-    /// With the helper, which gives them back in their order.
+    /// The helper has it, and gives back in order.
     Lent,
 }
 
-impl<B: Default> Pending<B> {
-    fn new(lend: Sender<B>, back: Receiver<B>) -> Self {
+/// Why the caller ends before the last batch.
+enum Stop<E> {
+    /// A step failed.
+    Failed(E),
+    /// The helper is gone while it is needed: it has panicked.
+    HelperGone,
+}
+
+impl<B: Default> Caller<B> {
+    fn new(to_helper: Sender<B>, from_helper: Receiver<B>) -> Self {
         Self {
-            in_order: VecDeque::new(),
-            lend,
-            back,
-            lent: 0,
+            pending: VecDeque::new(),
+            spare: Vec::new(),
+            to_helper,
+            from_helper,
         }
     }
 
-    /// The calling thread's side. If it finds the helper gone, it ends: the helper has panicked,
-    /// and its panic is what becomes of it all.
     fn run<E>(
         mut self,
         first: B,
         mut fill: impl FnMut(&mut B) -> Result<Filled, E>,
         mut work: impl FnMut(&mut B),
         mut take: impl FnMut(&mut B) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut spare = Vec::new();
-        let mut batch = first;
-        let mut filled = Ok(Filled::Full);
+    ) -> Result<(), Stop<E>> {
+        let (mut batch, mut filled) = (first, Ok(Filled::Full));
         loop {
-            if self.lent < LENT {
-                if self.lend.send(batch).is_err() {
-                    return Ok(());
-                }
-                self.in_order.push_back(Batch::Lent);
-                self.lent += 1;
-            } else {
-                work(&mut batch);
-                self.in_order.push_back(Batch::Done(batch));
-            }
+            self.lend_or_work(batch, &mut work)?;
             if !matches!(filled, Ok(Filled::Full)) {
                 break;
             }
-            while let Some(mut done) = self.oldest_done() {
-                take(&mut done)?;
-                spare.push(done);
-            }
-            if self.in_order.len() == BATCHES {
-                let Ok(mut done) = self.oldest() else {
-                    return Ok(());
-                };
-                take(&mut done)?;
-                spare.push(done);
-            }
-            batch = spare.pop().unwrap_or_default();
+            self.take_out(BATCHES - 1, &mut take)?;
+            batch = self.spare.pop().unwrap_or_default();
             filled = fill(&mut batch);
         }
-        while !self.in_order.is_empty() {
-            let Ok(mut done) = self.oldest() else {
-                return Ok(());
+        self.take_out(0, &mut take)?;
+        filled.map(drop).map_err(Stop::Failed)
+    }
+
+    fn lend_or_work<E>(
+        &mut self,
+        mut batch: B,
+        work: &mut impl FnMut(&mut B),
+    ) -> Result<(), Stop<E>> {
+        let is_lent = |pending: &&Pending<B>| matches!(pending, Pending::Lent);
+        let pending = if self.pending.iter().filter(is_lent).count() < LENT {
+            (self.to_helper.send(batch)).map_err(|_| Stop::HelperGone)?;
+            Pending::Lent
+        } else {
+            work(&mut batch);
+            Pending::Done(batch)
+        };
+        self.pending.push_back(pending);
+        Ok(())
+    }
+
+    /// Takes out what is done, as far as nothing before it is not, and waits for the helper while
+    /// more than `most` batches are pending.
+    fn take_out<E>(
+        &mut self,
+        most: usize,
+        take: &mut impl FnMut(&mut B) -> Result<(), E>,
+    ) -> Result<(), Stop<E>> {
+        while let Some(oldest) = self.pending.pop_front() {
+            let mut done = match oldest {
+                Pending::Done(batch) => batch,
+                Pending::Lent if self.pending.len() >= most => {
+                    self.from_helper.recv().map_err(|_| Stop::HelperGone)?
+                }
+                Pending::Lent => match self.from_helper.try_recv() {
+                    Ok(batch) => batch,
+                    Err(TryRecvError::Empty) => {
+                        self.pending.push_front(Pending::Lent);
+                        break;
+                    }
+                    Err(TryRecvError::Disconnected) => return Err(Stop::HelperGone),
+                },
             };
-            take(&mut done)?;
+            take(&mut done).map_err(Stop::Failed)?;
+            self.spare.push(done);
         }
-        filled.map(drop)
-    }
-
-    fn oldest_done(&mut self) -> Option<B> {
-        match self.in_order.pop_front()? {
-            Batch::Done(b) => Some(b),
-            Batch::Lent => match self.back.try_recv() {
-                Ok(b) => {
-                    self.lent -= 1;
-                    Some(b)
-                }
-                Err(_) => {
-                    self.in_order.push_front(Batch::Lent);
-                    None
-                }
-            },
-        }
-    }
-
-    fn oldest(&mut self) -> Result<B, RecvError> {
-        match self.in_order.pop_front().ok_or(RecvError)? {
-            Batch::Done(b) => Ok(b),
-            Batch::Lent => {
-                self.lent -= 1;
-                self.back.recv()
-            }
-        }
+        Ok(())
     }
 }
 
@@ -321,6 +327,6 @@ mod tests {
             fill(batch)
         };
         share(fill, note_worker, |_| Ok(())).unwrap();
-        assert!(made <= PENDING, "{made}");
+        assert!(made <= BATCHES, "{made}");
     }
 }

@@ -63,7 +63,7 @@ impl Records {
         })
     }
 
-    /// Forgets them all. Keeps the memory for others, unless it is more than `most` bytes.
+    /// Forgets them all. Their memory is kept for others.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.bytes.clear();
