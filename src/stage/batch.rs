@@ -49,12 +49,13 @@ impl Batch {
     }
 
     /// Parses the records.
-    pub(super) fn parse(&mut self, parser: &mut RowParser<'_>) {
+    pub(super) fn parse(&mut self, parser: &RowParser<'_>) {
         self.rows.clear();
         self.bytes.clear();
+        let mut key_texts = parser.key_texts();
         for (place, content) in self.records.iter() {
-            self.rows
-                .push(parser.parse(place, content, &mut self.bytes));
+            let row = parser.parse(place, content, &mut key_texts, &mut self.bytes);
+            self.rows.push(row);
         }
     }
 

@@ -22,7 +22,6 @@ pub(super) struct Fields {
 
 /// Reads them. Made once a file; of a table of facts, or one whose rows all hold from one instant,
 /// it has nothing to read.
-#[derive(Clone)]
 pub(super) struct HistoryParser {
     op: Option<Field>,
     effective: Option<(Field, InstantParser)>,
@@ -45,7 +44,6 @@ pub(super) struct Notes {
     pub(super) warnings: Vec<Reject>,
 }
 
-#[derive(Clone)]
 struct Field {
     position: usize,
     name: String,

@@ -171,8 +171,7 @@ fn stage_in_batches(
     let mut reading = Reading::start(source, limits, progress)?;
     let originals = reading.originals()?;
     let mut file = CsvFile::open(&mut reading, limits.csv)?;
-    let mut parser = RowParser::new(file.header(), contract, keys)?;
-    let (columns, fields, added) = (parser.columns(), parser.fields(), parser.added());
+    let parser = RowParser::new(file.header(), contract, keys)?;
     let header = file.header().text().to_owned();
 
     let mut book = Book {
@@ -184,7 +183,7 @@ fn stage_in_batches(
     let mut gathering = Gathering::new(contract, limits.memory_bytes);
     share(
         |batch: &mut Batch| batch.fill(&mut file, batch_bytes),
-        move |batch| batch.parse(&mut parser),
+        |batch| batch.parse(&parser),
         |batch| book.enter(batch, &mut gathering),
     )?;
     drop(file);
@@ -193,11 +192,11 @@ fn stage_in_batches(
     book.settle_duplicates(&mut rows, contract.duplicates)?;
     Ok(Staged {
         delivery,
-        columns,
-        fields,
+        columns: parser.columns(),
+        fields: parser.fields(),
         rows,
         unread: book.unread.unwrap_or_default(),
-        added,
+        added: parser.added(),
         findings: book.findings,
         originals: book.originals,
         tally: book.tally,

@@ -14,7 +14,6 @@ use crate::contract::{Column, Contract, Kind, Nullability};
 use crate::wire;
 
 /// Knows which field goes where, and how each is read. Made once a file.
-#[derive(Clone)]
 pub(super) struct RowParser<'a> {
     keys: &'a KeyScheme,
     /// The header's names, for messages.
@@ -24,8 +23,8 @@ pub(super) struct RowParser<'a> {
     /// The columns that the table is to get.
     added: Vec<Column>,
     unnamed: Option<usize>,
-    /// For each part of the key, in the contract's order, the text that is hashed.
-    key_texts: Vec<String>,
+    /// How many parts the key has.
+    key_parts: usize,
 }
 
 /// A row that can be loaded. What it says stands elsewhere: the bytes of its sequence, then its cells.
@@ -49,14 +48,12 @@ pub(super) struct Refused {
     pub(super) key: Option<Uuid>,
 }
 
-#[derive(Clone)]
 struct CellParser {
     column: usize,
     name: String,
     kind: CellKind,
 }
 
-#[derive(Clone)]
 enum CellKind {
     /// A field that is stored as it is parsed; if it is part of the key, with its place in it.
     Value {
@@ -73,7 +70,6 @@ enum CellKind {
     },
 }
 
-#[derive(Clone)]
 struct MemberPart {
     field: usize,
     parser: ValueParser,
@@ -103,7 +99,7 @@ impl<'a> RowParser<'a> {
             cells,
             added: layout.added,
             unnamed: layout.unnamed,
-            key_texts: vec![String::new(); contract.key.len()],
+            key_parts: contract.key.len(),
         })
     }
 
@@ -122,12 +118,19 @@ impl<'a> RowParser<'a> {
         self.added.clone()
     }
 
+    /// Room for [`RowParser::parse`] to put the texts that make a key. Whoever parses has it, and not
+    /// the parser: what two threads share, neither should write to.
+    pub(super) fn key_texts(&self) -> Vec<String> {
+        vec![String::new(); self.key_parts]
+    }
+
     /// Parses one record, and appends what the row says to `bytes`. Every field is looked at, so that
     /// a person mends a row once; of a delete only those that say what was deleted, and when.
     pub(super) fn parse(
-        &mut self,
+        &self,
         place: Place,
         content: Result<Fields<'_>, &RecordFault>,
+        key_texts: &mut [String],
         bytes: &mut Vec<u8>,
     ) -> Result<Accepted, Box<Refused>> {
         let fields = match &content {
@@ -142,7 +145,7 @@ impl<'a> RowParser<'a> {
         let start = bytes.len();
         let said = self.history.parse(fields, place, bytes, &mut notes);
         let cells = bytes.len();
-        let key = self.parse_cells(fields, place, said.presence, bytes, &mut notes);
+        let key = self.parse_cells(fields, place, said.presence, key_texts, bytes, &mut notes);
         match (key, said.presence) {
             (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Accepted {
                 key,
@@ -166,10 +169,11 @@ impl<'a> RowParser<'a> {
     /// Appends the cells, and gives the key, if it can be read. Of a row that does not say that its
     /// key is there, no other field is looked at.
     fn parse_cells(
-        &mut self,
+        &self,
         fields: &Fields<'_>,
         place: Place,
         presence: Option<Presence>,
+        key_texts: &mut [String],
         row: &mut Vec<u8>,
         notes: &mut Notes,
     ) -> Option<Uuid> {
@@ -179,7 +183,7 @@ impl<'a> RowParser<'a> {
                 wire::put_null(row);
                 continue;
             }
-            match cell.parse(fields, self.keys, &mut self.key_texts, row) {
+            match cell.parse(fields, self.keys, key_texts, row) {
                 Ok(Parsed::Value | Parsed::Null) => {}
                 Ok(Parsed::Ambiguous) => notes.warn(cell.ambiguous(place)),
                 Err((field, fault)) => {
@@ -188,7 +192,7 @@ impl<'a> RowParser<'a> {
                 }
             }
         }
-        key_is_read.then(|| self.keys.durable_key(&self.key_texts))
+        key_is_read.then(|| self.keys.durable_key(key_texts))
     }
 }
 

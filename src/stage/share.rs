@@ -38,7 +38,7 @@ pub(super) enum Filled {
 /// out first: a failure comes after all that stands before it.
 pub(super) fn share<B: Default + Send, E>(
     mut fill: impl FnMut(&mut B) -> Result<Filled, E>,
-    mut work: impl FnMut(&mut B) + Clone + Send,
+    work: impl Fn(&mut B) + Sync,
     mut take: impl FnMut(&mut B) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut first = B::default();
@@ -55,14 +55,14 @@ pub(super) fn share<B: Default + Send, E>(
 fn with_helper<B: Default + Send, E>(
     first: B,
     fill: impl FnMut(&mut B) -> Result<Filled, E>,
-    work: impl FnMut(&mut B) + Clone + Send,
+    work: impl Fn(&mut B) + Sync,
     take: impl FnMut(&mut B) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
         let (to_helper, lent) = channel();
         let (give_back, from_helper) = channel();
-        let helpers_work = work.clone();
-        let helper = scope.spawn(move || help(&lent, helpers_work, &give_back));
+        let work = &work;
+        let helper = scope.spawn(move || help(&lent, work, &give_back));
         // Drops its ends of the channels, whether it returns or panics, and so the helper ends too.
         let end = Caller::new(to_helper, from_helper).run(first, fill, work, take);
         match (end, helper.join()) {
@@ -74,7 +74,7 @@ fn with_helper<B: Default + Send, E>(
     })
 }
 
-fn help<B>(lent: &Receiver<B>, mut work: impl FnMut(&mut B), give_back: &Sender<B>) {
+fn help<B>(lent: &Receiver<B>, work: impl Fn(&mut B), give_back: &Sender<B>) {
     for mut batch in lent {
         work(&mut batch);
         if give_back.send(batch).is_err() {
@@ -123,12 +123,12 @@ impl<B: Default> Caller<B> {
         mut self,
         first: B,
         mut fill: impl FnMut(&mut B) -> Result<Filled, E>,
-        mut work: impl FnMut(&mut B),
+        work: impl Fn(&mut B),
         mut take: impl FnMut(&mut B) -> Result<(), E>,
     ) -> Result<(), Stop<E>> {
         let (mut batch, mut filled) = (first, Ok(Filled::Full));
         loop {
-            self.lend_or_work(batch, &mut work)?;
+            self.lend_or_work(batch, &work)?;
             if !matches!(filled, Ok(Filled::Full)) {
                 break;
             }
@@ -140,11 +140,7 @@ impl<B: Default> Caller<B> {
         filled.map(drop).map_err(Stop::Failed)
     }
 
-    fn lend_or_work<E>(
-        &mut self,
-        mut batch: B,
-        work: &mut impl FnMut(&mut B),
-    ) -> Result<(), Stop<E>> {
+    fn lend_or_work<E>(&mut self, mut batch: B, work: impl Fn(&mut B)) -> Result<(), Stop<E>> {
         let is_lent = |pending: &&Pending<B>| matches!(pending, Pending::Lent);
         let pending = if self.pending.iter().filter(is_lent).count() < LENT {
             (self.to_helper.send(batch)).map_err(|_| Stop::HelperGone)?;
