@@ -39,6 +39,10 @@ impl Batch {
         file: &mut CsvFile<R>,
         most_bytes: usize,
     ) -> Result<Filled, StageFault> {
+        if self.records.memory() / 2 > most_bytes {
+            // It has grown for a record of great length, and few are so.
+            *self = Self::default();
+        }
         self.records.clear();
         while self.records.memory() < most_bytes {
             if !file.read_into(&mut self.records)? {

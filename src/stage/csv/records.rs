@@ -86,3 +86,40 @@ impl Records {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CsvFile, Limits};
+    use super::*;
+
+    /// What is seen of a record once it is gone.
+    fn seen(place: Place, content: Result<Fields<'_>, &RecordFault>) -> String {
+        let fields = content.map(|fields| fields.iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        format!("{place:?} {fields:?}")
+    }
+
+    #[test]
+    fn kept_records_are_what_was_read_also_in_memory_that_was_used_before() {
+        let file = "a,b\n1,2\n\n\"q,\"\"\n\",\n1,2,3\n\"x\"y,2\n,\n\u{feff}1,2\nlast,\"row\"";
+        let mut one_by_one = Vec::new();
+        let mut reader = CsvFile::open(file.as_bytes(), Limits::default()).unwrap();
+        while let Some(record) = reader.next_record().unwrap() {
+            let content = record.content.as_ref().map(|fields| *fields);
+            one_by_one.push(seen(record.place, content.map_err(|fault| &**fault)));
+        }
+        assert_eq!(one_by_one.len(), 8);
+
+        let mut reader = CsvFile::open(file.as_bytes(), Limits::default()).unwrap();
+        let (mut records, mut kept) = (Records::default(), Vec::new());
+        for count in [3, 1, 4] {
+            records.clear();
+            for _ in 0..count {
+                assert!(reader.read_into(&mut records).unwrap());
+            }
+            assert_eq!(records.places().count(), count);
+            kept.extend((records.iter()).map(|(place, content)| seen(place, content)));
+        }
+        assert!(!reader.read_into(&mut records).unwrap());
+        assert_eq!(kept, one_by_one);
+    }
+}
