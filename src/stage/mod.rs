@@ -5,6 +5,20 @@
 //! and every row that could not be used, with its place and reason.
 //! A bad row is a value here ([`Finding`]); `Err` is for what stops the whole file. This room
 //! never speaks to Postgres.
+//!
+//! Nothing waits for a database here, so a large file is staged by two threads. It goes through in
+//! batches of some thousand records (`batch.rs`):
+//!
+//! | step | what | by whom |
+//! | --- | --- | --- |
+//! | read | bytes, their digest, where records begin and end | the caller: a file has one order |
+//! | parse | values, keys | a helper, and the caller while the helper has enough (`share.rs`) |
+//! | enter | rows into memory or onto disk, findings, counts | the caller: the order of the file |
+//! | sort | by key, once all are in | both, each one half (`rows/gather.rs`) |
+//!
+//! Parsing is half of the work, and the only part that needs nothing but the record itself; so
+//! what is found, in which order, and which fault comes first does not depend on the threads. A
+//! file of one batch is staged by the caller alone.
 
 mod batch;
 pub mod csv;

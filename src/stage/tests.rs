@@ -475,7 +475,8 @@ fn rows_of_every_kind() -> String {
     let mut text = "\u{feff}op,at,code,name,price,lsn\r\n".to_owned();
     for number in 0..40 {
         let key = number % 17;
-        text += &format!(
+        write!(
+            text,
             "i,2024-01-0{day},k{key},\"A, \"\"n\"\"\r\nof {number}\",{number},{number}\n\
              i,2024-10-27 02:30:00,k{number},ambiguous,,-{number}\r\n\
              d,2024-02-01,k{key},,,7\n\
@@ -488,7 +489,8 @@ fn rows_of_every_kind() -> String {
              u,2024-02-01,k{key},{long},,7\n",
             day = number % 9 + 1,
             long = "long ".repeat(number),
-        );
+        )
+        .unwrap();
     }
     text + "i,2024-03-01,last,without a line end,1,1"
 }
