@@ -18,7 +18,7 @@
 //!
 //! Parsing is half of the work, and the only part that needs nothing but the record itself; so
 //! what is found, in which order, and which fault comes first does not depend on the threads. A
-//! file of one batch is staged by the caller alone.
+//! small file, of a few batches, is staged by the caller alone.
 
 mod batch;
 pub mod csv;

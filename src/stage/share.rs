@@ -2,8 +2,8 @@
 //!
 //! In: three steps, of which the first fills a batch, the second works on it, and the third takes
 //! out what became of it. To fill and to take out is for the calling thread, in the order of the
-//! batches; the work in between is for a helper beside it, from the second batch on. What makes only
-//! one batch never waits for a thread. What is in a batch is never known here.
+//! batches; the work in between is for a helper beside it, after the first few batches: what makes
+//! no more than these does not pay for a thread. What is in a batch is never known here.
 //!
 //! While the helper has enough to do, the calling thread works on batches as well. So neither waits
 //! for the other, whichever of the steps takes the longest, and where there is no second core to be
@@ -16,6 +16,9 @@ use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
+
+/// How many batches go through before there is a helper.
+const ALONE: usize = 8;
 
 /// How many batches the helper has at most: enough for it not to wait for the next one while the
 /// calling thread works on one.
@@ -34,26 +37,26 @@ pub(super) enum Filled {
 }
 
 /// Takes batches through the three steps until one is the last, or a step fails. A batch comes to
-/// `fill` as `take` left it. What `fill` left in a batch before it failed is worked on and taken
-/// out first: a failure comes after all that stands before it.
+/// `fill` as `take` left it. What `fill` left in a batch when it failed is worked on and taken out
+/// first: a failure comes after all that stands before it.
 pub(super) fn share<B: Default + Send, E>(
     mut fill: impl FnMut(&mut B) -> Result<Filled, E>,
     work: impl Fn(&mut B) + Sync,
     mut take: impl FnMut(&mut B) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut first = B::default();
-    match fill(&mut first) {
-        Ok(Filled::Full) => with_helper(first, fill, work, take),
-        filled => {
-            work(&mut first);
-            take(&mut first)?;
-            filled.map(drop)
+    let mut batch = B::default();
+    for _ in 0..ALONE {
+        let filled = fill(&mut batch);
+        work(&mut batch);
+        take(&mut batch)?;
+        if filled? == Filled::Last {
+            return Ok(());
         }
     }
+    with_helper(fill, work, take)
 }
 
 fn with_helper<B: Default + Send, E>(
-    first: B,
     fill: impl FnMut(&mut B) -> Result<Filled, E>,
     work: impl Fn(&mut B) + Sync,
     take: impl FnMut(&mut B) -> Result<(), E>,
@@ -64,7 +67,7 @@ fn with_helper<B: Default + Send, E>(
         let work = &work;
         let helper = scope.spawn(move || help(&lent, work, &give_back));
         // Drops its ends of the channels, whether it returns or panics, and so the helper ends too.
-        let end = Caller::new(to_helper, from_helper).run(first, fill, work, take);
+        let end = Caller::new(to_helper, from_helper).run(fill, work, take);
         match (end, helper.join()) {
             (_, Err(panic)) => resume_unwind(panic),
             (Err(Stop::HelperGone), Ok(())) => resume_unwind(Box::new("the helper went away")),
@@ -121,23 +124,20 @@ impl<B: Default> Caller<B> {
 
     fn run<E>(
         mut self,
-        first: B,
         mut fill: impl FnMut(&mut B) -> Result<Filled, E>,
         work: impl Fn(&mut B),
         mut take: impl FnMut(&mut B) -> Result<(), E>,
     ) -> Result<(), Stop<E>> {
-        let (mut batch, mut filled) = (first, Ok(Filled::Full));
         loop {
+            let mut batch = self.spare.pop().unwrap_or_default();
+            let filled = fill(&mut batch);
             self.lend_or_work(batch, &work)?;
             if !matches!(filled, Ok(Filled::Full)) {
-                break;
+                self.take_out(0, &mut take)?;
+                return filled.map(drop).map_err(Stop::Failed);
             }
             self.take_out(BATCHES - 1, &mut take)?;
-            batch = self.spare.pop().unwrap_or_default();
-            filled = fill(&mut batch);
         }
-        self.take_out(0, &mut take)?;
-        filled.map(drop).map_err(Stop::Failed)
     }
 
     fn lend_or_work<E>(&mut self, mut batch: B, work: impl Fn(&mut B)) -> Result<(), Stop<E>> {
@@ -193,12 +193,12 @@ mod tests {
     /// A number, and what was done to it by whom.
     #[derive(Default)]
     struct Batch {
-        number: u32,
+        number: usize,
         worker: Option<ThreadId>,
     }
 
     /// Fills batches with the numbers from 1 on; the last is `last`.
-    fn up_to(last: u32) -> impl FnMut(&mut Batch) -> Result<Filled, String> {
+    fn up_to(last: usize) -> impl FnMut(&mut Batch) -> Result<Filled, String> {
         let mut number = 0;
         move |batch| {
             number += 1;
@@ -225,32 +225,29 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-            let all: Vec<u32> = (1..=last).map(|number| number * 10).collect();
+            let all: Vec<usize> = (1..=last).map(|number| number * 10).collect();
             assert_eq!(taken, all);
         }
     }
 
     #[test]
-    fn one_batch_needs_no_second_thread_and_two_have_one() {
+    fn the_first_batches_need_no_second_thread_and_the_next_has_one() {
         let here = thread::current().id();
-        for last in 1..4 {
-            let mut workers = Vec::new();
-            share(up_to(last), note_worker, |batch| {
-                workers.extend(batch.worker);
-                Ok(())
-            })
-            .unwrap();
-            assert_eq!(workers.len(), last as usize);
-            for worker in workers {
-                assert_eq!(worker == here, last == 1, "{last}");
-            }
-        }
+        let mut workers = Vec::new();
+        share(up_to(ALONE + 1), note_worker, |batch| {
+            workers.extend(batch.worker);
+            Ok(())
+        })
+        .unwrap();
+        let (alone, with_helper) = workers.split_at(ALONE);
+        assert!(alone.iter().all(|worker| *worker == here));
+        assert!(matches!(with_helper, [helper] if *helper != here));
     }
 
     #[test]
     fn a_failure_to_fill_comes_after_all_that_stands_before_it() {
-        for last in 1..8 {
-            let mut fill = up_to(u32::MAX);
+        for last in 1..20 {
+            let mut fill = up_to(usize::MAX);
             let failing = |batch: &mut Batch| {
                 fill(batch)?;
                 if batch.number == last {
@@ -271,10 +268,10 @@ mod tests {
 
     #[test]
     fn a_failure_to_take_ends_it_also_before_a_failure_to_fill() {
-        for failing in 1..8 {
-            let mut fill = up_to(u32::MAX);
+        for failing in 1..20 {
+            let mut fill = up_to(usize::MAX);
             let fill = |batch: &mut Batch| match fill(batch) {
-                Ok(_) if batch.number == 8 => Err("unreadable".to_owned()),
+                Ok(_) if batch.number == 20 => Err("unreadable".to_owned()),
                 filled => filled,
             };
             let end = share(fill, note_worker, |batch| match batch.number {
@@ -287,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_any_step_ends_both_threads_and_goes_on_in_the_caller() {
-        for panicking in 1..8 {
+        for panicking in 1..20 {
             for step in ["fill", "work", "take"] {
                 let number = Cell::new(0);
                 let mut fill = up_to(20);
@@ -323,6 +320,7 @@ mod tests {
             fill(batch)
         };
         share(fill, note_worker, |_| Ok(())).unwrap();
-        assert!(made <= BATCHES, "{made}");
+        // And one that is filled, and worked on, before there is a helper.
+        assert!(made <= BATCHES + 1, "{made}");
     }
 }
