@@ -3,8 +3,6 @@
 //! So the counts of a plan are those of the load that follows. For a few keys of each kind the
 //! versions before and after are read, inside the transaction and once it is gone.
 
-use std::time::Instant as Clock;
-
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::Error as DbError;

@@ -26,7 +26,6 @@ pub(super) struct HistoryParser {
     op: Option<Field>,
     effective: Option<(Field, InstantParser)>,
     sequence: Vec<Field>,
-    sequence_bytes: Vec<u8>,
 }
 
 /// What one row says.
@@ -135,26 +134,22 @@ impl HistoryParser {
             op: fields.op.map(named),
             effective,
             sequence: fields.sequence.iter().copied().map(named).collect(),
-            sequence_bytes: Vec::new(),
         })
     }
 
-    /// Reads one record. What was found wrong is in the notes.
+    /// Reads one record, and appends its sequence: bytes that sort as the numbers do. What was found
+    /// wrong is in the notes.
     pub(super) fn parse(
-        &mut self,
+        &self,
         fields: &csv::Fields<'_>,
         place: Place,
+        sequence: &mut Vec<u8>,
         notes: &mut Notes,
     ) -> Said {
         let presence = self.presence(fields, place, notes);
         let at = self.instant(fields, place, notes);
-        self.read_sequence(fields, place, notes);
+        self.read_sequence(fields, place, sequence, notes);
         Said { presence, at }
-    }
-
-    /// The sequence of the row that was parsed last: bytes that sort as the numbers do.
-    pub(super) fn sequence(&self) -> &[u8] {
-        &self.sequence_bytes
     }
 
     fn presence(
@@ -202,14 +197,17 @@ impl HistoryParser {
         }
     }
 
-    fn read_sequence(&mut self, fields: &csv::Fields<'_>, place: Place, notes: &mut Notes) {
-        self.sequence_bytes.clear();
+    fn read_sequence(
+        &self,
+        fields: &csv::Fields<'_>,
+        place: Place,
+        bytes: &mut Vec<u8>,
+        notes: &mut Notes,
+    ) {
         for field in &self.sequence {
             match sequence_number(&fields[field.position]) {
                 // With the sign bit turned over, the bytes of negative numbers come first.
-                Ok(number) => self
-                    .sequence_bytes
-                    .extend((number ^ i64::MIN).to_be_bytes()),
+                Ok(number) => bytes.extend((number ^ i64::MIN).to_be_bytes()),
                 Err(fault) => notes.refuse(field.reject(place, fault.kind, &fault.message)),
             }
         }

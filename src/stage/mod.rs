@@ -5,7 +5,22 @@
 //! and every row that could not be used, with its place and reason.
 //! A bad row is a value here ([`Finding`]); `Err` is for what stops the whole file. This room
 //! never speaks to Postgres.
+//!
+//! Nothing waits for a database here, so a large file is staged by two threads. It goes through in
+//! batches of some thousand records (`batch.rs`):
+//!
+//! | step | what | by whom |
+//! | --- | --- | --- |
+//! | read | bytes, their digest, where records begin and end | the caller: a file has one order |
+//! | parse | values, keys | a helper, and the caller while the helper has enough (`share.rs`) |
+//! | enter | rows into memory or onto disk, findings, counts | the caller: the order of the file |
+//! | sort | by key, once all are in | both, each one half (`rows/gather.rs`) |
+//!
+//! Parsing is half of the work, and the only part that needs nothing but the record itself; so
+//! what is found, in which order, and which fault comes first does not depend on the threads. A
+//! small file, of a few batches, is staged by the caller alone.
 
+mod batch;
 pub mod csv;
 mod findings;
 mod header;
@@ -15,11 +30,13 @@ mod limits;
 pub mod reject;
 mod row;
 mod rows;
+mod share;
 mod source;
 mod spool;
 pub mod value;
 
 use std::io;
+use std::mem::take;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -30,10 +47,12 @@ pub use rows::{Gathering, Held, InOrder, Loss, Presence, Row, Rows};
 pub use source::{Delivery, Source, Stamp, digest};
 
 use crate::contract::{Column, Contract, Duplicates, Kind, Mode};
+use crate::stage::batch::{BATCH_BYTES, Batch, Outcome};
 use crate::stage::csv::{CsvFile, FileFault};
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
 use crate::stage::row::{Refused, RowParser};
+use crate::stage::share::share;
 use crate::stage::source::Reading;
 
 /// A file that was read to its end and checked.
@@ -152,10 +171,21 @@ pub fn stage(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<Staged, StageFault> {
+    stage_in_batches(source, contract, keys, limits, progress, BATCH_BYTES)
+}
+
+fn stage_in_batches(
+    source: Source,
+    contract: &Contract,
+    keys: &KeyScheme,
+    limits: &Limits,
+    progress: &dyn Progress,
+    batch_bytes: usize,
+) -> Result<Staged, StageFault> {
     let mut reading = Reading::start(source, limits, progress)?;
     let originals = reading.originals()?;
     let mut file = CsvFile::open(&mut reading, limits.csv)?;
-    let mut parser = RowParser::new(file.header(), contract, keys)?;
+    let parser = RowParser::new(file.header(), contract, keys)?;
     let header = file.header().text().to_owned();
 
     let mut book = Book {
@@ -165,16 +195,11 @@ pub fn stage(
         unread: is_snapshot(contract).then(Unread::default),
     };
     let mut gathering = Gathering::new(contract, limits.memory_bytes);
-    while let Some(record) = file.next_record()? {
-        book.tally.read += 1;
-        match parser.parse(&record) {
-            Ok(row) => {
-                gathering.push(&row)?;
-                book.note(parser.warnings(), record.place)?;
-            }
-            Err(refused) => book.refuse_row(*refused, record.place)?,
-        }
-    }
+    share(
+        |batch: &mut Batch| batch.fill(&mut file, batch_bytes),
+        |batch| batch.parse(&parser),
+        |batch| book.enter(batch, &mut gathering),
+    )?;
     drop(file);
     let delivery = reading.finish(header)?;
     let mut rows = gathering.finish()?;
@@ -214,14 +239,29 @@ struct Book {
 }
 
 impl Book {
-    fn refuse_row(&mut self, refused: Refused, place: Place) -> Result<(), StageFault> {
+    /// Gathers the rows of a batch, and writes down what is wrong with the others.
+    fn enter(&mut self, batch: &mut Batch, gathering: &mut Gathering) -> Result<(), StageFault> {
+        for (place, outcome) in batch.outcomes() {
+            self.tally.read += 1;
+            match outcome {
+                Outcome::Accepted(row, warnings) => {
+                    gathering.push(&row)?;
+                    self.note(take(warnings), place)?;
+                }
+                Outcome::Refused(refused) => self.refuse_row(refused, place)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_row(&mut self, refused: &mut Refused, place: Place) -> Result<(), StageFault> {
         if let Some(unread) = &mut self.unread {
             match refused.key {
                 Some(key) => unread.keys.push(key),
                 None => unread.without_key += 1,
             }
         }
-        self.refuse(refused.rejects, place)
+        self.refuse(take(&mut refused.rejects), place)
     }
 
     fn refuse(&mut self, rejects: Vec<Reject>, place: Place) -> Result<(), StageFault> {

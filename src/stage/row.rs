@@ -3,12 +3,12 @@
 use uuid::Uuid;
 
 use super::StageFault;
-use super::csv::{Fields, Header, Record, RecordFault};
+use super::csv::{Fields, Header, RecordFault};
 use super::header::{self, Cell, Source};
 use super::history::{HistoryParser, Notes};
 use super::key::KeyScheme;
 use super::reject::{Place, Reject, RejectColumn, RejectKind};
-use super::rows::{Presence, Row};
+use super::rows::Presence;
 use super::value::{Parsed, ValueFault, ValueParser};
 use crate::contract::{Column, Contract, Kind, Nullability};
 use crate::wire;
@@ -23,10 +23,21 @@ pub(super) struct RowParser<'a> {
     /// The columns that the table is to get.
     added: Vec<Column>,
     unnamed: Option<usize>,
-    /// For each part of the key, in the contract's order, the text that is hashed.
-    key_texts: Vec<String>,
-    row: Vec<u8>,
-    warnings: Vec<Reject>,
+    /// How many parts the key has.
+    key_parts: usize,
+}
+
+/// A row that can be loaded. What it says stands elsewhere: the bytes of its sequence, then its cells.
+pub(super) struct Accepted {
+    pub(super) key: Uuid,
+    pub(super) presence: Presence,
+    pub(super) at: Option<i64>,
+    /// How many bytes the sequence has.
+    pub(super) sequence: usize,
+    /// How many bytes the cells have.
+    pub(super) cells: usize,
+    /// What is worth knowing of it.
+    pub(super) warnings: Vec<Reject>,
 }
 
 /// A row that cannot be loaded.
@@ -88,9 +99,7 @@ impl<'a> RowParser<'a> {
             cells,
             added: layout.added,
             unnamed: layout.unnamed,
-            key_texts: vec![String::new(); contract.key.len()],
-            row: Vec::new(),
-            warnings: Vec::new(),
+            key_parts: contract.key.len(),
         })
     }
 
@@ -109,11 +118,22 @@ impl<'a> RowParser<'a> {
         self.added.clone()
     }
 
-    /// Parses one record. Every field is looked at, so that a person mends a row once; of a delete
-    /// only those that say what was deleted, and when.
-    pub(super) fn parse(&mut self, record: &Record<'_>) -> Result<Row<'_>, Box<Refused>> {
-        let place = record.place;
-        let fields = match &record.content {
+    /// Room for [`RowParser::parse`] to put the texts that make a key. Whoever parses has it, and not
+    /// the parser: what two threads share, neither should write to.
+    pub(super) fn key_texts(&self) -> Vec<String> {
+        vec![String::new(); self.key_parts]
+    }
+
+    /// Parses one record, and appends what the row says to `bytes`. Every field is looked at, so that
+    /// a person mends a row once; of a delete only those that say what was deleted, and when.
+    pub(super) fn parse(
+        &self,
+        place: Place,
+        content: Result<Fields<'_>, &RecordFault>,
+        key_texts: &mut [String],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Accepted, Box<Refused>> {
+        let fields = match &content {
             Ok(fields) => fields,
             Err(fault) => return Err(Box::new(Refused::unsplit(no_record(place, fault, self)))),
         };
@@ -122,43 +142,48 @@ impl<'a> RowParser<'a> {
         if let Some(field) = surplus {
             notes.refuse(unnamed_value(place, field));
         }
-        let said = self.history.parse(fields, place, &mut notes);
-        let key = self.parse_cells(fields, place, said.presence, &mut notes);
-        self.warnings = notes.warnings;
+        let start = bytes.len();
+        let said = self.history.parse(fields, place, bytes, &mut notes);
+        let cells = bytes.len();
+        let key = self.parse_cells(fields, place, said.presence, key_texts, bytes, &mut notes);
         match (key, said.presence) {
-            (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Row {
+            (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Accepted {
                 key,
-                place,
                 presence,
                 at: said.at,
-                sequence: self.history.sequence(),
-                cells: &self.row,
+                sequence: cells - start,
+                cells: bytes.len() - cells,
+                warnings: notes.warnings,
             }),
-            (key, _) => Err(Box::new(Refused {
-                rejects: notes.rejects,
-                // With a field too many, none can be trusted to stand in its place.
-                key: key.filter(|_| surplus.is_none()),
-            })),
+            (key, _) => {
+                bytes.truncate(start);
+                Err(Box::new(Refused {
+                    rejects: notes.rejects,
+                    // With a field too many, none can be trusted to stand in its place.
+                    key: key.filter(|_| surplus.is_none()),
+                }))
+            }
         }
     }
 
-    /// Leaves the cells in `self.row`, and gives the key, if it can be read. Of a row that does not
-    /// say that its key is there, no other field is looked at.
+    /// Appends the cells, and gives the key, if it can be read. Of a row that does not say that its
+    /// key is there, no other field is looked at.
     fn parse_cells(
-        &mut self,
+        &self,
         fields: &Fields<'_>,
         place: Place,
         presence: Option<Presence>,
+        key_texts: &mut [String],
+        row: &mut Vec<u8>,
         notes: &mut Notes,
     ) -> Option<Uuid> {
-        self.row.clear();
         let mut key_is_read = true;
         for cell in &self.cells {
             if presence != Some(Presence::Present) && !cell.is_key_part() {
-                wire::put_null(&mut self.row);
+                wire::put_null(row);
                 continue;
             }
-            match cell.parse(fields, self.keys, &mut self.key_texts, &mut self.row) {
+            match cell.parse(fields, self.keys, key_texts, row) {
                 Ok(Parsed::Value | Parsed::Null) => {}
                 Ok(Parsed::Ambiguous) => notes.warn(cell.ambiguous(place)),
                 Err((field, fault)) => {
@@ -167,12 +192,7 @@ impl<'a> RowParser<'a> {
                 }
             }
         }
-        key_is_read.then(|| self.keys.durable_key(&self.key_texts))
-    }
-
-    /// What is worth knowing of the row that was parsed last.
-    pub(super) fn warnings(&mut self) -> Vec<Reject> {
-        std::mem::take(&mut self.warnings)
+        key_is_read.then(|| self.keys.durable_key(key_texts))
     }
 }
 

@@ -70,6 +70,15 @@ fn contract(lines: &str) -> Contract {
 }
 
 fn stage_text(contract: &Contract, text: &str) -> Result<Staged, StageFault> {
+    stage_text_by(contract, text, BATCH_BYTES, &Limits::default())
+}
+
+fn stage_text_by(
+    contract: &Contract,
+    text: &str,
+    batch_bytes: usize,
+    limits: &Limits,
+) -> Result<Staged, StageFault> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let source = Source {
@@ -77,13 +86,8 @@ fn stage_text(contract: &Contract, text: &str) -> Result<Staged, StageFault> {
         name: "things.csv".into(),
         file: file.reopen().unwrap(),
     };
-    stage(
-        source,
-        contract,
-        &KeyScheme::plain(),
-        &Limits::default(),
-        &Silent,
-    )
+    let keys = KeyScheme::plain();
+    stage_in_batches(source, contract, &keys, limits, &Silent, batch_bytes)
 }
 
 fn staged(lines: &str, text: &str) -> Staged {
@@ -463,4 +467,123 @@ fn a_file_that_has_only_what_the_table_has_adds_nothing() {
         message.contains("`x`, is not in table `things`"),
         "{message}"
     );
+}
+
+/// Rows of every kind, often: good ones, with quoted line ends and without; ambiguous times; rows of
+/// one key that differ or are the same; rejects of rows and of records.
+fn rows_of_every_kind() -> String {
+    let mut text = "\u{feff}op,at,code,name,price,lsn\r\n".to_owned();
+    for number in 0..40 {
+        let key = number % 17;
+        write!(
+            text,
+            "i,2024-01-0{day},k{key},\"A, \"\"n\"\"\r\nof {number}\",{number},{number}\n\
+             i,2024-10-27 02:30:00,k{number},ambiguous,,-{number}\r\n\
+             d,2024-02-01,k{key},,,7\n\
+             \n\
+             i,2024-01-01,k{number},many,many,1.5\n\
+             i,2024-01-01,,nobody,1,1\n\
+             i,2024-01-01,k{number},\"mis\"quoted,1,1\n\
+             i,2024-01-01,too,few\r\
+             op,at,code,name,price,lsn\n\
+             u,2024-02-01,k{key},{long},,7\n",
+            day = number % 9 + 1,
+            long = "long ".repeat(number),
+        )
+        .unwrap();
+    }
+    text + "i,2024-03-01,last,without a line end,1,1"
+}
+
+/// All that staging says of a file, but for the way back to its bytes.
+fn all_told(mut staged: Staged) -> String {
+    let mut told = format!(
+        "{:?}\n{:?} {:?} {:?}\n{:?}\n{:?}\n",
+        staged.delivery,
+        staged.columns,
+        staged.fields,
+        staged.added,
+        staged.tally,
+        (&staged.unread.keys, staged.unread.without_key),
+    );
+    let mut rows = staged.rows.in_order();
+    while let Some(row) = rows.next_row().unwrap() {
+        writeln!(told, "{row:?}").unwrap();
+    }
+    (staged.findings)
+        .read_back(|finding: Finding| {
+            writeln!(told, "{finding:?}").unwrap();
+            Ok::<_, io::Error>(())
+        })
+        .unwrap();
+    told
+}
+
+/// What those rows may be for.
+const BY_COLUMN: &str = "effective = { column = \"at\" }\nzone = \"Europe/Berlin\"\n\
+                         sequence = [\"lsn\"]\n";
+const AS_FEED: &str = "mode = \"feed\"\nop = \"op\"\n";
+const WITHOUT_OP: &str = "on_new_column = \"ignore\"\nduplicates = ";
+
+const BATCHES: [usize; 7] = [1, 150, 400, 1_000, 3_000, 10_000, 100_000];
+
+#[test]
+fn where_one_batch_ends_and_the_next_begins_makes_no_difference() {
+    let text = rows_of_every_kind();
+    let in_memory = Limits::default();
+    let on_disk = Limits {
+        memory_bytes: 2_000,
+        ..in_memory
+    };
+    for (lines, word) in [
+        (AS_FEED.to_owned(), "ConflictingDuplicate"),
+        (format!("{WITHOUT_OP}\"reject_key\"\n"), "ContestedKey"),
+    ] {
+        let contract = contract(&format!("{BY_COLUMN}{lines}"));
+        for limits in [in_memory, on_disk] {
+            let told = |batch_bytes| {
+                all_told(stage_text_by(&contract, &text, batch_bytes, &limits).unwrap())
+            };
+            let at_once = told(usize::MAX);
+            for word in [word, "read: 401", "AmbiguousTime", "BlankLine", "BadType"] {
+                assert!(at_once.contains(word), "{word}");
+            }
+            for batch_bytes in BATCHES {
+                assert_eq!(told(batch_bytes), at_once, "{batch_bytes}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_knows_the_same_rejected_keys_in_batches_of_any_size() {
+    let contract = contract("mode = \"snapshot\"\non_new_column = \"ignore\"\n");
+    let text = rows_of_every_kind();
+    let told = |batch_bytes| {
+        all_told(stage_text_by(&contract, &text, batch_bytes, &Limits::default()).unwrap())
+    };
+    let at_once = told(usize::MAX);
+    for batch_bytes in BATCHES {
+        assert_eq!(told(batch_bytes), at_once, "{batch_bytes}");
+    }
+}
+
+#[test]
+fn a_file_that_is_refused_in_a_later_batch_is_refused_with_the_same_words() {
+    let text = rows_of_every_kind();
+    let unclosed = format!("{text}\ni,2024-03-01,\"x,y,1,1\n");
+    for (lines, text) in [
+        (AS_FEED.to_owned(), &unclosed),
+        (format!("{WITHOUT_OP}\"fail_file\"\n"), &text),
+    ] {
+        let contract = contract(&format!("{BY_COLUMN}{lines}"));
+        let refused = |batch_bytes| {
+            let staged = stage_text_by(&contract, text, batch_bytes, &Limits::default());
+            staged.unwrap_err().to_string()
+        };
+        let at_once = refused(usize::MAX);
+        for batch_bytes in BATCHES {
+            assert_eq!(refused(batch_bytes), at_once, "{batch_bytes}");
+        }
+    }
 }

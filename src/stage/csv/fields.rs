@@ -5,11 +5,11 @@ use std::ops::Index;
 /// The fields of a record that could be split.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a> {
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// Where each field ends.
-    ends: &'a [usize],
+    pub(super) ends: &'a [usize],
     /// How many bytes lie between two fields.
-    between: usize,
+    pub(super) between: usize,
 }
 
 impl<'a> Fields<'a> {

@@ -37,6 +37,7 @@ mod fault;
 mod fields;
 mod header;
 mod plain;
+mod records;
 mod scan;
 mod sniff;
 mod split;
@@ -51,6 +52,7 @@ use csv::ByteRecord;
 pub use self::fault::{FileFault, Misquoting, RecordFault};
 pub use self::fields::Fields;
 pub use self::header::{DialectHint, Header};
+pub use self::records::Records;
 pub use self::sniff::{Encoding, Format};
 
 use self::scan::{Scanner, Shape};
@@ -132,6 +134,15 @@ impl<R: Read> CsvFile<R> {
             raw: self.splitter.raw(),
             content: judgement.map(|()| self.fields()),
         }))
+    }
+
+    /// Reads the next record, good or not, and keeps it with others; false at the end of the file.
+    pub fn read_into(&mut self, records: &mut Records) -> Result<bool, FileFault> {
+        let Some(record) = self.next_record()? else {
+            return Ok(false);
+        };
+        records.push(record);
+        Ok(true)
     }
 
     /// How much of the source has been read, which runs a little ahead of the records.

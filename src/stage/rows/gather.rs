@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::io;
+use std::thread;
 
 use super::held::{Entry, Held};
 use super::record::{self, Head, Stored, print};
@@ -16,6 +17,9 @@ use crate::stage::spool::Spool;
 
 /// How much is gathered before it is first looked at for rows that lost, in bytes.
 const FIRST_LOOK: usize = 128 << 20;
+
+/// As many rows as take some milliseconds to sort, which a thread is worth.
+const MANY: usize = 1 << 17;
 
 /// The most that is ever held in memory: with a row behind it, the longest of which has 2 GiB as
 /// well, each row still starts below 4 GiB.
@@ -138,7 +142,7 @@ impl Held {
 
     /// By identity, and rows of one identity as they came. The prefixes are nearly always enough.
     fn sort(&mut self) {
-        self.index.sort_unstable_by_key(|entry| entry.prefix);
+        sort_by_prefix(&mut self.index);
         let (head, bytes) = (self.head, &self.bytes);
         let identity = |entry: &Entry| Stored::new(head, &bytes[entry.start()..]).identity();
         for alike in self
@@ -189,6 +193,20 @@ impl Held {
         }
         self.bytes.truncate(end);
     }
+}
+
+/// Many are sorted by two threads, each one half.
+fn sort_by_prefix(index: &mut [Entry]) {
+    if index.len() < MANY {
+        index.sort_unstable_by_key(|entry| entry.prefix);
+        return;
+    }
+    let middle = index.len() / 2;
+    let (lower, _, upper) = index.select_nth_unstable_by_key(middle, |entry| entry.prefix);
+    thread::scope(|scope| {
+        scope.spawn(|| lower.sort_unstable_by_key(|entry| entry.prefix));
+        upper.sort_unstable_by_key(|entry| entry.prefix);
+    });
 }
 
 impl Judge {
