@@ -150,6 +150,7 @@ pub(super) fn release(
         let behind = history::let_in_behind(conn, fact, &dimension.name)?;
         released += behind.changes.inserted + behind.changes.updated;
     }
+    sql_query(sql::DROP_MEMBERS).execute(conn)?;
     Ok(released)
 }
 

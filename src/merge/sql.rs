@@ -335,6 +335,9 @@ pub fn list_members(dimension: &Contract, durable_key: &Ident, spoken: &[Spoken]
     )
 }
 
+/// Takes away the table that [`list_members`] made: loads may share a transaction.
+pub const DROP_MEMBERS: &str = "drop table pg_temp.hayloft_member";
+
 /// Takes off the members that this load brought from what held facts wait for. Binds: the fact
 /// table's name, the dimension's name.
 pub const MEET_MEMBERS: &str = "create temporary table hayloft_met on commit drop as

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
+use std::iter;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -182,13 +183,16 @@ impl<'a> Dispatcher<'a> {
         tell: &mut dyn FnMut(News),
     ) {
         let mut queue = Queue::new(references(self.desk));
-        for message in inbox {
-            match message {
-                Message::Watch(WatchEvent::Arrived(arrival)) => queue.push(arrival),
-                Message::Watch(event) => tell_event(event, tell),
-                Message::News(news) => tell(news),
-                Message::Free(table) => queue.done(&table),
-                Message::Stop => {}
+        while let Ok(first) = inbox.recv() {
+            // All that is there, so that files which arrived together can be loaded together.
+            for message in iter::once(first).chain(inbox.try_iter()) {
+                match message {
+                    Message::Watch(WatchEvent::Arrived(arrival)) => queue.push(arrival),
+                    Message::Watch(event) => tell_event(event, tell),
+                    Message::News(news) => tell(news),
+                    Message::Free(table) => queue.done(&table),
+                    Message::Stop => {}
+                }
             }
             if self.stop.is_wished() {
                 if queue.running() == 0 {

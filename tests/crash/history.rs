@@ -196,6 +196,22 @@ at_each_step! { late;
     removed = "retire::removed", Yes;
 }
 
+// Whether the first of them went ahead of the others depends on who was quicker.
+at_each_step! { together;
+    entered_in_the_ledger = "merge::ledger", No;
+    two_entered_in_the_ledger = "merge::ledger#2", Partly;
+    table_locked = "merge::locked", No;
+    first_brought_in = "merge::brought_in", No;
+    all_brought_in = "merge::brought_in#3", Partly;
+    facts_released = "merge::released", No;
+    about_to_commit = "merge::commit", No;
+    committed = "merge::committed", Partly;
+    about_to_retire = "retire::begin", Partly;
+    one_removed = "retire::removed", Partly;
+    two_removed = "retire::removed#2", Partly;
+    all_removed_and_not_told = "load::ended#3", Yes;
+}
+
 at_each_step! { snapshot;
     versions_closed_and_opened = "merge::brought_in", No;
     new_versions_opened_and_absent_ones_closed = "merge::absent", No;

@@ -87,6 +87,10 @@ fn people(numbers: Range<usize>) -> String {
     format!("email,name,date_of_birth\n{}", rows.collect::<String>())
 }
 
+fn renamed(numbers: Range<usize>) -> String {
+    people(numbers).replace(",P", ",Q")
+}
+
 fn load(warehouse: &Warehouse, name: &str, text: &str) {
     warehouse.load(name, text).exits(0);
 }
@@ -163,6 +167,26 @@ impl Story {
             warehouse,
             act: Act::Dropped,
             end: expect_file!["ends/late.txt"],
+        }
+    }
+
+    /// Small files that wait together; a fact has waited for one of their people.
+    pub fn together() -> Self {
+        let toml = HAYLOFT_TOML.replace(
+            "durable_key = \"user_id\"",
+            "durable_key = \"user_id\"\neffective = { file_name = \"%Y-%m-%d\" }",
+        );
+        let warehouse = Warehouse::with_contract(&format!("{toml}{QUICK}"));
+        load(&warehouse, "users-2024-01-10.csv", &people(0..3));
+        let dan = "id,email,amount,transaction_date\n9,p3@x.org,90.00,09/01/2024\n";
+        load(&warehouse, "transactions.csv", dan);
+        for (month, people) in [(2, people(1..4)), (3, renamed(0..4)), (4, people(2..5))] {
+            warehouse.drop_file(&format!("users-2024-0{month}-10.csv"), people);
+        }
+        Self {
+            warehouse,
+            act: Act::Dropped,
+            end: expect_file!["ends/together.txt"],
         }
     }
 

@@ -30,6 +30,7 @@ mod rejects;
 mod sent;
 mod status;
 mod support;
+mod together;
 mod undone_facts;
 mod upgrade;
 mod views;

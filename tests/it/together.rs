@@ -1,0 +1,120 @@
+//! Small files of one table that wait together: they share a transaction, and nothing else.
+
+use std::collections::BTreeMap;
+
+use expect_test::expect;
+use serde_json::Value;
+
+use crate::support::{HAYLOFT_TOML, Warehouse};
+
+fn warehouse(settings: &str) -> Warehouse {
+    let quick = "\n[watch]\nsettle = \"10ms\"\nsweep = \"200ms\"\n";
+    Warehouse::with_contract(&format!("{HAYLOFT_TOML}{settings}{quick}"))
+}
+
+fn ann(name: &str) -> String {
+    format!("email,name,date_of_birth\nann@x.org,{name},01/02/1990\n")
+}
+
+/// Watches until so many files have come to their end.
+fn watch(warehouse: &Warehouse, files: usize) -> Vec<Value> {
+    let watch = warehouse.watch();
+    let ends = (0..files).map(|_| watch.next_load()).collect();
+    assert_eq!(watch.stop(), 0);
+    warehouse.assert_sound();
+    ends
+}
+
+const TRANSACTIONS: &str = "select count(*), count(distinct xmin::text) < count(*) from hayloft.load where action = 'load'";
+
+#[test]
+fn each_has_its_version_its_counts_and_its_row_in_the_ledger() {
+    let warehouse = warehouse("");
+    for number in 10..30 {
+        let name = format!("users-{number}.csv");
+        warehouse.drop_file(&name, ann(&format!("Ann {number}")));
+    }
+    let ends = watch(&warehouse, 20);
+
+    assert_eq!(ends[0]["changes"]["inserted"], 1);
+    assert!(ends[1..].iter().all(|end| end["changes"]["updated"] == 1));
+    expect![[r"
+        20 | t
+    "]]
+    .assert_eq(&warehouse.query(TRANSACTIONS));
+    let versions = warehouse.query(
+        "select string_agg(name || ' ' || version_number || ' ' || file_name, ', ' order by version_number)
+         from datawarehouse.users join hayloft.load using (load_id)
+         where version_number in (1, 2, 20)",
+    );
+    expect![[r"
+        Ann 10 1 users-10.csv, Ann 11 2 users-11.csv, Ann 29 20 users-29.csv
+    "]]
+    .assert_eq(&versions);
+    assert!(warehouse.names("imports").is_empty());
+    assert!(warehouse.names("imports/.claimed").is_empty());
+}
+
+#[test]
+fn one_that_is_refused_takes_no_other_with_it() {
+    let warehouse = warehouse("");
+    warehouse.drop_file("users-1.csv", ann("Ann"));
+    warehouse.drop_file(
+        "users-2.csv",
+        "email,name,date_of_birth\n,Nobody,01/02/1990\n",
+    );
+    warehouse.drop_file("users-3.csv", ann("Anna"));
+    warehouse.drop_file("users-4.csv", ann("Anna"));
+    let ends: BTreeMap<String, String> = watch(&warehouse, 4)
+        .iter()
+        .map(|end| (end["file"].to_string(), end["status"].to_string()))
+        .collect();
+
+    expect![[r#"
+        {"\"users-1.csv\"": "\"loaded\"", "\"users-2.csv\"": "\"failed\"", "\"users-3.csv\"": "\"loaded\"", "\"users-4.csv\"": "\"skipped\""}"#]]
+    .assert_eq(&format!("{ends:?}"));
+    assert_eq!(
+        warehouse.names("imports/failed"),
+        ["users-2.csv", "users-2.csv.report.txt"]
+    );
+}
+
+#[test]
+fn one_that_the_table_refuses_takes_no_other_with_it() {
+    let warehouse = warehouse("");
+    warehouse.execute(
+        "create unique index one_of_a_name on datawarehouse.users (name) where is_current",
+    );
+    let other = ann("Ann").replace("ann@", "other@");
+    warehouse.drop_file("users-1.csv", ann("Ann"));
+    warehouse.drop_file("users-2.csv", other);
+    warehouse.drop_file("users-3.csv", ann("Anna"));
+    let watch = warehouse.watch();
+    let mut statuses: Vec<String> = (0..3)
+        .map(|_| watch.next_load()["status"].to_string())
+        .collect();
+    statuses.sort();
+    assert_eq!(statuses, ["\"failed\"", "\"loaded\"", "\"loaded\""]);
+    assert_eq!(watch.stop(), 0);
+    expect![[r"
+        ann@x.org | 1 | Ann | 1990-02-01 | f
+        ann@x.org | 2 | Anna | 1990-02-01 | t
+    "]]
+    .assert_eq(&warehouse.users());
+}
+
+#[test]
+fn facts_and_tables_with_other_roles_go_one_by_one() {
+    let warehouse = warehouse("");
+    warehouse.drop_file("users.csv", ann("Ann"));
+    for number in 1..6 {
+        let file =
+            format!("id,email,amount,transaction_date\n{number},ann@x.org,1.00,01/02/2024\n");
+        warehouse.drop_file(&format!("transactions-{number}.csv"), file);
+    }
+    watch(&warehouse, 6);
+    expect![[r"
+        6 | f
+    "]]
+    .assert_eq(&warehouse.query(TRANSACTIONS));
+}
