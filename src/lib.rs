@@ -16,8 +16,9 @@
 //!    That is a [`stage::Staged`]: rows, and findings about those that cannot be used. A bad row is
 //!    a value here; an error is what stops the whole file.
 //! 3. [`merge`] loads it, in one transaction: first the ledger's row under the claim's id, then the
-//!    rows into a temporary table, from there into versions of a dimension or into facts, then the
-//!    rejects, and the counts. After the commit, and only then, there is a [`merge::Receipt`].
+//!    rows into versions of a dimension or into facts, then the rejects, and the counts. Small files
+//!    that wait together share a transaction. After the commit, and only then, there is a
+//!    [`merge::Receipt`].
 //! 4. [`retire`], shown the receipt, deletes the file; or archives it, if the contract says so.
 //!    It is the only code that removes a person's file.
 //! 5. The [`summary::Summary`] of it all is a line at the terminal, a JSON object, an event of the

@@ -58,7 +58,7 @@ pub enum ColumnType {
     Uuid,
     /// `text`, `varchar(n)`, `char(n)`: with the most characters that fit, where there is a limit.
     Text {
-        /// The catalog's spelling of the type, for the landing table.
+        /// The catalog's spelling of the type, for whatever a value is brought to before it is compared.
         sql: String,
         /// The most characters (not bytes) that the column takes.
         max_chars: Option<u32>,

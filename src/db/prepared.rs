@@ -20,9 +20,9 @@ pub struct Prepared<Q>(Q);
 
 /// Statements that can be kept.
 pub trait Prepare: Sized {
-    /// The same statement, kept by the session. Its text must be one of few, and the columns that it
-    /// returns must have types that no user can change: the server refuses to run a kept statement
-    /// whose result is another than before.
+    /// The same statement, kept by the session, which lasts half an hour at most. Its text must be one
+    /// of few, and the columns that it returns must have types that no user can change: the server
+    /// refuses to run a kept statement whose result is another than before.
     fn prepared(self) -> Prepared<Self>;
 }
 
@@ -33,8 +33,8 @@ impl<Q: Query> Prepare for Q {
 }
 
 impl<Q> Prepared<Q> {
-    /// Runs a statement of which only the effect is wanted. (Diesel's `execute` asks whether the statement is kept
-    /// behind a reference, where nobody answers but Diesel.)
+    /// Runs a statement of which only the effect is wanted. (Diesel's `execute` asks whether the
+    /// statement is kept behind a reference, where nobody answers but Diesel.)
     pub fn run<'q>(self, conn: &mut PgConnection) -> QueryResult<()>
     where
         Self: LoadQuery<'q, PgConnection, Nothing>,

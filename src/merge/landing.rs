@@ -12,6 +12,7 @@ use super::MergeError;
 use super::counts::signed;
 use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
+use crate::db::Prepare;
 use crate::db::copy::{Target, copy_binary};
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Presence, Staged};
@@ -50,6 +51,22 @@ pub(super) fn land_some(
 /// Lets the planner know how many rows have landed, and what is in them.
 pub(super) fn analyze(conn: &mut PgConnection) -> QueryResult<()> {
     sql_query(format!("analyze {}", sql::LANDING)).execute(conn)?;
+    Ok(())
+}
+
+/// Drops the temporary tables of a load, so that another one can follow in its transaction.
+pub(super) fn clear_away(conn: &mut PgConnection) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Table {
+        #[diesel(sql_type = Text)]
+        statement: String,
+    }
+    let tables: Vec<Table> = sql_query(include_str!("landing/clear_away.sql"))
+        .prepared()
+        .load(conn)?;
+    for table in tables {
+        sql_query(table.statement).execute(conn)?;
+    }
     Ok(())
 }
 

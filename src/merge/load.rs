@@ -1,4 +1,5 @@
-//! What happens inside the one transaction of a load, in its order.
+//! What happens inside the one transaction of a load, in its order. Loads that share a transaction go
+//! through it one after the other, once their rows in the ledger are written and the locks are taken.
 
 use std::time::Instant as Clock;
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::dimension::{self, Delivered, Way};
 use super::ledger::Meaning;
-use super::ledger::{self, Entry, Keys, Opened, Overtaken, Seen};
+use super::ledger::{self, Bytes, Entry, Keys, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
 use super::sql::{self, Shape};
 use super::{
@@ -38,6 +39,8 @@ pub(super) struct Load<'a> {
 /// What a load did, for the ledger, and for whoever planned it.
 pub(super) struct Done {
     pub(super) entry: Entry,
+    /// Whether the entry is of the file as it is.
+    pub(super) bytes: Bytes,
     pub(super) way: Way,
     pub(super) told: Vec<(Uuid, String)>,
 }
@@ -46,6 +49,7 @@ impl Done {
     fn of(entry: Entry) -> Self {
         Self {
             entry,
+            bytes: Bytes::Same,
             way: Way::Join,
             told: Vec::new(),
         }
@@ -111,7 +115,12 @@ impl<'a> Load<'a> {
         let table = &self.contract.name;
         let load_id = match opened {
             Opened::New(load_id) => load_id,
-            Opened::Before(entry) => return Ok(Done::of(*entry)),
+            Opened::Before(entry, bytes) => {
+                return Ok(Done {
+                    bytes,
+                    ..Done::of(*entry)
+                });
+            }
         };
         if let Some(reason) = self.seen_before(conn, staged)? {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
@@ -134,9 +143,9 @@ impl<'a> Load<'a> {
         let entry = self.entry(load_id, staged, &applied);
         ledger::close(conn, load_id, Some(latest), &entry)?;
         Ok(Done {
-            entry,
             way: applied.way,
             told: applied.told,
+            ..Done::of(entry)
         })
     }
 

@@ -1,9 +1,9 @@
 //! Staged + Contract → Receipt.
 //!
 //! In: rows that are ready for the table. Out: proof that the ledger has them. Everything that a
-//! load does to the database happens in the one transaction of [`merge`], in the order of `load.rs`:
-//! the ledger's row first, then the rows, the rejects and the counts. This room never sees a path
-//! or a format.
+//! load does to the database happens in the one transaction of [`merge`], or of [`merge_together`],
+//! in the order of `load.rs`: the ledger's row first, then the rows, the rejects and the counts. This
+//! room never sees a path or a format.
 
 mod columns;
 mod counts;
@@ -23,7 +23,7 @@ mod rejects;
 pub mod sql;
 mod turning;
 
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -34,11 +34,9 @@ pub use guard::{CloseBreach, CloseLimit, Closes, GuardBreach, guard};
 pub use history::Turn;
 pub use plan::{Plan, Sample, Version, plan, plan_turn};
 
-use self::ledger::{Entry, Opened};
-use self::load::Load;
-use crate::contract::{
-    Column, Contract, Contracts, Effective, Kind, Mode, Redelivery, Role, TableName,
-};
+use self::ledger::{Bytes, Entry, Opened};
+use self::load::{Done, Load};
+use crate::contract::{Contract, Contracts, Kind, Redelivery, TableName};
 use crate::failpoint;
 use crate::stage::key::KeyScheme;
 use crate::stage::{Delivery, Staged, Tally};
@@ -50,9 +48,19 @@ use crate::summary::{Changes, Seconds, Status, Summary};
 pub struct Receipt {
     claim: Uuid,
     entry: Entry,
+    bytes: Bytes,
 }
 
 impl Receipt {
+    fn of(claim: Uuid, done: Done) -> Self {
+        let Done { entry, bytes, .. } = done;
+        Self {
+            claim,
+            entry,
+            bytes,
+        }
+    }
+
     /// The claim that it is for.
     #[must_use]
     pub fn claim(&self) -> Uuid {
@@ -64,12 +72,22 @@ impl Receipt {
     pub fn entry(&self) -> &Entry {
         &self.entry
     }
+
+    /// Whether that is said of the file as it was staged.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.bytes
+    }
 }
 
 /// The receipt of a claim that had its end before, if it had.
 pub fn receipt(conn: &mut PgConnection, claim: Uuid) -> Result<Option<Receipt>, MergeError> {
     let entry = ledger::find(conn, claim)?;
-    Ok(entry.map(|entry| Receipt { claim, entry }))
+    Ok(entry.map(|entry| Receipt {
+        claim,
+        entry,
+        bytes: Bytes::Same,
+    }))
 }
 
 /// How this load differs from the usual.
@@ -114,29 +132,33 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let contract = &contract.with_added(&staged.added);
-    let entry = conn.transaction(|conn| {
+    let receipt = conn.transaction(|conn| {
         failpoint!("merge::begun");
         let load = Load::new(contracts, contract, keys, terms);
         let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
-        Ok::<_, MergeError>(done.entry)
+        Ok::<_, MergeError>(Receipt::of(claim, done))
     })?;
     failpoint!("merge::committed");
-    Ok(Receipt { claim, entry })
+    Ok(receipt)
 }
 
-/// Whether loads of a table can share a transaction. A load whose rows have to land, or that refolds
-/// keys, makes tables that another one would make as well.
+/// Whether loads of a table may share a transaction. Facts go one by one, so that those of a
+/// dimension that arrives meanwhile come before them.
 #[must_use]
 pub fn can_share(contract: &Contract) -> bool {
-    let keeps_history = |column: &Column| column.role == Role::Type2;
-    matches!(
-        &contract.kind,
-        Kind::Dimension { history, .. }
-            if history.mode != Mode::Snapshot
-                && history.sequence.is_empty()
-                && !matches!(history.effective, Effective::Column { .. })
-    ) && contract.columns.iter().all(keeps_history)
+    matches!(contract.kind, Kind::Dimension { .. })
+}
+
+/// One of several files that are loaded by one transaction.
+#[derive(Debug)]
+pub struct Companion {
+    /// What it says.
+    pub staged: Staged,
+    /// How its load differs from the usual.
+    pub terms: Terms,
+    /// How long it took to read and check it: what is done for the others is not its time.
+    pub staging: Duration,
 }
 
 /// Loads several staged files of a table by one transaction, in their order. Each has its row in the
@@ -147,34 +169,34 @@ pub fn merge_together(
     contracts: &Contracts,
     contract: &Contract,
     keys: &KeyScheme,
-    files: &mut [(Staged, Terms)],
+    files: &mut [Companion],
 ) -> Result<Vec<Receipt>, MergeError> {
     failpoint!("merge::begin");
-    let entries = conn.transaction(|conn| {
+    let receipts = conn.transaction(|conn| {
         failpoint!("merge::begun");
         // All rows before the locks, as each load does: who waits for a row holds no lock.
         let mut opened = Vec::with_capacity(files.len());
-        for (staged, terms) in &*files {
-            let load = Load::new(contracts, contract, keys, terms);
-            opened.push(load.open(conn, staged)?);
+        for file in &*files {
+            let load = Load::new(contracts, contract, keys, &file.terms);
+            opened.push(load.open(conn, &file.staged)?);
         }
-        if let Some((_, terms)) = files.first() {
-            Load::new(contracts, contract, keys, terms).make_ready(conn)?;
+        if let Some(file) = files.first() {
+            Load::new(contracts, contract, keys, &file.terms).make_ready(conn)?;
         }
-        let mut entries = Vec::with_capacity(files.len());
-        for ((staged, terms), opened) in files.iter_mut().zip(opened) {
-            let load = Load::new(contracts, contract, keys, terms);
-            entries.push(load.carry_out(conn, opened, staged)?.entry);
+        let mut receipts = Vec::with_capacity(files.len());
+        for (file, opened) in files.iter_mut().zip(opened) {
+            let began = Clock::now().checked_sub(file.staging);
+            file.terms.began = began.unwrap_or(file.terms.began);
+            let load = Load::new(contracts, contract, keys, &file.terms);
+            let done = load.carry_out(conn, opened, &mut file.staged)?;
+            landing::clear_away(conn)?;
+            receipts.push(Receipt::of(file.staged.delivery.claim, done));
         }
         failpoint!("merge::commit");
-        Ok::<_, MergeError>(entries)
+        Ok::<_, MergeError>(receipts)
     })?;
     failpoint!("merge::committed");
-    let claims = files.iter().map(|(staged, _)| staged.delivery.claim);
-    Ok(claims
-        .zip(entries)
-        .map(|(claim, entry)| Receipt { claim, entry })
-        .collect())
+    Ok(receipts)
 }
 
 /// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn. `claim`
@@ -218,10 +240,10 @@ pub fn note_refusal(
     reason: &str,
     began: Clock,
 ) -> Result<Receipt, MergeError> {
-    let entry = conn.transaction(|conn| {
+    let (entry, bytes) = conn.transaction(|conn| {
         let load_id = match ledger::open(conn, table, delivery, None)? {
             Opened::New(load_id) => load_id,
-            Opened::Before(entry) => return Ok(*entry),
+            Opened::Before(entry, bytes) => return Ok((*entry, bytes)),
         };
         let total = began.elapsed().as_secs_f64();
         let summary = Summary {
@@ -244,12 +266,13 @@ pub fn note_refusal(
         };
         ledger::close(conn, load_id, None, &entry)?;
         failpoint!("refusal::commit");
-        Ok::<_, MergeError>(entry)
+        Ok::<_, MergeError>((entry, Bytes::Same))
     })?;
     failpoint!("refusal::committed");
     Ok(Receipt {
         claim: delivery.claim,
         entry,
+        bytes,
     })
 }
 

@@ -3,7 +3,7 @@
 
 -- A commit that was acknowledged must be on disk: the file is removed next.
 set local synchronous_commit = on;
--- The comparison with the dimension is a hash join, and the insert is sorted; both fit in memory
--- for files of some hundred thousand rows.
+-- Where landed rows are compared with a table that is a hash join, and inserts are sorted; both fit
+-- in memory for files of some hundred thousand rows.
 set local work_mem = '128MB';
 set local jit = off;

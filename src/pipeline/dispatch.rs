@@ -4,7 +4,7 @@
 //! news. A gate keeps the loads that work at the same time to a number. A load that cannot go on
 //! waits where it is, outside of the gate; other tables do not notice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, Metadata};
 use std::io;
 use std::iter;
@@ -21,7 +21,7 @@ use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
 use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::stop::Stop;
-use super::way;
+use super::way::{self, End};
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
@@ -37,8 +37,9 @@ const REMOVAL: Duration = Duration::from_secs(5);
 
 /// How many waiting files of a table are taken to their end together, and how many bytes they have
 /// at most. For small files most of a load is what comes before the rows and after them; the first
-/// of them is not kept back for longer than people notice.
-const TOGETHER: usize = 64;
+/// of them is not kept back for longer than people notice. The watch claims twice as many ahead
+/// ([`crate::watch::Options::ahead`]), so that it goes on with the next while these are loaded.
+const TOGETHER: usize = 32;
 const TOGETHER_BYTES: u64 = 4 << 20;
 
 /// What there is to tell while watching.
@@ -236,51 +237,73 @@ impl<'a> Dispatcher<'a> {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(arrivals) = job else { return };
             let table = arrivals.first().map(|arrival| arrival.table().clone());
-            for arrival in self.carry_together(arrivals, messages) {
-                self.carry(arrival, messages, leave);
-            }
+            self.carry_all(arrivals, messages, leave);
             if let Some(table) = table {
                 let _ = messages.send(Message::Free(table));
             }
         }
     }
 
-    /// Carries the first arrivals to their end together, as far as they are small. Gives back those
-    /// that have to be carried alone.
+    /// Carries arrivals to their end, in their order: small ones together, as far as that goes well.
+    fn carry_all(
+        &self,
+        arrivals: Vec<Arrival>,
+        messages: &Sender<Message>,
+        leave: &Sender<Leftover>,
+    ) {
+        let mut left = VecDeque::from(arrivals);
+        loop {
+            let small: Vec<_> = left.drain(..count_small(&left)).collect();
+            let alone = match small.len() {
+                0 => left.pop_front().into_iter().collect(),
+                1 => small,
+                _ => self.carry_together(small, &mut left, messages, leave),
+            };
+            if alone.is_empty() && left.is_empty() {
+                return;
+            }
+            for arrival in alone {
+                self.carry(arrival, messages, leave);
+            }
+        }
+    }
+
+    /// Carries small arrivals to their end together. Returns those that have to go alone next, and
+    /// puts those back before the others that can be tried together again.
     fn carry_together(
         &self,
         mut arrivals: Vec<Arrival>,
+        left: &mut VecDeque<Arrival>,
         messages: &Sender<Message>,
+        leave: &Sender<Leftover>,
     ) -> Vec<Arrival> {
-        let small = count_small(&arrivals);
-        if small < 2 {
+        let place = self.gate.enter();
+        if self.stop.is_wished() {
             return arrivals;
         }
-        let mut alone = arrivals.split_off(small);
-        let place = self.gate.enter();
-        let ends = if self.stop.is_wished() {
-            None
-        } else {
-            self.attempt_together(&arrivals, &place, messages)
-        };
+        let ends = self.attempt_together(&arrivals, &place, messages);
         drop(place);
-        let Some(ends) = ends else {
-            arrivals.append(&mut alone);
-            return arrivals;
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::debug!("{} files go one by one: {error}", arrivals.len());
+                return arrivals;
+            }
         };
-        let mut unremoved = Vec::new();
-        for (arrival, end) in arrivals.into_iter().zip(ends) {
-            match end {
+        let mut others = arrivals.split_off(ends.len()).into_iter();
+        // It is the one that cannot be staged, and says why when it is alone.
+        let first = others.next();
+        others.rev().for_each(|arrival| left.push_front(arrival));
+        for (arrival, End { read, outcome }) in arrivals.into_iter().zip(ends) {
+            match outcome {
                 Ok(outcome) => {
                     failpoint!("load::ended");
                     let _ = messages.send(Message::News(News::Ended(Box::new(outcome))));
                 }
-                // The ledger knows of it; on its way alone it is dealt with.
-                Err(_) => unremoved.push(arrival),
+                Err(error) => leave_behind(arrival, read, &error, messages, leave),
             }
         }
-        unremoved.append(&mut alone);
-        unremoved
+        first.into_iter().collect()
     }
 
     /// Carries one arrival to its end, however long that takes; or, when stopping is wished for,
@@ -317,13 +340,7 @@ impl<'a> Dispatcher<'a> {
                 return;
             }
             if let (LoadError::Retire(_), Some(found)) = (&error, &found) {
-                let _ = messages.send(Message::News(News::Unremoved {
-                    file: arrival.name().to_owned(),
-                    error: error.to_string(),
-                }));
-                let read = Stamp::of(found);
-                let _ = leave.send(Leftover { arrival, read });
-                return;
+                return leave_behind(arrival, Stamp::of(found), &error, messages, leave);
             }
             if error.verdict() == Verdict::GiveBack {
                 let news = News::GivenBack {
@@ -391,7 +408,7 @@ impl<'a> Dispatcher<'a> {
         arrivals: &[Arrival],
         place: &Place<'_>,
         messages: &Sender<Message>,
-    ) -> Option<Vec<Result<Outcome, LoadError>>> {
+    ) -> Result<Vec<End>, LoadError> {
         let attendant = Waiter {
             stop: &self.stop,
             place,
@@ -400,7 +417,7 @@ impl<'a> Dispatcher<'a> {
             progress: Box::new(Unseen),
         };
         let attempt = AssertUnwindSafe(|| way::load_together(self.desk, arrivals, &attendant));
-        catch_unwind(attempt).unwrap_or_default()
+        catch_unwind(attempt).unwrap_or(Err(LoadError::Defect))
     }
 
     fn attempt(
@@ -425,8 +442,23 @@ impl<'a> Dispatcher<'a> {
     }
 }
 
+/// Leaves a file for later that is in the ledger and cannot be removed.
+fn leave_behind(
+    arrival: Arrival,
+    read: Stamp,
+    error: &LoadError,
+    messages: &Sender<Message>,
+    leave: &Sender<Leftover>,
+) {
+    let _ = messages.send(Message::News(News::Unremoved {
+        file: arrival.name().to_owned(),
+        error: error.to_string(),
+    }));
+    let _ = leave.send(Leftover { arrival, read });
+}
+
 /// How many of the first arrivals have few enough bytes in all.
-fn count_small(arrivals: &[Arrival]) -> usize {
+fn count_small(arrivals: &VecDeque<Arrival>) -> usize {
     let mut bytes = 0_u64;
     let small = arrivals.iter().take_while(|arrival| {
         let found = fs::metadata(arrival.path());

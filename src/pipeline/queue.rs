@@ -3,7 +3,8 @@
 //! In: deliveries, in the order in which they arrived, and which tables refer to which. Out: the
 //! next one that may run. Pure: it knows neither files nor threads nor a database.
 //!
-//! The rules: one delivery of a table at a time, in order of arrival; a table waits while a table
+//! The rules: one delivery of a table at a time, in order of arrival, unless whoever runs it takes
+//! more of the table with it; a table waits while a table
 //! that it refers to has deliveries waiting or running, so that dimensions come before facts; all
 //! else may run side by side, the longest waiting first.
 

@@ -14,8 +14,8 @@ use super::report::Report;
 use crate::contract::{Contract, Contracts};
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
-use crate::merge::ledger::Entry;
-use crate::merge::{self, Instant, MergeError, Receipt, Terms};
+use crate::merge::ledger::{Bytes, Entry};
+use crate::merge::{self, Companion, Instant, MergeError, Receipt, Terms};
 use crate::retire::{self, Disposal, Lot, Shelf};
 use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
@@ -42,37 +42,53 @@ pub fn load(
     Ok(outcome)
 }
 
-/// Takes several files of one table to their end, by one transaction. `None` if that does not go
-/// well: then nothing of any of them is in the database that its claim does not tell of, and each
-/// has to go its way alone, which also finds out what is wrong with which.
+/// How the way of a file ended that went with others, and the file as it was read.
+pub(super) struct End {
+    pub(super) read: Stamp,
+    pub(super) outcome: Result<Outcome, LoadError>,
+}
+
+/// Takes the first of several files of one table to their end, by one transaction: all that stand
+/// before one that cannot be staged. After an error nothing of any of them has happened, but for what
+/// the ledger tells of their claims; each then has to go its way alone, which finds out what is
+/// wrong with which.
 pub(super) fn load_together(
     desk: &Desk,
     arrivals: &[Arrival],
     attendant: &dyn Attendant,
-) -> Option<Vec<Result<Outcome, LoadError>>> {
-    let contracts = desk.register.current(&desk.database).ok()?;
+) -> Result<Vec<End>, LoadError> {
+    let contracts = desk.register.current(&desk.database)?;
     let mut ways = Vec::with_capacity(arrivals.len());
     let mut files = Vec::with_capacity(arrivals.len());
     for arrival in arrivals {
-        let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, attendant).ok()?;
-        let (read, staged, terms) = way.make_ready().ok()?;
-        if !staged.added.is_empty() {
-            return None;
+        let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, attendant)?;
+        match way.make_ready() {
+            // One that adds a column changes what the others are read by.
+            Ok((read, file)) if file.staged.added.is_empty() => {
+                ways.push((way, read));
+                files.push(file);
+            }
+            _ => break,
         }
-        ways.push((way, read));
-        files.push((staged, terms));
     }
-    let contract = ways.first()?.0.contract;
-    let mut conn = desk.database.get().ok()?;
+    let Some((Way { contract, .. }, _)) = ways.first() else {
+        return Ok(Vec::new());
+    };
+    let mut conn = desk.database.get()?;
     let merged = merge::merge_together(&mut conn, &contracts, contract, &desk.keys, &mut files);
-    let receipts = merged.ok()?;
+    let receipts = merged?;
     drop(conn);
     let ends = ways.iter().zip(receipts).map(|((way, read), receipt)| {
-        let outcome = way.retire(&receipt, *read)?;
-        desk::log(outcome.entry());
-        Ok(outcome)
+        let outcome = way.retire(&receipt, *read);
+        if let Ok(outcome) = &outcome {
+            desk::log(outcome.entry());
+        }
+        End {
+            read: *read,
+            outcome,
+        }
     });
-    Some(ends.collect())
+    Ok(ends.collect())
 }
 
 /// Removes the file of a load that is in the ledger, and that could not be removed then. `read`
@@ -215,12 +231,17 @@ impl<'a> Way<'a> {
     }
 
     /// Everything that comes before the database.
-    fn make_ready(&self) -> Result<(Stamp, Staged, Terms), LoadError> {
+    fn make_ready(&self) -> Result<(Stamp, Companion), LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
         let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
         let (instant, staged) = self.take_in(&file)?;
         self.guard(&staged)?;
-        Ok((read, staged, self.terms(instant)))
+        let companion = Companion {
+            staged,
+            terms: self.terms(instant),
+            staging: self.began.elapsed(),
+        };
+        Ok((read, companion))
     }
 
     /// Everything that can be known of the file without the database.
@@ -322,7 +343,8 @@ impl<'a> Way<'a> {
             // A crash came between the ledger's note of the failure and the move of the file.
             return self.set_aside(receipt, belongs_on(&entry), Report::new(&entry, None));
         }
-        if disposal != Disposal::Leave && self.was_written_to(read) {
+        let is_other = receipt.bytes() == Bytes::Other || self.was_written_to(read);
+        if disposal != Disposal::Leave && is_other {
             self.spare(receipt)?;
         } else {
             retire::retire(&self.lot(receipt), disposal, &self.desk.shelves)?;

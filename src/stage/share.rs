@@ -46,26 +46,40 @@ pub(super) fn share<B: Default + Send, E>(
 ) -> Result<(), E> {
     let mut batch = B::default();
     for _ in 0..ALONE {
-        let filled = fill(&mut batch);
-        work(&mut batch);
-        take(&mut batch)?;
-        if filled? == Filled::Last {
+        if one_by_one(&mut batch, &mut fill, &work, &mut take)? == Filled::Last {
             return Ok(());
         }
     }
-    with_helper(fill, work, take)
+    with_helper(fill, &work, take)
+}
+
+fn one_by_one<B, E>(
+    batch: &mut B,
+    fill: &mut impl FnMut(&mut B) -> Result<Filled, E>,
+    work: impl Fn(&mut B),
+    take: &mut impl FnMut(&mut B) -> Result<(), E>,
+) -> Result<Filled, E> {
+    let filled = fill(batch);
+    work(batch);
+    take(batch)?;
+    filled
 }
 
 fn with_helper<B: Default + Send, E>(
-    fill: impl FnMut(&mut B) -> Result<Filled, E>,
-    work: impl Fn(&mut B) + Sync,
-    take: impl FnMut(&mut B) -> Result<(), E>,
+    mut fill: impl FnMut(&mut B) -> Result<Filled, E>,
+    work: &(impl Fn(&mut B) + Sync),
+    mut take: impl FnMut(&mut B) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
         let (to_helper, lent) = channel();
         let (give_back, from_helper) = channel();
-        let work = &work;
-        let helper = scope.spawn(move || help(&lent, work, &give_back));
+        let help = move || help(&lent, work, &give_back);
+        // Where the system has no thread to spare, it goes on as it began.
+        let Ok(helper) = thread::Builder::new().spawn_scoped(scope, help) else {
+            let mut batch = B::default();
+            while one_by_one(&mut batch, &mut fill, work, &mut take)? == Filled::Full {}
+            return Ok(());
+        };
         // Drops its ends of the channels, whether it returns or panics, and so the helper ends too.
         let end = Caller::new(to_helper, from_helper).run(fill, work, take);
         match (end, helper.join()) {

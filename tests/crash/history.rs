@@ -119,6 +119,11 @@ fn a_late_file_whose_commit_is_not_heard_of_is_loaded_once() {
 }
 
 #[test]
+fn files_whose_shared_commit_is_not_heard_of_are_loaded_once() {
+    unheard(Story::together(), "merge::commit");
+}
+
+#[test]
 fn a_held_file_whose_commit_is_not_heard_of_is_let_in_once() {
     unheard(Story::accept_closes(), "merge::commit");
 }

@@ -160,7 +160,8 @@ fn the_server_plans_every_statement_of_a_dimension() {
                 sql::count_broken(&contract, key, sql::Changed::Bound),
                 sql::bring_in(shape, key),
                 sql::is_empty(&contract.table),
-                sql::read_current(shape, key),
+                sql::read_current(shape, key, sql::Order::Any),
+                sql::read_current(shape, key, sql::Order::ByKey),
                 query_of(&sql::list_members(
                     &contract,
                     key,

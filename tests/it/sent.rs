@@ -123,6 +123,89 @@ fn a_file_of_more_rows_than_go_with_one_statement_is_brought_in_whole() {
 }
 
 #[test]
+fn a_file_that_does_not_fit_into_memory_is_compared_side_by_side() {
+    const ROWS: usize = 20_000;
+    let toml = HAYLOFT_TOML.replace(
+        "durable_key = \"user_id\"",
+        "durable_key = \"user_id\"\nmode = \"snapshot\"\nguards = { max_close_fraction = 0.2 }",
+    );
+    let warehouse =
+        Warehouse::with_contract(&format!("{toml}\n[limits]\nmemory_bytes = 1_000_000\n"));
+    let people = |changed: usize, gone: usize| {
+        let mut file = "email,name,date_of_birth\n".to_owned();
+        for person in gone..ROWS {
+            let name = if person % changed == 0 { "Anna" } else { "Ann" };
+            let _ = writeln!(file, "p{person}@x.org,{name},01/02/1990");
+        }
+        file
+    };
+    let everybody = people(usize::MAX, 0);
+    warehouse.load("users.csv", &everybody).exits(0);
+    warehouse.write("users-2.csv", people(7, 100) + "new@x.org,New,01/02/1990\n");
+    let plan = warehouse.run(&["plan", "users-2.csv"]).exits(0);
+    assert!(
+        plan.stdout.contains("compared with the whole table"),
+        "{}",
+        plan.stdout
+    );
+    let load = warehouse
+        .run(&["load", "--format", "json", "users-2.csv"])
+        .exits(0)
+        .only();
+    let changes = &load["changes"];
+    let renamed = (100..ROWS).filter(|person| person % 7 == 0).count();
+    assert_eq!(changes["updated"], renamed);
+    assert_eq!(changes["inserted"], 1);
+    assert_eq!(changes["closed_by_absence"], 100);
+    assert_eq!(changes["unchanged"], ROWS - 100 - renamed);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn rows_of_great_length_go_a_few_at_a_time() {
+    let warehouse = Warehouse::new();
+    let people = |first: char| {
+        let name = first.to_string().repeat(900_000);
+        let row = |person: usize| format!("p{person}@x.org,{name},01/02/1990\n");
+        let rows: String = (0..20).map(row).collect();
+        format!("email,name,date_of_birth\n{rows}")
+    };
+    warehouse.load("users.csv", people('a')).exits(0);
+    let load = warehouse.load("users-2.csv", people('b')).exits(0).only();
+    assert_eq!(load["changes"]["updated"], 20);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_session_goes_on_when_the_table_changes_between_two_loads() {
+    let warehouse = Warehouse::new();
+    let watch = warehouse.watch();
+    let load = |file: &str, name: &str| {
+        let text = format!("email,name,date_of_birth\nann@x.org,{name},01/02/1990\n");
+        warehouse.drop_file(file, text);
+        watch.next_load()
+    };
+    // More often than the server plans anew.
+    for number in 0..8 {
+        assert_eq!(
+            load("users.csv", &format!("Ann {number}"))["status"],
+            "loaded"
+        );
+    }
+    warehouse.execute("alter table datawarehouse.users add column phone text");
+    assert_eq!(load("users.csv", "Anna")["status"], "loaded");
+    warehouse.execute(
+        "drop view datawarehouse.users_current, datawarehouse.users_history, datawarehouse.users_changes cascade;
+         drop function if exists datawarehouse.users_asof;
+         alter table datawarehouse.users alter column name type varchar(40)",
+    );
+    let changed = load("users.csv", "Anne");
+    assert_eq!(changed["changes"]["updated"], 1, "{changed}");
+    assert_eq!(watch.stop(), 0);
+    warehouse.assert_sound();
+}
+
+#[test]
 fn an_array_arrives_element_by_element_and_null_is_none_of_them() {
     #[derive(QueryableByName)]
     struct Joined {

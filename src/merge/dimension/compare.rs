@@ -30,7 +30,9 @@ impl Delivered<'_> {
         let touched = match &landed.rows {
             Whereabouts::Here => {
                 self.send(conn, landed.sifted.as_ref(), &mut applied)?;
-                applied.spoken.push(Spoken::Sent);
+                if !applied.sent.is_empty() {
+                    applied.spoken.push(Spoken::Sent);
+                }
                 0
             }
             Whereabouts::Landed { rows: 0, .. } => 0,

@@ -1,4 +1,4 @@
--- As the session has it.
+-- As it is in every session.
 reset enable_hashjoin;
 reset enable_mergejoin;
 reset enable_seqscan;

@@ -69,7 +69,7 @@ pub(super) struct Applied {
     pub(super) withheld: Vec<Uuid>,
     pub(super) way: Way,
     spoken: Vec<Spoken>,
-    /// The keys that were brought in by [`send`], if facts can wait for them.
+    /// The keys that [`send`] brought in and the table did not have, if facts can wait for them.
     sent: Vec<Uuid>,
     /// What was done to some of the keys.
     pub(super) told: Vec<(Uuid, String)>,
@@ -152,8 +152,8 @@ impl Delivered<'_> {
             rows: Whereabouts::Here,
             sifted: None,
         };
-        if let (Way::Sift, Some(rows)) = (way, self.staged.rows.held()) {
-            landed.sifted = Some(self.sift(conn, rows)?);
+        if way == Way::Sift {
+            landed.sifted = Some(self.sift(conn)?);
         }
         let doubtful = match way {
             Way::Fill | Way::Refold => None,

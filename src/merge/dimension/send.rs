@@ -5,6 +5,7 @@
 //! batches have nothing to do with each other. In the order of the keys, each is looked up by index.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::compare::broken;
 use super::sift::Sifted;
 use super::{Applied, Delivered};
+use crate::contract::ColumnType;
 use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
 use crate::merge::MergeError;
@@ -24,13 +26,11 @@ use crate::merge::sql::{self, Changed, Shape};
 use crate::stage::Row;
 use crate::wire;
 
-/// How many rows go with one statement: enough to make its own cost small, and so few that neither
-/// side notices the memory.
+/// How many rows go with one statement, and after how many bytes no more are added: enough to make
+/// its own cost small, and so few that neither side notices the memory. The server takes no message
+/// of 1 GiB.
 const BATCH: usize = 1 << 13;
-
-/// The numbers of the types of keys and lines in the catalog.
-const UUID: u32 = 2950;
-const INT8: u32 = 20;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// What was done to a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -86,6 +86,7 @@ impl Delivered<'_> {
             return Ok(());
         }
         conn.batch_execute(include_str!("look_up.sql"))?;
+        let statement = sql::bring_in(self.shape, self.durable_key);
         let mut batch = Batch::new(self.shape);
         let mut told = Told::default();
         let mut rows = self.staged.rows.in_order();
@@ -97,13 +98,13 @@ impl Delivered<'_> {
             if sifted.is_some_and(|sifted| !sifted.differs[position]) {
                 continue;
             }
-            batch.push(&row);
-            if batch.rows == BATCH {
-                self.bring_in(conn, &mut batch, applied, &mut told)?;
+            batch.push(&row).map_err(MergeError::Unreadable)?;
+            if batch.is_full() {
+                self.bring_in(conn, &statement, &mut batch, applied, &mut told)?;
             }
         }
         if batch.rows > 0 {
-            self.bring_in(conn, &mut batch, applied, &mut told)?;
+            self.bring_in(conn, &statement, &mut batch, applied, &mut told)?;
         }
         applied.told.extend(told.into_words());
         conn.batch_execute(include_str!("look_up_no_more.sql"))?;
@@ -113,12 +114,13 @@ impl Delivered<'_> {
     fn bring_in(
         &self,
         conn: &mut PgConnection,
+        statement: &str,
         batch: &mut Batch,
         applied: &mut Applied,
         told: &mut Told,
     ) -> Result<(), MergeError> {
         let (contract, durable_key) = (self.shape.contract, self.durable_key);
-        let mut statement = sql_query(sql::bring_in(self.shape, durable_key))
+        let mut statement = sql_query(statement)
             .into_boxed::<Pg>()
             .bind::<Timestamptz, _>(self.at)
             .bind::<BigInt, _>(self.load_id)
@@ -128,7 +130,7 @@ impl Delivered<'_> {
             statement = statement.bind::<ArrayOfElements, _>(values);
         }
         let versions: Vec<Version> = statement.prepared().load(conn)?;
-        let mut known = Elements::of(UUID);
+        let mut known = elements(&ColumnType::Uuid);
         for version in &versions {
             match version.action() {
                 Action::Inserted => applied.changes.inserted += 1,
@@ -137,8 +139,8 @@ impl Delivered<'_> {
             }
             if version.known {
                 known.push(|out| wire::put_uuid(out, version.key));
-            }
-            if !self.dependants.is_empty() {
+            } else if !self.dependants.is_empty() {
+                // No fact waits for whom the table knows.
                 applied.sent.push(version.key);
             }
         }
@@ -160,6 +162,8 @@ impl Delivered<'_> {
 /// Rows, column by column.
 struct Batch {
     rows: usize,
+    /// Of their cells.
+    bytes: usize,
     keys: Elements,
     lines: Elements,
     values: Vec<Elements>,
@@ -170,36 +174,45 @@ impl Batch {
         let columns = shape.filled.iter().map(|it| &shape.contract.columns[*it]);
         Self {
             rows: 0,
-            keys: Elements::of(UUID),
-            lines: Elements::of(INT8),
+            bytes: 0,
+            keys: elements(&ColumnType::Uuid),
+            lines: elements(&ColumnType::Int8),
             values: columns
-                .map(|column| Elements::of(sql::element(&column.column_type).oid))
+                .map(|column| elements(&column.column_type))
                 .collect(),
         }
     }
 
-    fn push(&mut self, row: &Row<'_>) {
+    fn is_full(&self) -> bool {
+        self.rows == BATCH || self.bytes >= BATCH_BYTES
+    }
+
+    fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.rows += 1;
+        self.bytes += row.cells.len();
         self.keys.push(|out| wire::put_uuid(out, row.key));
         self.lines
             .push(|out| wire::put_int8(out, signed(row.place.line)));
         let mut cells = row.cells;
         for values in &mut self.values {
-            let cell = wire::next_field(&mut cells);
-            values.push(|out| match cell {
-                Some(cell) => out.extend_from_slice(cell),
-                None => wire::put_null(out),
-            });
+            let cell = wire::next_field(&mut cells).ok_or(io::ErrorKind::InvalidData)?;
+            values.push(|out| out.extend_from_slice(cell));
         }
+        Ok(())
     }
 
     fn clear(&mut self) {
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         let own = [&mut self.keys, &mut self.lines];
         own.into_iter()
             .chain(&mut self.values)
             .for_each(Elements::clear);
     }
+}
+
+/// No values yet, of a column's type.
+fn elements(column_type: &ColumnType) -> Elements {
+    Elements::of(sql::element(column_type).oid)
 }
 
 /// The keys of each kind that stand first in the file, for whoever wants some told one by one.
@@ -227,5 +240,26 @@ impl Told {
     fn into_words(self) -> impl Iterator<Item = (Uuid, String)> {
         let told = self.0.into_iter();
         told.map(|((action, _), key)| (key, action.word().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// What a statement sets, or gives back.
+    fn settings(sql: &str) -> Vec<&str> {
+        sql.lines()
+            .filter_map(|line| {
+                line.strip_prefix("set local ")
+                    .or(line.strip_prefix("reset "))
+            })
+            .filter_map(|line| line.split([' ', ';']).next())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_set_for_the_look_up_is_given_back() {
+        let set = settings(include_str!("look_up.sql"));
+        assert!(set.contains(&"enable_hashjoin"));
+        assert_eq!(set, settings(include_str!("look_up_no_more.sql")));
     }
 }

@@ -5,16 +5,21 @@
 //! values are read once, in the format in which the file's rows are held, and compared as bytes.
 //! Equal bytes are equal values. Other bytes may be, too (`1.0` and `1.00`); these rows are sent
 //! like those that differ, and the server decides.
+//!
+//! Rows that are in memory are looked up as the versions come. Rows that are too many for that lie
+//! on disk in the order of their keys, and the versions are asked for in the same order.
 
 use std::collections::HashSet;
+use std::io;
 
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::Delivered;
 use crate::db::copy::read_binary;
-use crate::merge::{MergeError, sql};
-use crate::stage::Held;
+use crate::merge::MergeError;
+use crate::merge::sql::{self, Order};
+use crate::stage::{Held, InOrder};
 use crate::wire;
 
 /// The rows of a file, beside the current versions.
@@ -37,43 +42,100 @@ const TOGETHER: usize = 64;
 
 impl Delivered<'_> {
     /// Reads all current versions, and compares the rows with them.
-    pub(super) fn sift(&self, conn: &mut PgConnection, rows: &Held) -> Result<Sifted, MergeError> {
+    pub(super) fn sift(&self, conn: &mut PgConnection) -> Result<Sifted, MergeError> {
         let contract = self.shape.contract;
         let filled = self.shape.filled.iter();
-        let mut sieve = Sieve {
-            rows,
+        let sieve = Sieve {
             is_key: filled.map(|column| contract.key.contains(column)).collect(),
             absence: self
                 .closes_absent
                 .then(|| self.staged.unread.keys.iter().collect()),
-            waiting: Versions::default(),
             sifted: Sifted {
-                differs: vec![true; rows.len()],
+                differs: vec![true; self.staged.rows.len()],
                 differing: 0,
                 same: 0,
                 open: 0,
                 absent: Vec::new(),
             },
         };
-        let query = sql::read_current(self.shape, self.durable_key);
+        match self.staged.rows.held() {
+            Some(rows) => self.sift_held(conn, rows, sieve),
+            None => self.sift_in_order(conn, sieve),
+        }
+    }
+
+    fn sift_held(
+        &self,
+        conn: &mut PgConnection,
+        rows: &Held,
+        sieve: Sieve<'_>,
+    ) -> Result<Sifted, MergeError> {
+        let mut looking_up = LookingUp {
+            rows,
+            waiting: Versions::default(),
+            sieve,
+        };
+        let query = sql::read_current(self.shape, self.durable_key, Order::Any);
         read_binary(conn, &query, |fields| {
-            sieve.take(fields);
+            looking_up.take(fields);
             Ok(())
         })?;
-        Ok(sieve.finish())
+        Ok(looking_up.finish().finish())
+    }
+
+    fn sift_in_order(
+        &self,
+        conn: &mut PgConnection,
+        sieve: Sieve<'_>,
+    ) -> Result<Sifted, MergeError> {
+        let mut side_by_side = SideBySide::begin(self.staged.rows.in_order(), sieve)
+            .map_err(MergeError::Unreadable)?;
+        let query = sql::read_current(self.shape, self.durable_key, Order::ByKey);
+        read_binary(conn, &query, |fields| Ok(side_by_side.take(fields)?))?;
+        Ok(side_by_side.sieve.finish())
     }
 }
 
-/// Compares rows with current versions.
+/// What is found out about rows and current versions.
 struct Sieve<'a> {
-    rows: &'a Held,
     /// Of each cell of a row, whether it is part of its key.
     is_key: Vec<bool>,
     /// Where keys without a row are absent: those of which the file says nothing.
     absence: Option<HashSet<&'a Uuid>>,
+    sifted: Sifted,
+}
+
+impl Sieve<'_> {
+    /// Compares a version with the row of its key, which stands at a position.
+    fn compare(&mut self, position: usize, cells: &[u8], fields: &[u8]) {
+        self.sifted.open += 1;
+        if says_the_same(cells, &self.is_key, fields) {
+            self.sifted.differs[position] = false;
+            self.sifted.same += 1;
+        }
+    }
+
+    /// Notes a version of whose key there is no row.
+    fn miss(&mut self, key: Uuid) {
+        self.sifted.open += 1;
+        let absence = self.absence.as_ref();
+        if absence.is_some_and(|unread| !unread.contains(&key)) {
+            self.sifted.absent.push(key);
+        }
+    }
+
+    fn finish(mut self) -> Sifted {
+        self.sifted.differing = self.sifted.differs.len() as u64 - self.sifted.same;
+        self.sifted
+    }
+}
+
+/// Rows in memory: each version looks for its row.
+struct LookingUp<'a> {
+    rows: &'a Held,
     /// Versions that were read and not yet compared.
     waiting: Versions,
-    sifted: Sifted,
+    sieve: Sieve<'a>,
 }
 
 /// Some versions, as they came.
@@ -85,10 +147,11 @@ struct Versions {
     ends: Vec<usize>,
 }
 
-impl Sieve<'_> {
+impl<'a> LookingUp<'a> {
     fn take(&mut self, mut fields: &[u8]) {
-        let key = wire::next_field(&mut fields).and_then(wire::uuid);
-        let Some(key) = key else { return };
+        let Some(key) = next_key(&mut fields) else {
+            return;
+        };
         self.waiting.keys.push(key);
         self.waiting.bytes.extend_from_slice(fields);
         self.waiting.ends.push(self.waiting.bytes.len());
@@ -97,10 +160,9 @@ impl Sieve<'_> {
         }
     }
 
-    fn finish(mut self) -> Sifted {
+    fn finish(mut self) -> Sieve<'a> {
         self.compare_waiting();
-        self.sifted.differing = self.rows.len() as u64 - self.sifted.same;
-        self.sifted
+        self.sieve
     }
 
     fn compare_waiting(&mut self) {
@@ -118,23 +180,70 @@ impl Sieve<'_> {
     }
 
     fn compare(&mut self, key: Uuid, fields: &[u8]) {
-        self.sifted.open += 1;
-        let Some(position) = self.rows.find(key) else {
-            let is_absent = self
-                .absence
-                .as_ref()
-                .is_some_and(|unread| !unread.contains(&key));
-            if is_absent {
-                self.sifted.absent.push(key);
-            }
-            return;
-        };
-        let row = self.rows.get(position);
-        if row.is_some_and(|row| says_the_same(row.cells, &self.is_key, fields)) {
-            self.sifted.differs[position] = false;
-            self.sifted.same += 1;
+        let found = self.rows.find(key);
+        match found.and_then(|position| Some((position, self.rows.get(position)?))) {
+            Some((position, row)) => self.sieve.compare(position, row.cells, fields),
+            None => self.sieve.miss(key),
         }
     }
+}
+
+/// Rows on disk: they are read beside the versions, both in the order of their keys.
+struct SideBySide<'a> {
+    rows: InOrder<'a>,
+    /// The row that was read last, by its key; none after the last one.
+    key: Option<Uuid>,
+    cells: Vec<u8>,
+    position: usize,
+    sieve: Sieve<'a>,
+}
+
+impl<'a> SideBySide<'a> {
+    fn begin(rows: InOrder<'a>, sieve: Sieve<'a>) -> io::Result<Self> {
+        let mut begun = Self {
+            rows,
+            key: None,
+            cells: Vec::new(),
+            position: 0,
+            sieve,
+        };
+        begun.read_row()?;
+        Ok(begun)
+    }
+
+    fn read_row(&mut self) -> io::Result<()> {
+        let row = self.rows.next_row()?;
+        self.key = row.map(|row| row.key);
+        self.cells.clear();
+        self.cells
+            .extend_from_slice(row.map_or(&[], |row| row.cells));
+        Ok(())
+    }
+
+    fn next_row(&mut self) -> io::Result<()> {
+        self.position += 1;
+        self.read_row()
+    }
+
+    fn take(&mut self, mut fields: &[u8]) -> io::Result<()> {
+        let Some(key) = next_key(&mut fields) else {
+            return Ok(());
+        };
+        while self.key.is_some_and(|row| row < key) {
+            self.next_row()?;
+        }
+        if self.key == Some(key) {
+            self.sieve.compare(self.position, &self.cells, fields);
+            self.next_row()
+        } else {
+            self.sieve.miss(key);
+            Ok(())
+        }
+    }
+}
+
+fn next_key(fields: &mut &[u8]) -> Option<Uuid> {
+    wire::next_field(fields).and_then(wire::uuid)
 }
 
 /// Whether the cells of a row, but for those of its key, are these fields.

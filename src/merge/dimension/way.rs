@@ -67,10 +67,8 @@ impl Delivered<'_> {
         Ok(
             if !self.closes_absent && self.is_small(conn, rows.len() as u64)? {
                 Way::LookUp
-            } else if rows.held().is_some() {
-                Way::Sift
             } else {
-                Way::Join
+                Way::Sift
             },
         )
     }

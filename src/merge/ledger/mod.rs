@@ -30,7 +30,16 @@ pub(super) enum Opened {
     /// This claim is new; the load has this number.
     New(i64),
     /// This claim had its load before.
-    Before(Box<Entry>),
+    Before(Box<Entry>, Bytes),
+}
+
+/// Whether a file has the bytes that the ledger knows of its claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bytes {
+    /// They are the same.
+    Same,
+    /// It was written to since.
+    Other,
 }
 
 /// What the ledger knows of a finished load.
@@ -78,22 +87,30 @@ pub(super) fn open(
         .prepared()
         .get_result(conn)
         .optional()?;
-    match new {
-        Some(new) => Ok(Opened::New(new.load_id)),
-        None => find(conn, delivery.claim)?
-            .map(|entry| Opened::Before(Box::new(entry)))
-            .ok_or(diesel::NotFound),
+    if let Some(new) = new {
+        return Ok(Opened::New(new.load_id));
     }
+    let row = find_row(conn, delivery.claim)?.ok_or(diesel::NotFound)?;
+    let known = row.file_sha256.as_deref();
+    let bytes = if known.is_none_or(|known| known == delivery.sha256) {
+        Bytes::Same
+    } else {
+        Bytes::Other
+    };
+    Ok(Opened::Before(Box::new(Entry::from(row)), bytes))
 }
 
 /// What the ledger knows of a claim.
 pub fn find(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<Entry>> {
-    let row: Option<LoadRow> = sql_query(include_str!("find.sql"))
+    Ok(find_row(conn, claim)?.map(Entry::from))
+}
+
+fn find_row(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<LoadRow>> {
+    sql_query(include_str!("find.sql"))
         .bind::<diesel::sql_types::Uuid, _>(claim)
         .prepared()
         .get_result(conn)
-        .optional()?;
-    Ok(row.map(Entry::from))
+        .optional()
 }
 
 /// Whether these bytes were loaded into the table before.
@@ -372,6 +389,8 @@ struct LoadRow {
     table_name: String,
     #[diesel(sql_type = Text)]
     file_name: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    file_sha256: Option<Vec<u8>>,
     #[diesel(sql_type = Text)]
     status: String,
     #[diesel(sql_type = Nullable<Text>)]

@@ -1,5 +1,6 @@
 -- Of these columns, those that some load that counts did not speak of. One load is looked at for
--- each set of columns that loads had: from one set, the index leads to the next.
+-- each set of columns that loads had: from one set, the index leads to the next. Two sets of one
+-- hash would count as one; of the few sets that a table ever has, none share 64 bits.
 with recursive had (hash, columns) as (
     (
         select hash_array_extended(columns, 0), columns

@@ -26,17 +26,31 @@ pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
         .collect()
 }
 
+/// In which order versions are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// As they lie there.
+    Any,
+    /// In that of their keys, which is that of a uuid's bytes on both sides.
+    ByKey,
+}
+
 /// Reads the current versions: the key, and the columns that the file's rows are compared in.
 #[must_use]
-pub fn read_current(shape: Shape<'_>, durable_key: &Ident) -> String {
-    let mut columns = format!("current.{durable_key}");
+pub fn read_current(shape: Shape<'_>, durable_key: &Ident, order: Order) -> String {
+    let mut sql = format!("select current.{durable_key}");
     for column in shape.compared() {
-        let _ = write!(columns, ", current.{}", column.name);
+        let _ = write!(sql, ", current.{}", column.name);
     }
-    format!(
-        "select {columns}\nfrom {table} as current\nwhere current.effective_end_date is null",
+    let _ = write!(
+        sql,
+        "\nfrom {table} as current\nwhere current.effective_end_date is null",
         table = shape.contract.table
-    )
+    );
+    if order == Order::ByKey {
+        let _ = write!(sql, "\norder by current.{durable_key}");
+    }
+    sql
 }
 
 /// Brings in the rows that are sent with it: finds which keys are new or differ from their current
@@ -80,6 +94,8 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
              returning 1\n\
          ), hayloft_opened as (\n\
              {open}\n\
+             where (select count(*) from hayloft_closed) >= 0\n\
+             {IN_ORDER}\n\
          )\n\
          select hayloft_key as key, hayloft_line as line, hayloft_version as number,\n    \
              hayloft_start is not null as known\n\
@@ -87,11 +103,7 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
         values = values.join(",\n    "),
         change = changes(shape, durable_key, "hayloft_landing", Refolded::None),
         close = close("hayloft_change", shape.contract, durable_key),
-        open = open(
-            "hayloft_change\nwhere (select count(*) from hayloft_closed) >= 0",
-            shape.contract,
-            durable_key
-        ),
+        open = open("hayloft_change", shape.contract, durable_key),
     )
 }
 
@@ -214,19 +226,20 @@ fn close(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
 /// Opens a version for every new or changed key. Binds: the instant, the load.
 #[must_use]
 pub fn open_new(contract: &Contract, durable_key: &Ident) -> String {
-    open(CHANGE, contract, durable_key)
+    format!("{}\n{IN_ORDER}", open(CHANGE, contract, durable_key))
 }
+
+/// The order of the primary key: its index, of random uuids, is then written from left to right
+/// instead of all over.
+const IN_ORDER: &str = "order by hayloft_key";
 
 fn open(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
     let columns = names(&contract.columns, "");
-    // In the order of the primary key: its index, of random uuids, is then written from left to
-    // right instead of all over.
     format!(
         "insert into {table}\n    \
              ({durable_key}, {columns}, effective_start_date, version_number, load_id, source_line)\n\
          select hayloft_key, {columns}, $1, hayloft_version, $2, hayloft_line\n\
-         from {changes}\n\
-         order by hayloft_key",
+         from {changes}",
         table = contract.table
     )
 }

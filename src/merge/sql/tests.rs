@@ -7,10 +7,10 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Changed, Holding, Refolded, Shape, bring_in, close_changed, count_broken, create_landing,
-    element, find_changes, hold_unresolved, insert_facts, is_empty, landing_columns, note_awaited,
-    open_new, read_current, release_held, remove_unreadable, remove_unresolved, update_facts,
-    version_columns,
+    Changed, Holding, Order, Refolded, Shape, bring_in, close_changed, count_broken,
+    create_landing, element, find_changes, hold_unresolved, insert_facts, is_empty,
+    landing_columns, note_awaited, open_new, read_current, release_held, remove_unreadable,
+    remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -376,7 +376,7 @@ fn a_file_of_keys_alone_finds_new_stations_alone() {
 #[test]
 fn the_current_users_are_read_without_what_makes_their_key() {
     let table = Table::named("users");
-    let sql = read_current(table.shape(), table.durable_key());
+    let sql = read_current(table.shape(), table.durable_key(), Order::Any);
     assert_text(
         &sql,
         &expect![[r#"
@@ -385,6 +385,8 @@ fn the_current_users_are_read_without_what_makes_their_key() {
         where current.effective_end_date is null
     "#]],
     );
+    let ordered = read_current(table.shape(), table.durable_key(), Order::ByKey);
+    assert_eq!(ordered, sql + "\norder by current.\"user_id\"");
 }
 
 #[test]

@@ -203,10 +203,15 @@ fn sort_by_prefix(index: &mut [Entry]) {
     }
     let middle = index.len() / 2;
     let (lower, _, upper) = index.select_nth_unstable_by_key(middle, |entry| entry.prefix);
-    thread::scope(|scope| {
-        scope.spawn(|| lower.sort_unstable_by_key(|entry| entry.prefix));
+    let had_thread = thread::scope(|scope| {
+        let sort_lower = || lower.sort_unstable_by_key(|entry| entry.prefix);
+        let helper = thread::Builder::new().spawn_scoped(scope, sort_lower);
         upper.sort_unstable_by_key(|entry| entry.prefix);
+        helper.is_ok()
     });
+    if !had_thread {
+        index.sort_unstable_by_key(|entry| entry.prefix);
+    }
 }
 
 impl Judge {
