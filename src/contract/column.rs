@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::{Ident, Role};
 
 /// One column that a file may fill.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Column {
     /// The name, as the catalog spells it.
     pub name: Ident,

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 /// How a dimension's history is made.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct History {
     /// What a row, and an absent row, means.
     pub mode: Mode,

@@ -28,7 +28,7 @@ pub use new_column::{NewColumnFault, NewColumns};
 pub use resolve::{Contracts, WAREHOUSE};
 
 /// What one table promises: everything that stage and merge may know of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Contract {
     /// The name in `hayloft.toml`, which files are named for.
     pub name: TableName,
@@ -67,7 +67,7 @@ impl Contract {
 }
 
 /// The two kinds of table.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Kind {
     /// A slowly changing dimension: versions of a key over time.
     Dimension {
@@ -86,7 +86,7 @@ pub enum Kind {
 }
 
 /// A column of a fact that holds the durable key of a dimension.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Reference {
     /// Position of the column in [`Contract::columns`].
     pub column: usize,

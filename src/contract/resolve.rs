@@ -25,7 +25,7 @@ use super::{Contract, Kind, TableName};
 pub const WAREHOUSE: &str = "datawarehouse";
 
 /// The contracts of all tables.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Contracts {
     contracts: Vec<Contract>,
     routes: Vec<(TableName, Option<String>)>,

@@ -364,6 +364,8 @@ impl<'a> Dispatcher<'a> {
             if self.stop.wait(HELP) {
                 return;
             }
+            // Whoever helped may have changed a table.
+            self.desk.register.outdate();
         }
     }
 

@@ -1,6 +1,7 @@
 //! The contracts as they are now. A load may add a column to its table, and what is staged after
 //! it must know of that column; so the register hears of such a load, and reads the catalog again
-//! before the next file is staged.
+//! before the next file is staged. It also does so before a file is refused, which a person may have
+//! made room for meanwhile.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -71,7 +72,14 @@ impl Register {
         Ok(Arc::clone(&page.contracts))
     }
 
-    /// A load has changed a table.
+    /// Whether the tables are others by now than these contracts know: a person may have changed
+    /// one. Where that cannot be found out they count as the same.
+    pub(super) fn has_news(&self, database: &Database, contracts: &Contracts) -> bool {
+        self.outdate();
+        self.current(database).is_ok_and(|now| *now != *contracts)
+    }
+
+    /// A load has changed a table, or somebody else may have.
     pub(super) fn outdate(&self) {
         let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
         page.age = Age::Outdated;

@@ -213,6 +213,7 @@ impl<'a> Way<'a> {
             Ok(taken_in) => taken_in,
             Err(error) => {
                 let refused = Refused::of(error)?;
+                self.vouch_for_contracts()?;
                 return self.refuse(&refused, read, &self.unread(&file)?, Tally::default(), None);
             }
         };
@@ -223,6 +224,7 @@ impl<'a> Way<'a> {
             }
             Err(error) => {
                 let refused = Refused::of(error)?;
+                self.vouch_for_contracts()?;
                 add_findings(&mut staged, &refused.error).map_err(stage::StageFault::Spool)?;
                 let delivery = staged.delivery.clone();
                 self.refuse(&refused, read, &delivery, staged.tally, Some(&mut staged))
@@ -251,6 +253,19 @@ impl<'a> Way<'a> {
             None => instant::of(self.contract, self.arrival)?,
         };
         Ok((instant, self.stage(file)?))
+    }
+
+    /// Finds that a file is not about to be refused for what its table was like some time ago.
+    fn vouch_for_contracts(&self) -> Result<(), LoadError> {
+        if self
+            .desk
+            .register
+            .has_news(&self.desk.database, self.contracts)
+        {
+            let table = self.contract.name.clone();
+            return Err(LoadError::Merge(MergeError::OtherColumns { table }));
+        }
+        Ok(())
     }
 
     /// What was delivered in a file that could not be read to its end.

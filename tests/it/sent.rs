@@ -206,6 +206,21 @@ fn a_session_goes_on_when_the_table_changes_between_two_loads() {
 }
 
 #[test]
+fn a_file_is_not_refused_for_what_its_table_was_like_some_time_ago() {
+    let warehouse = Warehouse::new();
+    let watch = warehouse.watch();
+    warehouse.execute("alter table datawarehouse.users add column phone varchar(3)");
+    let file = "email,name,date_of_birth,phone\nann@x.org,Ann,01/02/1990,555\n";
+    warehouse.drop_file("users.csv", file);
+    assert_eq!(watch.next_load()["status"], "loaded");
+    warehouse.execute("alter table datawarehouse.users alter column phone type varchar(9)");
+    warehouse.drop_file("users-2.csv", file.replace("555", "555 4444"));
+    assert_eq!(watch.next_load()["status"], "loaded");
+    assert_eq!(watch.stop(), 0);
+    warehouse.assert_sound();
+}
+
+#[test]
 fn an_array_arrives_element_by_element_and_null_is_none_of_them() {
     #[derive(QueryableByName)]
     struct Joined {
