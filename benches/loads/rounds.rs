@@ -75,9 +75,17 @@ impl Rounds<'_> {
         Ok(cost)
     }
 
+    /// The sides that are measured and have dimensions of their own.
+    fn databases(&self) -> impl Iterator<Item = Side> {
+        let is_measured = |side: &Side| self.sides.iter().any(|it| it.tag() == side.tag());
+        [Side::Hayloft, Side::Reference]
+            .into_iter()
+            .filter(is_measured)
+    }
+
     fn make_templates(&self) -> Result<()> {
         let file = self.deliver(Workload::W1)?;
-        for side in [Side::Hayloft, Side::Reference] {
+        for side in self.databases() {
             let (empty, full) = (template(side, "empty"), template(side, "full"));
             side.prepare(self.server, self.home, &empty)?;
             let statement = format!("create database {full} template {empty}");
@@ -91,7 +99,7 @@ impl Rounds<'_> {
     }
 
     fn drop_templates(&self) -> Result<()> {
-        for side in [Side::Hayloft, Side::Reference] {
+        for side in self.databases() {
             self.server.drop_database(&template(side, "empty"))?;
             self.server.drop_database(&template(side, "full"))?;
         }
