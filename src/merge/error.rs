@@ -109,6 +109,19 @@ pub enum MergeError {
 }
 
 impl MergeError {
+    /// The outcome of a check that so many keys of a table did not pass. The indexes refuse two
+    /// current versions and overlapping closed ones; what they cannot see is asked of the touched
+    /// keys, before anything is committed.
+    pub(super) fn unless_unbroken(table: &TableName, keys: u64) -> Result<(), Self> {
+        match keys {
+            0 => Ok(()),
+            keys => Err(Self::BrokenHistory {
+                table: table.clone(),
+                keys,
+            }),
+        }
+    }
+
     /// Whether a unique index refused a row.
     #[must_use]
     pub fn is_unique_violation(&self) -> bool {

@@ -132,15 +132,15 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let contract = &contract.with_added(&staged.added);
-    let receipt = conn.transaction(|conn| {
+    let done = conn.transaction(|conn| {
         failpoint!("merge::begun");
         let load = Load::new(contracts, contract, keys, terms);
         let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
-        Ok::<_, MergeError>(Receipt::of(claim, done))
+        Ok::<_, MergeError>(done)
     })?;
     failpoint!("merge::committed");
-    Ok(receipt)
+    Ok(Receipt::of(claim, done))
 }
 
 /// Whether loads of a table may share a transaction. Facts go one by one, so that those of a
@@ -172,7 +172,7 @@ pub fn merge_together(
     files: &mut [Companion],
 ) -> Result<Vec<Receipt>, MergeError> {
     failpoint!("merge::begin");
-    let receipts = conn.transaction(|conn| {
+    let all_done = conn.transaction(|conn| {
         failpoint!("merge::begun");
         // All rows before the locks, as each load does: who waits for a row holds no lock.
         let mut opened = Vec::with_capacity(files.len());
@@ -183,20 +183,24 @@ pub fn merge_together(
         if let Some(file) = files.first() {
             Load::new(contracts, contract, keys, &file.terms).make_ready(conn)?;
         }
-        let mut receipts = Vec::with_capacity(files.len());
+        let mut all_done = Vec::with_capacity(files.len());
         for (file, opened) in files.iter_mut().zip(opened) {
             let began = Clock::now().checked_sub(file.staging);
             file.terms.began = began.unwrap_or(file.terms.began);
             let load = Load::new(contracts, contract, keys, &file.terms);
             let done = load.carry_out(conn, opened, &mut file.staged)?;
             landing::clear_away(conn)?;
-            receipts.push(Receipt::of(file.staged.delivery.claim, done));
+            all_done.push(done);
         }
         failpoint!("merge::commit");
-        Ok::<_, MergeError>(receipts)
+        Ok::<_, MergeError>(all_done)
     })?;
     failpoint!("merge::committed");
-    Ok(receipts)
+    let claims = files.iter().map(|file| file.staged.delivery.claim);
+    let receipts = claims
+        .zip(all_done)
+        .map(|(claim, done)| Receipt::of(claim, done));
+    Ok(receipts.collect())
 }
 
 /// Undoes a load, or redoes one that was undone. Returns what the ledger has of the turn. `claim`

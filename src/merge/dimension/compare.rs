@@ -199,17 +199,5 @@ fn assert_unbroken(
     durable_key: &Ident,
 ) -> Result<(), MergeError> {
     let statement = sql::count_broken(contract, durable_key, Changed::Found);
-    broken(contract, counts::count(conn, &statement)?)
-}
-
-/// The indexes refuse two current versions and overlapping closed ones; what they cannot see is
-/// asked of the touched keys, before anything is committed. This many did not pass.
-pub(super) fn broken(contract: &Contract, keys: u64) -> Result<(), MergeError> {
-    match keys {
-        0 => Ok(()),
-        keys => Err(MergeError::BrokenHistory {
-            table: contract.name.clone(),
-            keys,
-        }),
-    }
+    MergeError::unless_unbroken(&contract.name, counts::count(conn, &statement)?)
 }

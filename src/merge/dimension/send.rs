@@ -14,7 +14,6 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Integer, Timestamptz};
 use uuid::Uuid;
 
-use super::compare::broken;
 use super::sift::Sifted;
 use super::{Applied, Delivered};
 use crate::contract::ColumnType;
@@ -152,7 +151,7 @@ impl Delivered<'_> {
                 .bind::<ArrayOfElements, _>(&known)
                 .prepared()
                 .get_result(conn)?;
-            broken(contract, count.get())?;
+            MergeError::unless_unbroken(&contract.name, count.get())?;
         }
         batch.clear();
         Ok(())

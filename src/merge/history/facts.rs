@@ -237,13 +237,8 @@ fn refold(
         last = Some(to);
     }
     record::apply(conn, contract, references(contract))?;
-    match story.broken {
-        0 => Ok(story.refolded),
-        keys => Err(MergeError::BrokenHistory {
-            table: contract.name.clone(),
-            keys,
-        }),
-    }
+    MergeError::unless_unbroken(&contract.name, story.broken)?;
+    Ok(story.refolded)
 }
 
 fn references(contract: &Contract) -> &[Reference] {

@@ -279,11 +279,5 @@ impl LandedRow {
 
 fn assert_unbroken(conn: &mut PgConnection, table: &Table<'_>) -> Result<(), MergeError> {
     let statement = sql::count_broken_touched(table.contract, table.durable_key);
-    match counts::count(conn, &statement)? {
-        0 => Ok(()),
-        keys => Err(MergeError::BrokenHistory {
-            table: table.contract.name.clone(),
-            keys,
-        }),
-    }
+    MergeError::unless_unbroken(&table.contract.name, counts::count(conn, &statement)?)
 }
