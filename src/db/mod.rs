@@ -11,10 +11,12 @@ mod message;
 pub mod migrations;
 pub mod pool;
 pub mod prepared;
+pub mod second;
 pub mod url;
 
 pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
 pub use embedded::Embedded;
 pub use message::without_value;
 pub use prepared::Prepare;
+pub use second::SecondSession;
 pub use url::DatabaseUrl;

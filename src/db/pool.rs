@@ -132,8 +132,14 @@ impl fmt::Debug for Database {
 
 /// One connection outside of any pool, with the same pinned session.
 pub fn connect_once(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
-    let mut conn = plain_connection(&with_bounds(url))?;
+    let mut conn = unpooled(url)?;
     check_server(&mut conn, url)?;
+    Ok(conn)
+}
+
+/// The same, to a server that was looked at before.
+pub(super) fn unpooled(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
+    let mut conn = plain_connection(&with_bounds(url))?;
     conn.batch_execute(SESSION)
         .map_err(|error| explain(&error.to_string(), url))?;
     Ok(conn)

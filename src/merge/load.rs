@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
-use super::dimension::{self, Delivered, Way};
+use super::dimension::{self, Delivered, Manifest, Way};
 use super::ledger::Meaning;
 use super::ledger::{self, Bytes, Entry, Keys, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
@@ -18,6 +18,7 @@ use super::{
     Closes, Instant, MergeError, Terms, columns, fact, guard, landing, locks, manifest, rejects,
 };
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Reference};
+use crate::db::SecondSession;
 use crate::failpoint;
 use crate::history::views;
 use crate::stage::key::KeyScheme;
@@ -31,6 +32,8 @@ pub(super) struct Load<'a> {
     pub(super) contract: &'a Contract,
     pub(super) keys: &'a KeyScheme,
     pub(super) terms: &'a Terms,
+    /// A second session, if there may be one.
+    pub(super) second: Option<&'a SecondSession>,
     pub(super) merge_began: Clock,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
@@ -57,7 +60,7 @@ impl Done {
 }
 
 impl<'a> Load<'a> {
-    /// A load that begins now, of whose keys none is told one by one.
+    /// A load that begins now, with one session, of whose keys none is told one by one.
     pub(super) fn new(
         contracts: &'a Contracts,
         contract: &'a Contract,
@@ -69,6 +72,7 @@ impl<'a> Load<'a> {
             contract,
             keys,
             terms,
+            second: None,
             merge_began: Clock::now(),
             samples: 0,
         }
@@ -196,7 +200,9 @@ impl<'a> Load<'a> {
         } else {
             (Spoken::OfRows(staged, &applied.findings), (at, at))
         };
-        manifest::write(conn, load_id, spoken, &applied.unread)?;
+        if applied.manifest == Manifest::Owed {
+            manifest::write(conn, load_id, spoken, &applied.unread)?;
+        }
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
                 history.mode.word(),
@@ -252,6 +258,7 @@ impl<'a> Load<'a> {
                     instant: self.terms.instant,
                     load_id,
                     staged,
+                    second: self.second.filter(|_| staged.added.is_empty()),
                     closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
                     closes: &self.terms.closes,
                     samples: self.samples,
@@ -286,6 +293,7 @@ impl<'a> Load<'a> {
             held: 0,
             findings,
             unread,
+            manifest: done.manifest,
             way: done.way,
             told: done.told,
         })
@@ -319,6 +327,7 @@ impl<'a> Load<'a> {
             held: done.held,
             findings,
             unread: Vec::new(),
+            manifest: Manifest::Owed,
             way,
             told: Vec::new(),
         })
@@ -458,6 +467,7 @@ struct Applied {
     findings: Vec<Finding>,
     /// Keys of which a snapshot that closes who is absent says nothing.
     unread: Vec<Uuid>,
+    manifest: Manifest,
     way: Way,
     told: Vec<(Uuid, String)>,
 }

@@ -37,6 +37,7 @@ pub use plan::{Plan, Sample, Version, plan, plan_turn};
 use self::ledger::{Bytes, Entry, Opened};
 use self::load::{Done, Load};
 use crate::contract::{Contract, Contracts, Kind, Redelivery, TableName};
+use crate::db::SecondSession;
 use crate::failpoint;
 use crate::stage::key::KeyScheme;
 use crate::stage::{Delivery, Staged, Tally};
@@ -120,9 +121,11 @@ pub enum Instant {
     Delivered(DateTime<Utc>),
 }
 
-/// Loads a staged file, or finds that it was loaded before.
+/// Loads a staged file, or finds that it was loaded before. What the transaction need not do itself
+/// it leaves to the second session, if there is one.
 pub fn merge(
     conn: &mut PgConnection,
+    second: Option<&SecondSession>,
     contracts: &Contracts,
     contract: &Contract,
     keys: &KeyScheme,
@@ -134,7 +137,10 @@ pub fn merge(
     let contract = &contract.with_added(&staged.added);
     let done = conn.transaction(|conn| {
         failpoint!("merge::begun");
-        let load = Load::new(contracts, contract, keys, terms);
+        let load = Load {
+            second,
+            ..Load::new(contracts, contract, keys, terms)
+        };
         let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
         Ok::<_, MergeError>(done)

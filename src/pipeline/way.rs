@@ -12,6 +12,7 @@ use super::desk::{self, Attendant, Desk, Outcome, Wish};
 use super::instant;
 use super::report::Report;
 use crate::contract::{Contract, Contracts};
+use crate::db::SecondSession;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::{Bytes, Entry};
@@ -183,6 +184,10 @@ pub(super) struct Way<'a> {
     began: Clock,
 }
 
+/// From how many rows on a load has a second session. To make one takes the server some
+/// milliseconds, on a core that would have nothing to do.
+const LARGE: usize = 1 << 12;
+
 impl<'a> Way<'a> {
     pub(super) fn new(
         desk: &'a Desk,
@@ -299,10 +304,13 @@ impl<'a> Way<'a> {
         self.guard(staged)?;
         let terms = self.terms(instant);
         let Desk { database, keys, .. } = self.desk;
+        let is_large = staged.rows.len() >= LARGE;
+        let second = is_large.then(|| SecondSession::begin(database.url()));
         desk::patiently(self.attendant, || {
             let mut conn = database.get()?;
             let (contracts, contract) = (self.contracts, self.contract);
-            let merged = merge::merge(&mut conn, contracts, contract, keys, staged, &terms);
+            let second = second.as_ref();
+            let merged = merge::merge(&mut conn, second, contracts, contract, keys, staged, &terms);
             Ok(merged?)
         })
     }

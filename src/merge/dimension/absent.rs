@@ -5,6 +5,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
 use uuid::Uuid;
 
+use super::sift::Sifted;
 use super::{Delivered, Landed, limit};
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
@@ -20,14 +21,29 @@ pub(super) struct Absent {
 }
 
 impl Delivered<'_> {
-    /// Lists the keys that the file does not name in `pg_temp.hayloft_absent`.
-    pub(super) fn find_absent(
+    /// Where absence counts, lists the keys that the file does not name in `pg_temp.hayloft_absent`,
+    /// and refuses to go on where they are more than the contract allows.
+    pub(super) fn guard_absent(
         &self,
         conn: &mut PgConnection,
         landed: &Landed,
+        sifted: Option<&Sifted>,
+    ) -> Result<(), MergeError> {
+        if !self.closes_absent {
+            return Ok(());
+        }
+        let absent = self.find_absent(conn, landed, sifted)?;
+        self.guard_closes(conn, &absent)
+    }
+
+    fn find_absent(
+        &self,
+        conn: &mut PgConnection,
+        landed: &Landed,
+        sifted: Option<&Sifted>,
     ) -> Result<Absent, MergeError> {
         sql_query(sql::CREATE_ABSENT).execute(conn)?;
-        if let Some(sifted) = &landed.sifted {
+        if let Some(sifted) = sifted {
             list(conn, &sifted.absent)?;
             return Ok(Absent {
                 open: sifted.open,
@@ -50,11 +66,7 @@ impl Delivered<'_> {
 
     /// Compares what the absence of keys would close with what the contract allows, before
     /// anything is written.
-    pub(super) fn guard_closes(
-        &self,
-        conn: &mut PgConnection,
-        absent: &Absent,
-    ) -> Result<(), MergeError> {
+    fn guard_closes(&self, conn: &mut PgConnection, absent: &Absent) -> Result<(), MergeError> {
         if *self.closes != Closes::Guarded {
             return Ok(());
         }

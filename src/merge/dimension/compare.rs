@@ -9,7 +9,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 use uuid::Uuid;
 
-use super::way::Joins;
+use super::way::{Joins, Way};
 use super::{Applied, Delivered, Landed, Whereabouts, absent, limit};
 use crate::contract::{Contract, Ident};
 use crate::failpoint;
@@ -26,16 +26,11 @@ impl Delivered<'_> {
         landed: &Landed,
     ) -> Result<Applied, MergeError> {
         let mut applied = Applied::by(landed.way);
-        applied.changes.unchanged = landed.sifted.as_ref().map_or(0, |sifted| sifted.same);
         let touched = match &landed.rows {
             Whereabouts::Here => {
-                self.send(conn, landed.sifted.as_ref(), &mut applied)?;
-                if !applied.sent.is_empty() {
-                    applied.spoken.push(Spoken::Sent);
-                }
+                self.compare_sent(conn, landed, &mut applied)?;
                 0
             }
-            Whereabouts::Landed { rows: 0, .. } => 0,
             Whereabouts::Landed { rows, doubtful } => {
                 self.compare_landed(conn, landed, *rows, doubtful.as_deref(), &mut applied)?
             }
@@ -58,6 +53,26 @@ impl Delivered<'_> {
         Ok(applied)
     }
 
+    /// Sends the rows that are here: all, or what differs from the versions that are read.
+    fn compare_sent(
+        &self,
+        conn: &mut PgConnection,
+        landed: &Landed,
+        applied: &mut Applied,
+    ) -> Result<(), MergeError> {
+        let sifted = match landed.way {
+            Way::Sift => Some(self.sift_beside(conn, applied)?),
+            _ => None,
+        };
+        applied.changes.unchanged += sifted.as_ref().map_or(0, |sifted| sifted.same);
+        self.guard_absent(conn, landed, sifted.as_ref())?;
+        self.send(conn, sifted.as_ref(), applied)?;
+        if !applied.sent.is_empty() {
+            applied.spoken.push(Spoken::Sent);
+        }
+        Ok(())
+    }
+
     /// Brings in the landed rows, but for those that are left to the refold; returns how many are.
     fn compare_landed(
         &self,
@@ -67,6 +82,11 @@ impl Delivered<'_> {
         doubtful: Option<&str>,
         applied: &mut Applied,
     ) -> Result<u64, MergeError> {
+        self.guard_absent(conn, landed, landed.sifted.as_ref())?;
+        applied.changes.unchanged += landed.sifted.as_ref().map_or(0, |sifted| sifted.same);
+        if rows == 0 {
+            return Ok(0);
+        }
         let joins = Self::joins(landed.sifted.as_ref(), landed.way, rows);
         match joins {
             Joins::LookUp => conn.batch_execute(include_str!("look_up.sql"))?,

@@ -13,6 +13,7 @@
 //! the rows before: then they land in a table of their own.
 
 mod absent;
+mod beside;
 mod compare;
 mod fill;
 mod send;
@@ -33,6 +34,7 @@ use super::landing::{self, Line, taken_out};
 use super::sql::{self, Shape, Spoken};
 use super::{Instant, MergeError, held, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
+use crate::db::SecondSession;
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};
@@ -51,6 +53,8 @@ pub(super) struct Delivered<'a> {
     pub(super) instant: Instant,
     pub(super) load_id: i64,
     pub(super) staged: &'a Staged,
+    /// A session that can read the table meanwhile, as long as this load has not altered it.
+    pub(super) second: Option<&'a SecondSession>,
     /// Whether keys that the file does not name are absent.
     pub(super) closes_absent: bool,
     pub(super) closes: &'a Closes,
@@ -68,6 +72,7 @@ pub(super) struct Applied {
     /// Keys whose absence came too late to count.
     pub(super) withheld: Vec<Uuid>,
     pub(super) way: Way,
+    pub(super) manifest: Manifest,
     spoken: Vec<Spoken>,
     /// The keys that [`send`] brought in and the table did not have, if facts can wait for them.
     sent: Vec<Uuid>,
@@ -84,11 +89,21 @@ impl Applied {
             findings: Vec::new(),
             withheld: Vec::new(),
             way,
+            manifest: Manifest::Owed,
             spoken: Vec::new(),
             sent: Vec::new(),
             told: Vec::new(),
         }
     }
+}
+
+/// Whether it is written down of whom the load spoke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Manifest {
+    /// It is.
+    Written,
+    /// Not yet.
+    Owed,
 }
 
 /// The rows, where the way that they go needs them.
@@ -99,6 +114,7 @@ pub(super) struct Landed {
     /// The keys of rejected rows, where they matter: a snapshot does not call them absent.
     unread: Vec<Uuid>,
     rows: Whereabouts,
+    /// Of rows that go that way and have landed.
     sifted: Option<Sifted>,
 }
 
@@ -152,9 +168,6 @@ impl Delivered<'_> {
             rows: Whereabouts::Here,
             sifted: None,
         };
-        if way == Way::Sift {
-            landed.sifted = Some(self.sift(conn)?);
-        }
         let doubtful = match way {
             Way::Fill | Way::Refold => None,
             Way::Sift | Way::LookUp | Way::Join => self.doubtful(conn)?,
@@ -162,6 +175,9 @@ impl Delivered<'_> {
         match (way, doubtful) {
             (Way::Fill, _) | (Way::Sift | Way::LookUp, None) => {}
             (_, doubtful) => {
+                if way == Way::Sift {
+                    landed.sifted = Some(self.sift(conn)?);
+                }
                 let rows = self.land_rows(conn, &mut landed)?;
                 landed.rows = Whereabouts::Landed { rows, doubtful };
             }
@@ -175,11 +191,11 @@ impl Delivered<'_> {
     /// Copies the rows into the landing table; returns how many stay there.
     fn land_rows(&self, conn: &mut PgConnection, landed: &mut Landed) -> Result<u64, MergeError> {
         if let Some(sifted) = &landed.sifted {
-            if sifted.differing > 0 {
-                let differs = |row: usize| sifted.differs[row];
-                landing::land_some(conn, self.shape, self.staged, differs)?;
+            if sifted.left > 0 {
+                let is_left = |row: usize| sifted.is_left(row);
+                landing::land_some(conn, self.shape, self.staged, is_left)?;
             }
-            return Ok(sifted.differing);
+            return Ok(sifted.left);
         }
         landed.findings = landing::land(conn, self.shape, self.staged)?;
         landed.findings.extend(self.refuse_instants(conn)?);
@@ -239,10 +255,6 @@ impl Delivered<'_> {
         conn: &mut PgConnection,
         landed: &Landed,
     ) -> Result<Applied, MergeError> {
-        if self.closes_absent && landed.way != Way::Fill {
-            let absent = self.find_absent(conn, landed)?;
-            self.guard_closes(conn, &absent)?;
-        }
         let mut applied = match landed.way {
             Way::Fill => self.fill(conn)?,
             Way::Sift | Way::LookUp | Way::Join => self.compare(conn, landed)?,
@@ -266,8 +278,26 @@ impl Delivered<'_> {
         Table::new(self.shape.contract, self.durable_key)
     }
 
+    /// Writes down of whom the file speaks, where no row of it was refused since it was staged.
+    fn write_manifest(
+        &self,
+        conn: &mut PgConnection,
+        applied: &mut Applied,
+    ) -> Result<(), MergeError> {
+        let unread = if self.closes_absent {
+            unread(self.staged, &[])?
+        } else {
+            Vec::new()
+        };
+        let spoken = manifest::Spoken::OfRows(self.staged, &[]);
+        manifest::write(conn, self.load_id, spoken, &unread)?;
+        applied.manifest = Manifest::Written;
+        Ok(())
+    }
+
     /// The general way, for every key of the file.
     fn refold(&self, conn: &mut PgConnection, landed: &Landed) -> Result<Applied, MergeError> {
+        self.guard_absent(conn, landed, None)?;
         landing::analyze(conn)?;
         sql_query(sql::CREATE_TOUCHED).execute(conn)?;
         sql_query(sql::TOUCH_LANDED).execute(conn)?;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::mpsc::Receiver;
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
@@ -22,7 +23,7 @@ use crate::db::array::{ArrayOfElements, Elements};
 use crate::merge::MergeError;
 use crate::merge::counts::{self, signed};
 use crate::merge::sql::{self, Changed, Shape};
-use crate::stage::Row;
+use crate::stage::{Held, Row};
 use crate::wire;
 
 /// How many rows go with one statement, and after how many bytes no more are added: enough to make
@@ -74,61 +75,106 @@ impl Version {
 }
 
 impl Delivered<'_> {
-    /// Sends the rows, but for those that say what the table says.
+    /// Sends the rows, but for those of which it is known that they need not be sent.
     pub(super) fn send(
         &self,
         conn: &mut PgConnection,
         sifted: Option<&Sifted>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
-        if sifted.is_some_and(|sifted| sifted.differing == 0) {
+        let is_left = |position: usize| sifted.is_none_or(|sifted| sifted.is_left(position));
+        if sifted.is_some_and(|sifted| sifted.left == 0) {
             return Ok(());
         }
-        conn.batch_execute(include_str!("look_up.sql"))?;
-        let statement = sql::bring_in(self.shape, self.durable_key);
-        let mut batch = Batch::new(self.shape);
-        let mut told = Told::default();
+        let mut sender = Sender::begin(self, conn, applied)?;
         let mut rows = self.staged.rows.in_order();
         let mut positions = 0..;
         while let (Some(row), Some(position)) = (
             rows.next_row().map_err(MergeError::Unreadable)?,
             positions.next(),
         ) {
-            if sifted.is_some_and(|sifted| !sifted.differs[position]) {
-                continue;
-            }
-            batch.push(&row).map_err(MergeError::Unreadable)?;
-            if batch.is_full() {
-                self.bring_in(conn, &statement, &mut batch, applied, &mut told)?;
+            if is_left(position) {
+                sender.push(&row)?;
             }
         }
-        if batch.rows > 0 {
-            self.bring_in(conn, &statement, &mut batch, applied, &mut told)?;
+        sender.finish()
+    }
+
+    /// Sends the rows at these positions as they become known, as many together as are known.
+    pub(super) fn send_found(
+        &self,
+        conn: &mut PgConnection,
+        rows: &Held,
+        found: &Receiver<Vec<usize>>,
+        applied: &mut Applied,
+    ) -> Result<(), MergeError> {
+        let Ok(mut together) = found.recv() else {
+            return Ok(());
+        };
+        let mut sender = Sender::begin(self, conn, applied)?;
+        loop {
+            together.extend(found.try_iter().flatten());
+            together.sort_unstable();
+            for row in together.drain(..).filter_map(|position| rows.get(position)) {
+                sender.push(&row)?;
+            }
+            sender.flush()?;
+            match found.recv() {
+                Ok(next) => together = next,
+                Err(_) => return sender.finish(),
+            }
         }
-        applied.told.extend(told.into_words());
-        conn.batch_execute(include_str!("look_up_no_more.sql"))?;
+    }
+}
+
+/// Sends rows, some thousand with one statement.
+struct Sender<'s, 'a> {
+    delivered: &'s Delivered<'a>,
+    conn: &'s mut PgConnection,
+    applied: &'s mut Applied,
+    statement: String,
+    batch: Batch,
+    told: Told,
+}
+
+impl<'s, 'a> Sender<'s, 'a> {
+    fn begin(
+        delivered: &'s Delivered<'a>,
+        conn: &'s mut PgConnection,
+        applied: &'s mut Applied,
+    ) -> QueryResult<Self> {
+        conn.batch_execute(include_str!("look_up.sql"))?;
+        Ok(Self {
+            delivered,
+            conn,
+            applied,
+            statement: sql::bring_in(delivered.shape, delivered.durable_key),
+            batch: Batch::new(delivered.shape),
+            told: Told::default(),
+        })
+    }
+
+    fn push(&mut self, row: &Row<'_>) -> Result<(), MergeError> {
+        self.batch.push(row).map_err(MergeError::Unreadable)?;
+        if self.batch.is_full() {
+            self.flush()?;
+        }
         Ok(())
     }
 
-    fn bring_in(
-        &self,
-        conn: &mut PgConnection,
-        statement: &str,
-        batch: &mut Batch,
-        applied: &mut Applied,
-        told: &mut Told,
-    ) -> Result<(), MergeError> {
-        let (contract, durable_key) = (self.shape.contract, self.durable_key);
-        let mut statement = sql_query(statement)
-            .into_boxed::<Pg>()
-            .bind::<Timestamptz, _>(self.at)
-            .bind::<BigInt, _>(self.load_id)
-            .bind::<ArrayOfElements, _>(&batch.keys)
-            .bind::<ArrayOfElements, _>(&batch.lines);
-        for values in &batch.values {
-            statement = statement.bind::<ArrayOfElements, _>(values);
+    fn finish(mut self) -> Result<(), MergeError> {
+        self.flush()?;
+        self.applied.told.extend(self.told.into_words());
+        let reset = include_str!("look_up_no_more.sql");
+        Ok(self.conn.batch_execute(reset)?)
+    }
+
+    fn flush(&mut self) -> Result<(), MergeError> {
+        if self.batch.rows == 0 {
+            return Ok(());
         }
-        let versions: Vec<Version> = statement.prepared().load(conn)?;
+        let versions = self.bring_in()?;
+        let applied = &mut *self.applied;
         let mut known = elements(&ColumnType::Uuid);
         for version in &versions {
             match version.action() {
@@ -138,23 +184,42 @@ impl Delivered<'_> {
             }
             if version.known {
                 known.push(|out| wire::put_uuid(out, version.key));
-            } else if !self.dependants.is_empty() {
+            } else if !self.delivered.dependants.is_empty() {
                 // No fact waits for whom the table knows.
                 applied.sent.push(version.key);
             }
         }
-        applied.changes.unchanged += (batch.rows - versions.len()) as u64;
-        told.take(&versions, self.samples);
-        if !known.is_empty() {
-            let statement = sql::count_broken(contract, durable_key, Changed::Bound);
-            let count: counts::Count = sql_query(statement)
-                .bind::<ArrayOfElements, _>(&known)
-                .prepared()
-                .get_result(conn)?;
-            MergeError::unless_unbroken(&contract.name, count.get())?;
+        applied.changes.unchanged += (self.batch.rows - versions.len()) as u64;
+        self.told.take(&versions, self.delivered.samples);
+        self.batch.clear();
+        self.assert_unbroken(&known)
+    }
+
+    fn bring_in(&mut self) -> QueryResult<Vec<Version>> {
+        let mut statement = sql_query(self.statement.as_str())
+            .into_boxed::<Pg>()
+            .bind::<Timestamptz, _>(self.delivered.at)
+            .bind::<BigInt, _>(self.delivered.load_id)
+            .bind::<ArrayOfElements, _>(&self.batch.keys)
+            .bind::<ArrayOfElements, _>(&self.batch.lines);
+        for values in &self.batch.values {
+            statement = statement.bind::<ArrayOfElements, _>(values);
         }
-        batch.clear();
-        Ok(())
+        statement.prepared().load(self.conn)
+    }
+
+    /// Of the keys that had a current version.
+    fn assert_unbroken(&mut self, known: &Elements) -> Result<(), MergeError> {
+        if known.is_empty() {
+            return Ok(());
+        }
+        let (contract, durable_key) = (self.delivered.shape.contract, self.delivered.durable_key);
+        let statement = sql::count_broken(contract, durable_key, Changed::Bound);
+        let count: counts::Count = sql_query(statement)
+            .bind::<ArrayOfElements, _>(known)
+            .prepared()
+            .get_result(self.conn)?;
+        MergeError::unless_unbroken(&contract.name, count.get())
     }
 }
 

@@ -16,6 +16,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::Delivered;
+use super::beside::Found;
 use crate::db::copy::read_binary;
 use crate::merge::MergeError;
 use crate::merge::sql::{self, Order};
@@ -24,16 +25,34 @@ use crate::wire;
 
 /// The rows of a file, beside the current versions.
 pub(super) struct Sifted {
-    /// Of each row, by its position, whether it may differ from the current version of its key.
-    pub(super) differs: Vec<bool>,
-    /// How many may.
-    pub(super) differing: u64,
+    /// Of each row, by its position.
+    standings: Vec<Standing>,
+    /// How many are to be sent still.
+    pub(super) left: u64,
     /// How many rows say what the table says.
     pub(super) same: u64,
     /// How many keys are there.
     pub(super) open: u64,
     /// Of a snapshot that closes what it does not name, the keys that it does not name.
     pub(super) absent: Vec<Uuid>,
+}
+
+/// How a row stands to the current version of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    /// It may differ, or there is none.
+    Left,
+    /// It may differ, and is on its way.
+    Sent,
+    /// It says the same.
+    Same,
+}
+
+impl Sifted {
+    /// Whether the row at a position is to be sent still.
+    pub(super) fn is_left(&self, position: usize) -> bool {
+        self.standings[position] == Standing::Left
+    }
 }
 
 /// How many versions are compared together: their rows lie all over the memory, and are fetched
@@ -43,28 +62,35 @@ const TOGETHER: usize = 64;
 impl Delivered<'_> {
     /// Reads all current versions, and compares the rows with them.
     pub(super) fn sift(&self, conn: &mut PgConnection) -> Result<Sifted, MergeError> {
-        let contract = self.shape.contract;
-        let filled = self.shape.filled.iter();
-        let sieve = Sieve {
-            is_key: filled.map(|column| contract.key.contains(column)).collect(),
-            absence: self
-                .closes_absent
-                .then(|| self.staged.unread.keys.iter().collect()),
-            sifted: Sifted {
-                differs: vec![true; self.staged.rows.len()],
-                differing: 0,
-                same: 0,
-                open: 0,
-                absent: Vec::new(),
-            },
-        };
+        let sieve = self.sieve(None);
         match self.staged.rows.held() {
             Some(rows) => self.sift_held(conn, rows, sieve),
             None => self.sift_in_order(conn, sieve),
         }
     }
 
-    fn sift_held(
+    /// Nothing found out yet.
+    pub(super) fn sieve(&self, found: Option<Found>) -> Sieve<'_> {
+        let contract = self.shape.contract;
+        let filled = self.shape.filled.iter();
+        Sieve {
+            is_key: filled.map(|column| contract.key.contains(column)).collect(),
+            absence: self
+                .closes_absent
+                .then(|| self.staged.unread.keys.iter().collect()),
+            found,
+            sifted: Sifted {
+                standings: vec![Standing::Left; self.staged.rows.len()],
+                left: self.staged.rows.len() as u64,
+                same: 0,
+                open: 0,
+                absent: Vec::new(),
+            },
+        }
+    }
+
+    /// The same, with rows in memory.
+    pub(super) fn sift_held(
         &self,
         conn: &mut PgConnection,
         rows: &Held,
@@ -76,11 +102,9 @@ impl Delivered<'_> {
             sieve,
         };
         let query = sql::read_current(self.shape, self.durable_key, Order::Any);
-        read_binary(conn, &query, |fields| {
-            looking_up.take(fields);
-            Ok(())
-        })?;
-        Ok(looking_up.finish().finish())
+        read_binary(conn, &query, |fields| Ok(looking_up.take(fields)?))?;
+        let sieve = looking_up.finish().map_err(MergeError::Unreadable)?;
+        Ok(sieve.sifted)
     }
 
     fn sift_in_order(
@@ -92,27 +116,39 @@ impl Delivered<'_> {
             .map_err(MergeError::Unreadable)?;
         let query = sql::read_current(self.shape, self.durable_key, Order::ByKey);
         read_binary(conn, &query, |fields| Ok(side_by_side.take(fields)?))?;
-        Ok(side_by_side.sieve.finish())
+        Ok(side_by_side.sieve.sifted)
     }
 }
 
 /// What is found out about rows and current versions.
-struct Sieve<'a> {
+pub(super) struct Sieve<'a> {
     /// Of each cell of a row, whether it is part of its key.
     is_key: Vec<bool>,
     /// Where keys without a row are absent: those of which the file says nothing.
     absence: Option<HashSet<&'a Uuid>>,
+    /// Where rows that differ are sent at once.
+    found: Option<Found>,
     sifted: Sifted,
 }
 
 impl Sieve<'_> {
     /// Compares a version with the row of its key, which stands at a position.
-    fn compare(&mut self, position: usize, cells: &[u8], fields: &[u8]) {
+    fn compare(&mut self, position: usize, cells: &[u8], fields: &[u8]) -> io::Result<()> {
         self.sifted.open += 1;
         if says_the_same(cells, &self.is_key, fields) {
-            self.sifted.differs[position] = false;
+            self.settle(position, Standing::Same);
             self.sifted.same += 1;
+        } else if let Some(found) = &mut self.found
+            && found.takes(position)?
+        {
+            self.settle(position, Standing::Sent);
         }
+        Ok(())
+    }
+
+    fn settle(&mut self, position: usize, standing: Standing) {
+        self.sifted.standings[position] = standing;
+        self.sifted.left -= 1;
     }
 
     /// Notes a version of whose key there is no row.
@@ -122,11 +158,6 @@ impl Sieve<'_> {
         if absence.is_some_and(|unread| !unread.contains(&key)) {
             self.sifted.absent.push(key);
         }
-    }
-
-    fn finish(mut self) -> Sifted {
-        self.sifted.differing = self.sifted.differs.len() as u64 - self.sifted.same;
-        self.sifted
     }
 }
 
@@ -148,42 +179,50 @@ struct Versions {
 }
 
 impl<'a> LookingUp<'a> {
-    fn take(&mut self, mut fields: &[u8]) {
+    fn take(&mut self, mut fields: &[u8]) -> io::Result<()> {
         let Some(key) = next_key(&mut fields) else {
-            return;
+            return Ok(());
         };
         self.waiting.keys.push(key);
         self.waiting.bytes.extend_from_slice(fields);
         self.waiting.ends.push(self.waiting.bytes.len());
         if self.waiting.keys.len() == TOGETHER {
-            self.compare_waiting();
+            self.compare_waiting()?;
         }
+        Ok(())
     }
 
-    fn finish(mut self) -> Sieve<'a> {
-        self.compare_waiting();
-        self.sieve
+    fn finish(mut self) -> io::Result<Sieve<'a>> {
+        self.compare_waiting()?;
+        if let Some(found) = &mut self.sieve.found {
+            found.pass_on()?;
+        }
+        Ok(self.sieve)
     }
 
-    fn compare_waiting(&mut self) {
+    fn compare_waiting(&mut self) -> io::Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
         for key in &waiting.keys {
             self.rows.fetch(self.rows.guess(*key));
         }
         let mut start = 0;
         for (key, end) in waiting.keys.drain(..).zip(waiting.ends.drain(..)) {
-            self.compare(key, &waiting.bytes[start..end]);
+            self.compare(key, &waiting.bytes[start..end])?;
             start = end;
         }
         waiting.bytes.clear();
         self.waiting = waiting;
+        Ok(())
     }
 
-    fn compare(&mut self, key: Uuid, fields: &[u8]) {
+    fn compare(&mut self, key: Uuid, fields: &[u8]) -> io::Result<()> {
         let found = self.rows.find(key);
         match found.and_then(|position| Some((position, self.rows.get(position)?))) {
             Some((position, row)) => self.sieve.compare(position, row.cells, fields),
-            None => self.sieve.miss(key),
+            None => {
+                self.sieve.miss(key);
+                Ok(())
+            }
         }
     }
 }
@@ -233,7 +272,7 @@ impl<'a> SideBySide<'a> {
             self.next_row()?;
         }
         if self.key == Some(key) {
-            self.sieve.compare(self.position, &self.cells, fields);
+            self.sieve.compare(self.position, &self.cells, fields)?;
             self.next_row()
         } else {
             self.sieve.miss(key);

@@ -26,6 +26,12 @@ pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
         .collect()
 }
 
+/// Sees to it that the table can be read, unless one would have to wait for that.
+#[must_use]
+pub fn lock_to_read(contract: &Contract) -> String {
+    format!("lock table {} in access share mode nowait", contract.table)
+}
+
 /// In which order versions are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {

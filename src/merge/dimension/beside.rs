@@ -1,0 +1,130 @@
+//! A second session reads the current versions, while this one writes.
+//!
+//! What the load said of whom is written down meanwhile; and rows of which it turns out that they
+//! differ are sent while the rest of the table is still being read. So both cores of the server have
+//! something to do.
+
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::prelude::*;
+use diesel::sql_query;
+
+use super::sift::Sifted;
+use super::{Applied, Delivered};
+use crate::db::second::Lent;
+use crate::failpoint;
+use crate::merge::{MergeError, sql};
+use crate::stage::Held;
+
+/// How many rows are passed on together, and how many such portions may wait: at most a batch.
+const PORTION: usize = 1 << 9;
+const PORTIONS: usize = 1 << 4;
+
+/// How many rows go in the order in which the table's rows lie. Where there are more, it is better
+/// to go through the indexes, which are in the order of the keys, only once.
+const AT_ONCE: usize = 1 << 16;
+
+/// Positions of rows that may differ from the current version of their key, on their way to whoever
+/// sends them.
+pub(super) struct Found {
+    portion: Vec<usize>,
+    /// How many more may go.
+    room: usize,
+    sender: SyncSender<Vec<usize>>,
+}
+
+impl Found {
+    /// Where they are taken up, at the other end.
+    fn channel() -> (Self, Receiver<Vec<usize>>) {
+        let (sender, receiver) = mpsc::sync_channel(PORTIONS);
+        let found = Self {
+            portion: Vec::with_capacity(PORTION),
+            room: AT_ONCE,
+            sender,
+        };
+        (found, receiver)
+    }
+
+    /// Passes a position on, unless enough were.
+    pub(super) fn takes(&mut self, position: usize) -> io::Result<bool> {
+        if self.room == 0 {
+            return Ok(false);
+        }
+        self.room -= 1;
+        self.portion.push(position);
+        if self.portion.len() == PORTION {
+            self.pass_on()?;
+        }
+        Ok(true)
+    }
+
+    /// Passes on what has come together. Fails if nobody takes it any more.
+    pub(super) fn pass_on(&mut self) -> io::Result<()> {
+        if self.portion.is_empty() {
+            return Ok(());
+        }
+        let portion = std::mem::replace(&mut self.portion, Vec::with_capacity(PORTION));
+        let passed = self.sender.send(portion);
+        passed.map_err(|_| io::Error::other("the rows that differ could not be sent"))
+    }
+}
+
+impl Delivered<'_> {
+    /// Compares the rows with the current versions as [`Delivered::sift`] does, with two sessions if
+    /// there are two and with this one otherwise.
+    pub(super) fn sift_beside(
+        &self,
+        conn: &mut PgConnection,
+        applied: &mut Applied,
+    ) -> Result<Sifted, MergeError> {
+        let reader = self.staged.rows.held().zip(self.reader());
+        let Some((rows, mut reader)) = reader else {
+            return self.sift(conn);
+        };
+        let (found, taken) = Found::channel();
+        // What is closed for its absence has to be counted before anything is written.
+        let found = (!self.closes_absent).then_some(found);
+        let (read, written) = thread::scope(|scope| {
+            let writer = scope.spawn(move || self.write_meanwhile(conn, rows, &taken, applied));
+            let read = self.sift_held(&mut reader.conn, rows, self.sieve(found));
+            (
+                read,
+                writer.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            )
+        });
+        // Where this fails, the reading fails as well, and only says that it had to end.
+        written?;
+        let sifted = read?;
+        AnsiTransactionManager::commit_transaction(&mut reader.conn)?;
+        reader.give_back();
+        Ok(sifted)
+    }
+
+    fn write_meanwhile(
+        &self,
+        conn: &mut PgConnection,
+        rows: &Held,
+        found: &Receiver<Vec<usize>>,
+        applied: &mut Applied,
+    ) -> Result<(), MergeError> {
+        self.write_manifest(conn, applied)?;
+        failpoint!("merge::beside");
+        self.send_found(conn, rows, found, applied)
+    }
+
+    /// The second session, if it is sure that it need not wait for the table: nobody would find out
+    /// that it waits for somebody who waits for this load. It sees what this session sees, which
+    /// holds the lock of the table and has not written to it yet.
+    fn reader(&self) -> Option<Lent<'_>> {
+        let mut reader = self.second?.lend()?;
+        let conn = &mut reader.conn;
+        AnsiTransactionManager::begin_transaction(conn).ok()?;
+        let lock = sql::lock_to_read(self.shape.contract);
+        sql_query(lock).execute(conn).ok()?;
+        Some(reader)
+    }
+}
