@@ -93,12 +93,9 @@ fn keep_log_written(session: &Session, gone: &Receiver<Infallible>) {
         let Ok(mut session) = session.try_lock() else {
             continue;
         };
-        match session.as_mut().map(write_log) {
-            Some(Ok(())) => {}
-            Some(Err(_)) | None => {
-                *session = None;
-                return;
-            }
+        if !matches!(session.as_mut().map(write_log), Some(Ok(()))) {
+            *session = None;
+            return;
         }
     }
 }

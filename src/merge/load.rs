@@ -18,7 +18,7 @@ use super::{
     Closes, Instant, MergeError, Terms, columns, fact, guard, landing, locks, manifest, rejects,
 };
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Reference};
-use crate::db::SecondSession;
+use crate::db::{DatabaseUrl, SecondSession};
 use crate::failpoint;
 use crate::history::views;
 use crate::stage::key::KeyScheme;
@@ -32,8 +32,8 @@ pub(super) struct Load<'a> {
     pub(super) contract: &'a Contract,
     pub(super) keys: &'a KeyScheme,
     pub(super) terms: &'a Terms,
-    /// A second session, if there may be one.
-    pub(super) second: Option<&'a SecondSession>,
+    /// Where a second session may be begun, if it may.
+    pub(super) beside: Option<&'a DatabaseUrl>,
     pub(super) merge_began: Clock,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
@@ -72,7 +72,7 @@ impl<'a> Load<'a> {
             contract,
             keys,
             terms,
-            second: None,
+            beside: None,
             merge_began: Clock::now(),
             samples: 0,
         }
@@ -136,7 +136,8 @@ impl<'a> Load<'a> {
         };
         self.add_columns(conn, staged)?;
         failpoint!("merge::widened");
-        let applied = self.apply(conn, load_id, at, staged)?;
+        let second = self.beside.map(SecondSession::begin);
+        let applied = self.apply(conn, second.as_ref(), load_id, at, staged)?;
         let latest = self.write_down(conn, load_id, at, staged, &applied)?;
         failpoint!("merge::described");
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
@@ -240,6 +241,7 @@ impl<'a> Load<'a> {
     fn apply(
         &self,
         conn: &mut PgConnection,
+        second: Option<&SecondSession>,
         load_id: i64,
         at: DateTime<Utc>,
         staged: &Staged,
@@ -258,7 +260,7 @@ impl<'a> Load<'a> {
                     instant: self.terms.instant,
                     load_id,
                     staged,
-                    second: self.second.filter(|_| staged.added.is_empty()),
+                    second: second.filter(|_| staged.added.is_empty()),
                     closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
                     closes: &self.terms.closes,
                     samples: self.samples,

@@ -37,7 +37,7 @@ pub use plan::{Plan, Sample, Version, plan, plan_turn};
 use self::ledger::{Bytes, Entry, Opened};
 use self::load::{Done, Load};
 use crate::contract::{Contract, Contracts, Kind, Redelivery, TableName};
-use crate::db::SecondSession;
+use crate::db::DatabaseUrl;
 use crate::failpoint;
 use crate::stage::key::KeyScheme;
 use crate::stage::{Delivery, Staged, Tally};
@@ -122,10 +122,10 @@ pub enum Instant {
 }
 
 /// Loads a staged file, or finds that it was loaded before. What the transaction need not do itself
-/// it leaves to the second session, if there is one.
+/// is left to a second session where one may be begun, `beside` the first.
 pub fn merge(
     conn: &mut PgConnection,
-    second: Option<&SecondSession>,
+    beside: Option<&DatabaseUrl>,
     contracts: &Contracts,
     contract: &Contract,
     keys: &KeyScheme,
@@ -138,7 +138,7 @@ pub fn merge(
     let done = conn.transaction(|conn| {
         failpoint!("merge::begun");
         let load = Load {
-            second,
+            beside,
             ..Load::new(contracts, contract, keys, terms)
         };
         let done = load.run(conn, staged)?;

@@ -12,7 +12,6 @@ use super::desk::{self, Attendant, Desk, Outcome, Wish};
 use super::instant;
 use super::report::Report;
 use crate::contract::{Contract, Contracts};
-use crate::db::SecondSession;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::{Bytes, Entry};
@@ -305,12 +304,15 @@ impl<'a> Way<'a> {
         let terms = self.terms(instant);
         let Desk { database, keys, .. } = self.desk;
         let is_large = staged.rows.len() >= LARGE;
-        let second = is_large.then(|| SecondSession::begin(database.url()));
+        let mut beside = is_large.then(|| database.url());
         desk::patiently(self.attendant, || {
             let mut conn = database.get()?;
             let (contracts, contract) = (self.contracts, self.contract);
-            let second = second.as_ref();
-            let merged = merge::merge(&mut conn, second, contracts, contract, keys, staged, &terms);
+            let merged = merge::merge(&mut conn, beside, contracts, contract, keys, staged, &terms);
+            if !matches!(merged, Ok(_) | Err(MergeError::TableBusy { .. })) {
+                // It may have been the second session that was the trouble.
+                beside = None;
+            }
             Ok(merged?)
         })
     }

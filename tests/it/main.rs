@@ -27,6 +27,7 @@ mod plan_counts;
 mod privacy;
 mod reference_faults;
 mod rejects;
+mod second_session;
 mod sent;
 mod status;
 mod support;

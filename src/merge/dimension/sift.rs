@@ -216,14 +216,12 @@ impl<'a> LookingUp<'a> {
     }
 
     fn compare(&mut self, key: Uuid, fields: &[u8]) -> io::Result<()> {
-        let found = self.rows.find(key);
-        match found.and_then(|position| Some((position, self.rows.get(position)?))) {
-            Some((position, row)) => self.sieve.compare(position, row.cells, fields),
-            None => {
-                self.sieve.miss(key);
-                Ok(())
-            }
-        }
+        let position = self.rows.find(key);
+        let Some((position, row)) = position.and_then(|it| Some((it, self.rows.get(it)?))) else {
+            self.sieve.miss(key);
+            return Ok(());
+        };
+        self.sieve.compare(position, row.cells, fields)
     }
 }
 

@@ -9,8 +9,8 @@ use expect_test::{Expect, expect};
 use super::{
     Changed, Holding, Order, Refolded, Shape, bring_in, close_changed, count_broken,
     create_landing, element, find_changes, hold_unresolved, insert_facts, is_empty,
-    landing_columns, note_awaited, open_new, read_current, release_held, remove_unreadable,
-    remove_unresolved, update_facts, version_columns,
+    landing_columns, lock_to_read, note_awaited, open_new, read_current, release_held,
+    remove_unreadable, remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -371,6 +371,12 @@ fn a_file_of_keys_alone_finds_new_stations_alone() {
             where (current."station_key" is null)
         "#]],
     );
+}
+
+#[test]
+fn whoever_reads_users_does_not_wait_for_them() {
+    let sql = lock_to_read(&contract("users"));
+    expect![[r#"lock table "datawarehouse"."users" in access share mode nowait"#]].assert_eq(&sql);
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! The session that a large load has beside its own.
+
+use std::fmt::Write as _;
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Integer;
+use hayloft::db::{DatabaseUrl, SecondSession};
+
+use crate::support::Warehouse;
+
+#[derive(QueryableByName)]
+struct Process {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+fn pid(conn: &mut PgConnection) -> i32 {
+    let process: Process = sql_query("select pg_backend_pid() as pid")
+        .get_result(conn)
+        .unwrap();
+    process.pid
+}
+
+fn begin(warehouse: &Warehouse) -> SecondSession {
+    let url: DatabaseUrl = warehouse.url().parse().unwrap();
+    SecondSession::begin(&url)
+}
+
+#[test]
+fn it_can_be_borrowed_again_once_it_was_given_back() {
+    let warehouse = Warehouse::new();
+    let second = begin(&warehouse);
+    let mut lent = second.lend().unwrap();
+    let first = pid(&mut lent.conn);
+    lent.give_back();
+    let mut again = second.lend().unwrap();
+    assert_eq!(pid(&mut again.conn), first);
+}
+
+#[test]
+fn it_is_gone_if_it_was_not_given_back() {
+    let warehouse = Warehouse::new();
+    let second = begin(&warehouse);
+    drop(second.lend().unwrap());
+    assert!(second.lend().is_none());
+}
+
+#[test]
+fn there_is_none_where_the_server_takes_no_connection() {
+    let url: DatabaseUrl = "postgres://nobody@127.0.0.1:1/none".parse().unwrap();
+    assert!(SecondSession::begin(&url).lend().is_none());
+}
+
+#[test]
+fn it_has_the_server_write_its_log_and_ends_with_its_owner() {
+    let warehouse = Warehouse::new();
+    let writing = "select count(*) from pg_stat_activity
+        where datname = current_database() and query like '%pg_current_xact_id%'
+          and application_name = 'hayloft'";
+    let second = begin(&warehouse);
+    warehouse.wait_until(writing, "1");
+    drop(second);
+    warehouse.wait_until(writing, "0");
+}
+
+/// One a row, the number and the name.
+fn people(numbers: impl Iterator<Item = (usize, &'static str)>) -> String {
+    let mut text = "email,name,date_of_birth\n".to_owned();
+    for (number, name) in numbers {
+        writeln!(text, "p{number}@x.org,{name},01/02/1990").unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_large_file_changes_what_differs_adds_who_is_new_and_can_be_undone() {
+    let warehouse = Warehouse::new();
+    let first = people((0..6000).map(|number| (number, "P")));
+    warehouse.load("users-1.csv", first).exits(0);
+    let other = |number: usize| if number.is_multiple_of(5) { "Q" } else { "P" };
+    let second = people((10..6100).rev().map(|number| (number, other(number))));
+    let load = warehouse.load("users-2.csv", second).exits(0).only();
+    assert_eq!(load["changes"]["inserted"], 100, "{load}");
+    assert_eq!(load["changes"]["updated"], 1198, "{load}");
+    assert_eq!(load["changes"]["unchanged"], 4792, "{load}");
+    let versions = "select name, is_current, count(*), min(version_number), max(version_number)
+        from datawarehouse.users group by 1, 2 order by 1, 2";
+    assert_eq!(
+        warehouse.query(versions),
+        "P | f | 1198 | 1 | 1\nP | t | 4882 | 1 | 1\nQ | t | 1218 | 1 | 2\n"
+    );
+    warehouse.assert_sound();
+
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(warehouse.query(versions), "P | t | 6000 | 1 | 1\n");
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_large_snapshot_that_would_close_too_much_is_held_and_changes_nothing() {
+    let toml = crate::support::HAYLOFT_TOML.replace(
+        "durable_key = \"user_id\"",
+        "durable_key = \"user_id\"\nmode = \"snapshot\"",
+    );
+    let warehouse = Warehouse::with_contract(&toml);
+    let first = people((0..9000).map(|number| (number, "P")));
+    warehouse.load("users-1.csv", first).exits(0);
+    let too_few = people((0..5000).map(|number| (number, "Q")));
+    warehouse.load("users-2.csv", too_few).exits(2);
+    let versions = "select name, count(*) filter (where is_current), count(*)
+        from datawarehouse.users group by 1 order by 1";
+    assert_eq!(warehouse.query(versions), "P | 9000 | 9000\n");
+
+    let enough = people((0..8000).map(|number| (number, if number < 7 { "Q" } else { "P" })));
+    let load = warehouse.load("users-3.csv", enough).exits(0).only();
+    assert_eq!(load["changes"]["updated"], 7, "{load}");
+    assert_eq!(load["changes"]["closed_by_absence"], 1000, "{load}");
+    assert_eq!(warehouse.query(versions), "P | 7993 | 9000\nQ | 7 | 7\n");
+    warehouse.assert_sound();
+}
