@@ -76,7 +76,7 @@ impl Held {
     /// is asked for soon, among others that are, is then not waited for one by one.
     pub fn fetch(&self, position: usize) {
         if let Some(entry) = self.index.get(position) {
-            std::hint::black_box(self.bytes.get(entry.start()));
+            std::hint::black_box(self.bytes.get(entry.start()).copied());
         }
     }
 
