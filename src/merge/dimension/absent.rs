@@ -64,8 +64,8 @@ impl Delivered<'_> {
         })
     }
 
-    /// Compares what the absence of keys would close with what the contract allows, before
-    /// anything is written.
+    /// Compares what the absence of keys would close with what the contract allows, before any version
+    /// is closed or opened.
     fn guard_closes(&self, conn: &mut PgConnection, absent: &Absent) -> Result<(), MergeError> {
         if *self.closes != Closes::Guarded {
             return Ok(());

@@ -86,7 +86,7 @@ impl Delivered<'_> {
             return self.sift(conn);
         };
         let (found, taken) = Found::channel();
-        // What is closed for its absence has to be counted before anything is written.
+        // What would be closed for its absence has to be counted before any version is opened.
         let found = (!self.closes_absent).then_some(found);
         let (read, written) = thread::scope(|scope| {
             let writer = scope.spawn(move || self.write_meanwhile(conn, rows, &taken, applied));
