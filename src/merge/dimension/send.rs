@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -84,7 +83,7 @@ impl Delivered<'_> {
         if sifted.is_some_and(|sifted| sifted.differing == 0) {
             return Ok(());
         }
-        conn.batch_execute(include_str!("look_up.sql"))?;
+        self.shared.look_up(conn)?;
         let statement = sql::bring_in(self.shape, self.durable_key);
         let mut batch = Batch::new(self.shape);
         let mut told = Told::default();
@@ -106,7 +105,9 @@ impl Delivered<'_> {
             self.bring_in(conn, &statement, &mut batch, applied, &mut told)?;
         }
         applied.told.extend(told.into_words());
-        conn.batch_execute(include_str!("look_up_no_more.sql"))?;
+        if sifted.is_some() {
+            self.shared.work_in_sets(conn)?;
+        }
         Ok(())
     }
 
@@ -239,26 +240,5 @@ impl Told {
     fn into_words(self) -> impl Iterator<Item = (Uuid, String)> {
         let told = self.0.into_iter();
         told.map(|((action, _), key)| (key, action.word().to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    /// What a statement sets, or gives back.
-    fn settings(sql: &str) -> Vec<&str> {
-        sql.lines()
-            .filter_map(|line| {
-                line.strip_prefix("set local ")
-                    .or(line.strip_prefix("reset "))
-            })
-            .filter_map(|line| line.split([' ', ';']).next())
-            .collect()
-    }
-
-    #[test]
-    fn what_is_set_for_the_look_up_is_given_back() {
-        let set = settings(include_str!("look_up.sql"));
-        assert!(set.contains(&"enable_hashjoin"));
-        assert_eq!(set, settings(include_str!("look_up_no_more.sql")));
     }
 }
