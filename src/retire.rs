@@ -4,6 +4,7 @@
 //! archived, kept, or set aside with a report; and its sidecar, if it has one, where it goes. This is the only code that removes a person's
 //! file, and without a receipt it cannot be called.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -56,15 +57,7 @@ impl Shelves {
     /// Whether a file lies with those that a person has to let in.
     #[must_use]
     pub fn has_held(&self, file: &Path) -> bool {
-        let lies_in = file.parent().and_then(|folder| {
-            // The current directory, where no other is named.
-            let named = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            };
-            named.canonicalize().ok()
-        });
+        let lies_in = folder_of(file).canonicalize().ok();
         let held = self.folder(HELD).canonicalize().ok();
         held.is_some() && held == lies_in
     }
@@ -103,28 +96,70 @@ impl Shelf {
     }
 }
 
-/// Removes the file of a load that the ledger has as loaded or skipped.
-pub fn retire(lot: &Lot<'_>, disposal: Disposal, shelves: &Shelves) -> Result<(), RetireError> {
+/// A file that is no longer where it was. Until its folder is synced, a power cut can bring it back;
+/// it would not be loaded again, as the ledger knows its claim, but lie there to be removed anew.
+#[derive(Debug)]
+#[must_use = "its folder is to be synced"]
+pub struct Retired {
+    path: PathBuf,
+    removal: Removal,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Removal {
+    Durable,
+    Unsynced,
+}
+
+/// The folders that were synced since the last of several files was removed from them.
+#[derive(Default, Debug)]
+pub struct Synced(BTreeSet<PathBuf>);
+
+/// Removes the file of a load that the ledger has as loaded or skipped. That is to be made durable
+/// by [`Retired::sync`], which many files can share.
+pub fn retire(
+    lot: &Lot<'_>,
+    disposal: Disposal,
+    shelves: &Shelves,
+) -> Result<Retired, RetireError> {
     lot.check();
     failpoint!("retire::begin");
     let arrival = lot.arrival;
     let done = lot.forget_report(disposal, shelves);
     let done = done.and_then(|()| match disposal {
-        Disposal::Leave => Ok(()),
+        Disposal::Leave => Ok(Removal::Durable),
         Disposal::OnDone(OnDone::Delete) => lot.remove(),
         Disposal::OnDone(OnDone::Archive) => {
             let folder = shelves.folder(ARCHIVE);
             lot.shelve(&folder, &prefixed(arrival), |_| Ok(()))
-                .map(drop)
+                .map(|_| Removal::Durable)
         }
         Disposal::OnDone(OnDone::Keep) => {
             let folder = shelves.folder(KEPT);
             lot.shelve(&folder, arrival.delivered_name(), |_| Ok(()))
-                .map(drop)
+                .map(|_| Removal::Durable)
         }
     });
-    failpoint!("retire::synced");
-    done.map_err(|source| stuck(arrival, source))
+    match done {
+        Ok(removal) => Ok(Retired {
+            path: arrival.path().to_owned(),
+            removal,
+        }),
+        Err(source) => Err(stuck(arrival.path(), source)),
+    }
+}
+
+impl Retired {
+    /// Makes the removal survive a power cut, unless that was done for another file of its folder.
+    pub fn sync(self, synced: &mut Synced) -> Result<(), RetireError> {
+        let folder = folder_of(&self.path);
+        if self.removal == Removal::Unsynced && !synced.0.contains(folder) {
+            sync(folder).map_err(|source| stuck(&self.path, source))?;
+            synced.0.insert(folder.to_owned());
+        }
+        failpoint!("retire::synced");
+        Ok(())
+    }
 }
 
 /// Sets aside the file of a load that the ledger has as failed, with a report beside it, and says
@@ -144,7 +179,7 @@ pub fn set_aside(
     let write = |place: &Path| fs::write(report_of(place), report(place));
     lot.shelve(&folder, arrival.delivered_name(), write)
         .map(Some)
-        .map_err(|source| stuck(arrival, source))
+        .map_err(|source| stuck(arrival.path(), source))
 }
 
 impl Lot<'_> {
@@ -160,19 +195,25 @@ impl Lot<'_> {
     /// after it any more.
     fn forget_report(&self, disposal: Disposal, shelves: &Shelves) -> io::Result<()> {
         let path = self.arrival.path();
-        match disposal {
-            Disposal::OnDone(_) if shelves.has_held(path) => remove(&report_of(path)),
-            _ => Ok(()),
+        let is_let_in = self.arrival.origin() == Origin::InPlace
+            && disposal != Disposal::Leave
+            && shelves.has_held(path);
+        if is_let_in {
+            remove(&report_of(path))?;
+            sync(folder_of(path))?;
         }
+        Ok(())
     }
 
     /// The sidecar goes first: alone it would be taken for that of the next file of its name. A
     /// file that lost its sidecar in a crash is known to the ledger, and needs it no more.
-    fn remove(&self) -> io::Result<()> {
+    fn remove(&self) -> io::Result<Removal> {
         if let Some(sidecar) = &self.sidecar {
             remove(sidecar)?;
+            sync(folder_of(sidecar))?;
         }
-        remove(self.arrival.path())
+        remove(self.arrival.path())?;
+        Ok(Removal::Unsynced)
     }
 
     /// Moves the file to a shelf under this name, or, where the name is taken, under one that the
@@ -187,7 +228,7 @@ impl Lot<'_> {
         if !folder.exists() {
             fs::create_dir_all(folder)?;
             // The shelf itself has to survive a power cut, and all that is put on it.
-            sync_parent(folder)?;
+            sync(folder_of(folder))?;
         }
         let path = self.arrival.path();
         let wanted = folder.join(name);
@@ -208,8 +249,8 @@ impl Lot<'_> {
         }
         rename_new(path, &place)?;
         failpoint!("retire::moved");
-        sync_parent(path)?;
-        sync_parent(&place)?;
+        sync(folder_of(path))?;
+        sync(folder_of(&place))?;
         Ok(place)
     }
 }
@@ -222,9 +263,9 @@ fn report_of(path: &Path) -> PathBuf {
     with_suffix(path, ".report.txt")
 }
 
-fn stuck(arrival: &Arrival, source: io::Error) -> RetireError {
+fn stuck(path: &Path, source: io::Error) -> RetireError {
     RetireError {
-        place: arrival.path().display().to_string(),
+        place: path.display().to_string(),
         source,
     }
 }
@@ -236,7 +277,7 @@ fn remove(path: &Path) -> io::Result<()> {
         other => other,
     }?;
     failpoint!("retire::removed");
-    sync_parent(path)
+    Ok(())
 }
 
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
@@ -260,11 +301,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Without this, a power cut could bring the file back under its old name. It would not be
-/// loaded again, as the ledger knows its claim; it would only lie there.
-fn sync_parent(path: &Path) -> io::Result<()> {
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
+}
+
+/// Makes what was removed from a folder, or moved, survive a power cut.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

@@ -129,9 +129,6 @@ pub(super) fn release(
     sent: &[Uuid],
     instant: DateTime<Utc>,
 ) -> Result<u64, MergeError> {
-    if spoken.is_empty() || !is_awaited(conn, dimension)? {
-        return Ok(0);
-    }
     sql_query(sql::list_members(dimension, durable_key, spoken))
         .bind::<Array<diesel::sql_types::Uuid>, _>(sent)
         .execute(conn)?;
@@ -155,7 +152,7 @@ pub(super) fn release(
 }
 
 /// Whether any fact waits for a member of the dimension.
-fn is_awaited(conn: &mut PgConnection, dimension: &Contract) -> QueryResult<bool> {
+pub(super) fn is_awaited(conn: &mut PgConnection, dimension: &Contract) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Answer {
         #[diesel(sql_type = Bool)]

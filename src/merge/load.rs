@@ -10,9 +10,9 @@ use diesel::sql_query;
 use uuid::Uuid;
 
 use super::dimension::{self, Delivered, Manifest, Way};
-use super::ledger::Meaning;
-use super::ledger::{self, Bytes, Entry, Keys, Opened, Overtaken, Seen};
+use super::ledger::{self, Bytes, Coming, Entry, Keys, Meaning, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
+use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
     Closes, Instant, MergeError, Terms, columns, fact, guard, landing, locks, manifest, rejects,
@@ -34,9 +34,22 @@ pub(super) struct Load<'a> {
     pub(super) terms: &'a Terms,
     /// Where a second session may be begun, if it may.
     pub(super) beside: Option<&'a DatabaseUrl>,
+    /// What is known in its transaction.
+    pub(super) shared: &'a Shared,
     pub(super) merge_began: Clock,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
+}
+
+/// Writes the rows of loads, but for claims that had their load before.
+pub(super) fn open(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    coming: &[Coming<'_>],
+) -> QueryResult<Vec<Opened>> {
+    let opened = ledger::open(conn, &contract.name, coming)?;
+    failpoint!("merge::ledger");
+    Ok(opened)
 }
 
 /// What a load did, for the ledger, and for whoever planned it.
@@ -66,6 +79,7 @@ impl<'a> Load<'a> {
         contract: &'a Contract,
         keys: &'a KeyScheme,
         terms: &'a Terms,
+        shared: &'a Shared,
     ) -> Self {
         Self {
             contracts,
@@ -73,6 +87,7 @@ impl<'a> Load<'a> {
             keys,
             terms,
             beside: None,
+            shared,
             merge_began: Clock::now(),
             samples: 0,
         }
@@ -83,19 +98,13 @@ impl<'a> Load<'a> {
         conn: &mut PgConnection,
         staged: &mut Staged,
     ) -> Result<Done, MergeError> {
-        let opened = self.open(conn, staged)?;
+        let coming = (&staged.delivery, self.terms.parent());
+        let opened = open(conn, self.contract, &[coming])?.pop();
+        let opened = opened.ok_or(diesel::NotFound)?;
         if let Opened::New(_) = opened {
             self.make_ready(conn)?;
         }
         self.carry_out(conn, opened, staged)
-    }
-
-    /// Writes the load's row, unless its claim had its load before.
-    pub(super) fn open(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<Opened> {
-        let (table, parent) = (&self.contract.name, self.terms.parent());
-        let opened = ledger::open(conn, table, &staged.delivery, parent)?;
-        failpoint!("merge::ledger");
-        Ok(opened)
     }
 
     /// What holds for the whole transaction: its settings, its locks, and that the table is as the
@@ -131,14 +140,14 @@ impl<'a> Load<'a> {
         }
         self.vouch_for_held(conn, staged)?;
         let at = match self.terms.instant {
-            Instant::LoadTime => ledger::load_time(conn, table)?,
+            Instant::LoadTime => self.shared.load_time(conn, table)?,
             Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
         };
         self.add_columns(conn, staged)?;
         failpoint!("merge::widened");
         let second = self.beside.map(SecondSession::begin);
         let applied = self.apply(conn, second.as_ref(), load_id, at, staged)?;
-        let latest = self.write_down(conn, load_id, at, staged, &applied)?;
+        let meaning = self.write_down(conn, load_id, at, staged, &applied)?;
         failpoint!("merge::described");
         rejects::write(conn, load_id, &mut staged.findings, &applied.findings)?;
         if let Some(parent) = self.terms.parent() {
@@ -146,7 +155,10 @@ impl<'a> Load<'a> {
         }
         failpoint!("merge::rejects");
         let entry = self.entry(load_id, staged, &applied);
-        ledger::close(conn, load_id, Some(latest), &entry)?;
+        ledger::close(conn, load_id, Some(&meaning), &entry)?;
+        let (bytes, columns) = (&staged.delivery.sha256, &meaning.columns);
+        self.shared
+            .loaded(load_id, bytes, columns, &applied.changes);
         Ok(Done {
             way: applied.way,
             told: applied.told,
@@ -184,8 +196,8 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// Writes down what the load said of whom, which later loads and an undo build on. Returns the
-    /// latest instant of which it spoke.
+    /// Writes down what the load said of whom, which later loads and an undo build on. Returns what
+    /// its rows meant.
     fn write_down(
         &self,
         conn: &mut PgConnection,
@@ -193,7 +205,7 @@ impl<'a> Load<'a> {
         at: DateTime<Utc>,
         staged: &Staged,
         applied: &Applied,
-    ) -> Result<DateTime<Utc>, MergeError> {
+    ) -> Result<Meaning, MergeError> {
         let shape = self.shape(staged);
         let own = shape.own_instants();
         let (spoken, (earliest, latest)) = if own {
@@ -211,24 +223,21 @@ impl<'a> Load<'a> {
             ),
             Kind::Fact { .. } => (Mode::Incremental.word(), false),
         };
-        let meaning = Meaning {
+        let own_words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
+        let added = staged.added.iter().map(|column| column.name.name());
+        Ok(Meaning {
             mode,
             absence: if absence { "closes" } else { "ignored" },
             instants: if own { "own" } else { "shared" },
             earliest,
-            columns: shape.names(),
-            added: staged
-                .added
-                .iter()
-                .map(|column| column.name.name())
-                .collect(),
+            latest,
+            columns: own_words(shape.names()),
+            added: own_words(added.collect()),
             accepted_by: match &self.terms.closes {
-                Closes::Accepted { by } => Some(by),
+                Closes::Accepted { by } => Some(by.clone()),
                 Closes::Guarded => None,
             },
-        };
-        ledger::describe(conn, load_id, &meaning)?;
-        Ok(latest)
+        })
     }
 
     fn shape<'s>(&'s self, staged: &'s Staged) -> Shape<'s> {
@@ -263,6 +272,7 @@ impl<'a> Load<'a> {
                     second: second.filter(|_| staged.added.is_empty()),
                     closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
                     closes: &self.terms.closes,
+                    shared: self.shared,
                     samples: self.samples,
                 };
                 self.apply_to_dimension(conn, &delivered)
@@ -365,7 +375,8 @@ impl<'a> Load<'a> {
         }
         let is_snapshot = matches!(&self.contract.kind, Kind::Dimension { history, .. }
             if history.mode == Mode::Snapshot);
-        let seen = ledger::seen(conn, &self.contract.name, &staged.delivery)?;
+        let (table, bytes) = (&self.contract.name, &staged.delivery.sha256);
+        let seen = self.shared.seen(conn, table, bytes)?;
         // Emptied since, or dropped and made anew (`diesel migration redo`): it has none of it.
         let known = seen != Seen::Never && !staged.rows.is_empty();
         if known && ledger::is_empty(conn, self.contract)? {

@@ -20,9 +20,11 @@ mod locks;
 mod manifest;
 mod plan;
 mod rejects;
+mod shared;
 pub mod sql;
 mod turning;
 
+use std::iter;
 use std::time::{Duration, Instant as Clock};
 
 use chrono::{DateTime, Utc};
@@ -34,8 +36,9 @@ pub use guard::{CloseBreach, CloseLimit, Closes, GuardBreach, guard};
 pub use history::Turn;
 pub use plan::{Plan, Sample, Version, plan, plan_turn};
 
-use self::ledger::{Bytes, Entry, Opened};
+use self::ledger::{Bytes, Coming, Entry, Opened};
 use self::load::{Done, Load};
+use self::shared::Shared;
 use crate::contract::{Contract, Contracts, Kind, Redelivery, TableName};
 use crate::db::DatabaseUrl;
 use crate::failpoint;
@@ -137,9 +140,10 @@ pub fn merge(
     let contract = &contract.with_added(&staged.added);
     let done = conn.transaction(|conn| {
         failpoint!("merge::begun");
+        let shared = Shared::of(iter::once(&*staged));
         let load = Load {
             beside,
-            ..Load::new(contracts, contract, keys, terms)
+            ..Load::new(contracts, contract, keys, terms, &shared)
         };
         let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
@@ -167,6 +171,12 @@ pub struct Companion {
     pub staging: Duration,
 }
 
+impl Companion {
+    fn coming(&self) -> Coming<'_> {
+        (&self.staged.delivery, self.terms.parent())
+    }
+}
+
 /// Loads several staged files of a table by one transaction, in their order. Each has its row in the
 /// ledger, its instant, its counts and its rejects, as if it had come alone. After an error nothing
 /// of any of them has happened; which of them it is about is not said.
@@ -181,21 +191,19 @@ pub fn merge_together(
     let all_done = conn.transaction(|conn| {
         failpoint!("merge::begun");
         // All rows before the locks, as each load does: who waits for a row holds no lock.
-        let mut opened = Vec::with_capacity(files.len());
-        for file in &*files {
-            let load = Load::new(contracts, contract, keys, &file.terms);
-            opened.push(load.open(conn, &file.staged)?);
-        }
+        let coming: Vec<_> = files.iter().map(Companion::coming).collect();
+        let opened = load::open(conn, contract, &coming)?;
+        let shared = Shared::of(files.iter().map(|file| &file.staged));
         if let Some(file) = files.first() {
-            Load::new(contracts, contract, keys, &file.terms).make_ready(conn)?;
+            Load::new(contracts, contract, keys, &file.terms, &shared).make_ready(conn)?;
         }
         let mut all_done = Vec::with_capacity(files.len());
         for (file, opened) in files.iter_mut().zip(opened) {
             let began = Clock::now().checked_sub(file.staging);
             file.terms.began = began.unwrap_or(file.terms.began);
-            let load = Load::new(contracts, contract, keys, &file.terms);
+            let load = Load::new(contracts, contract, keys, &file.terms, &shared);
             let done = load.carry_out(conn, opened, &mut file.staged)?;
-            landing::clear_away(conn)?;
+            shared.clear_away(conn)?;
             all_done.push(done);
         }
         failpoint!("merge::commit");
@@ -251,7 +259,8 @@ pub fn note_refusal(
     began: Clock,
 ) -> Result<Receipt, MergeError> {
     let (entry, bytes) = conn.transaction(|conn| {
-        let load_id = match ledger::open(conn, table, delivery, None)? {
+        let opened = ledger::open(conn, table, &[(delivery, None)])?.pop();
+        let load_id = match opened.ok_or(diesel::NotFound)? {
             Opened::New(load_id) => load_id,
             Opened::Before(entry, bytes) => return Ok((*entry, bytes)),
         };

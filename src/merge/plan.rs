@@ -3,6 +3,8 @@
 //! So the counts of a plan are those of the load that follows. For a few keys of each kind the
 //! versions before and after are read, inside the transaction and once it is gone.
 
+use std::iter;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::Error as DbError;
@@ -14,6 +16,7 @@ use super::dimension::Way;
 use super::history::Turn;
 use super::ledger::Entry;
 use super::load::Load;
+use super::shared::Shared;
 use super::turning::Turning;
 use super::{CloseBreach, Closes, MergeError, Terms, sql};
 use crate::contract::{Contract, Contracts, Kind};
@@ -76,9 +79,10 @@ pub fn plan(
     let wider = &contract.with_added(&staged.added);
     let mut attempt = |conn: &mut PgConnection, terms: &Terms| {
         let trial = |conn: &mut PgConnection| {
+            let shared = Shared::of(iter::once(&*staged));
             let load = Load {
                 samples,
-                ..Load::new(contracts, wider, keys, terms)
+                ..Load::new(contracts, wider, keys, terms, &shared)
             };
             let done = load.run(conn, staged)?;
             Ok((done.entry, Known::Keys(done.told), done.way.words()))

@@ -1,8 +1,9 @@
 //! Loads whatever the watch brings, until it is told to stop.
 //!
-//! One thread watches, one for each table loads, and this one hands out the work and tells the
-//! news. A gate keeps the loads that work at the same time to a number. A load that cannot go on
-//! waits where it is, outside of the gate; other tables do not notice.
+//! One thread watches, two for each table load, and this one hands out the work and tells the
+//! news. Of a table's two one merges; the other makes the next files ready, or removes the last. A
+//! gate keeps the loads that work at the same time to a number. A load that cannot go on waits where
+//! it is, outside of the gate; other tables do not notice.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, Metadata};
@@ -20,6 +21,7 @@ use std::time::Duration;
 use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
 use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
+use super::relay::{Relay, Relays};
 use super::stop::Stop;
 use super::way::{self, End};
 use crate::contract::TableName;
@@ -37,8 +39,9 @@ const REMOVAL: Duration = Duration::from_secs(5);
 
 /// How many waiting files of a table are taken to their end together, and how many bytes they have
 /// at most. For small files most of a load is what comes before the rows and after them; the first
-/// of them is not kept back for longer than people notice. The watch claims twice as many ahead
-/// ([`crate::watch::Options::ahead`]), so that it goes on with the next while these are loaded.
+/// of them is not kept back for longer than people notice. Where more wait, as many are made ready
+/// while these are merged. The watch claims four times as many ahead
+/// ([`crate::watch::Options::ahead`]), so that there are always some to go on with.
 const TOGETHER: usize = 32;
 const TOGETHER_BYTES: u64 = 4 << 20;
 
@@ -115,6 +118,12 @@ enum Message {
     Stop,
 }
 
+/// Deliveries of one table that are taken to their end by one worker.
+struct Job {
+    arrivals: Vec<Arrival>,
+    relay: Relay,
+}
+
 /// A file that is done with as far as the database goes, and cannot be removed. Its table goes on
 /// without it.
 struct Leftover {
@@ -154,7 +163,8 @@ impl<'a> Dispatcher<'a> {
         let (leave, leftovers) = channel();
         let stopper = watcher.stopper();
         thread::scope(|scope| {
-            for _ in self.desk.contracts().iter() {
+            // Of each table one piece of work is merged while another is made ready, or retired.
+            for _ in self.desk.contracts().iter().flat_map(|_| 0..2) {
                 let (messages, leave) = (messages.clone(), leave.clone());
                 let jobs = &jobs;
                 scope.spawn(move || self.work(jobs, &messages, &leave));
@@ -177,13 +187,9 @@ impl<'a> Dispatcher<'a> {
         let _ = messages.send(Message::Stop);
     }
 
-    fn dispatch(
-        &self,
-        inbox: &Receiver<Message>,
-        work: Sender<Vec<Arrival>>,
-        tell: &mut dyn FnMut(News),
-    ) {
+    fn dispatch(&self, inbox: &Receiver<Message>, work: Sender<Job>, tell: &mut dyn FnMut(News)) {
         let mut queue = Queue::new(references(self.desk));
+        let mut relays = Relays::default();
         while let Ok(first) = inbox.recv() {
             // All that is there, so that files which arrived together can be loaded together.
             for message in iter::once(first).chain(inbox.try_iter()) {
@@ -201,8 +207,10 @@ impl<'a> Dispatcher<'a> {
                 }
                 continue;
             }
-            while let Some(arrival) = queue.next() {
-                let _ = work.send(self.with_company(arrival, &mut queue));
+            while let Some(arrival) = self.next(&mut queue) {
+                let relay = relays.next(arrival.table());
+                let arrivals = self.with_company(arrival, &mut queue);
+                let _ = work.send(Job { arrivals, relay });
             }
         }
         // What was claimed and not begun stays claimed, and comes first at the next start. The
@@ -210,13 +218,24 @@ impl<'a> Dispatcher<'a> {
         drop(work);
     }
 
+    /// The next delivery to hand out, be it ahead of its turn.
+    fn next(&self, queue: &mut Queue<Arrival>) -> Option<Arrival> {
+        let many = |table: &TableName| self.goes_together(table).then_some(TOGETHER);
+        queue.next().or_else(|| queue.ahead(many))
+    }
+
+    fn goes_together(&self, table: &TableName) -> bool {
+        let contracts = self.desk.contracts();
+        contracts.get(table).is_some_and(merge::can_share)
+    }
+
     /// Those that wait behind a delivery of their table, if they can be loaded together with it.
     fn with_company(&self, first: Arrival, queue: &mut Queue<Arrival>) -> Vec<Arrival> {
         let table = first.table().clone();
-        let contracts = self.desk.contracts();
-        let most = match contracts.get(&table) {
-            Some(contract) if merge::can_share(contract) => TOGETHER,
-            _ => 1,
+        let most = if self.goes_together(&table) {
+            TOGETHER
+        } else {
+            1
         };
         let mut arrivals = vec![first];
         while arrivals.len() < most
@@ -229,15 +248,15 @@ impl<'a> Dispatcher<'a> {
 
     fn work(
         &self,
-        jobs: &Mutex<Receiver<Vec<Arrival>>>,
+        jobs: &Mutex<Receiver<Job>>,
         messages: &Sender<Message>,
         leave: &Sender<Leftover>,
     ) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(arrivals) = job else { return };
-            let table = arrivals.first().map(|arrival| arrival.table().clone());
-            self.carry_all(arrivals, messages, leave);
+            let Ok(job) = job else { return };
+            let table = job.arrivals.first().map(|arrival| arrival.table().clone());
+            self.carry_all(job, messages, leave);
             if let Some(table) = table {
                 let _ = messages.send(Message::Free(table));
             }
@@ -245,23 +264,24 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// Carries arrivals to their end, in their order: small ones together, as far as that goes well.
-    fn carry_all(
-        &self,
-        arrivals: Vec<Arrival>,
-        messages: &Sender<Message>,
-        leave: &Sender<Leftover>,
-    ) {
+    fn carry_all(&self, job: Job, messages: &Sender<Message>, leave: &Sender<Leftover>) {
+        let Job {
+            arrivals,
+            mut relay,
+        } = job;
         let mut left = VecDeque::from(arrivals);
-        loop {
+        while !self.stop.is_wished() {
             let small: Vec<_> = left.drain(..count_small(&left)).collect();
             let alone = match small.len() {
                 0 => left.pop_front().into_iter().collect(),
                 1 => small,
-                _ => self.carry_together(small, &mut left, messages, leave),
+                _ => self.carry_together(small, &mut left, &mut relay, messages, leave),
             };
             if alone.is_empty() && left.is_empty() {
                 return;
             }
+            relay.wait_to_merge();
+            relay.wait_to_end();
             for arrival in alone {
                 self.carry(arrival, messages, leave);
             }
@@ -274,16 +294,11 @@ impl<'a> Dispatcher<'a> {
         &self,
         mut arrivals: Vec<Arrival>,
         left: &mut VecDeque<Arrival>,
+        relay: &mut Relay,
         messages: &Sender<Message>,
         leave: &Sender<Leftover>,
     ) -> Vec<Arrival> {
-        let place = self.gate.enter();
-        if self.stop.is_wished() {
-            return arrivals;
-        }
-        let ends = self.attempt_together(&arrivals, &place, messages);
-        drop(place);
-        let ends = match ends {
+        let ends = match self.attempt_together(&arrivals, left, relay) {
             Ok(ends) => ends,
             Err(error) => {
                 tracing::debug!("{} files go one by one: {error}", arrivals.len());
@@ -405,21 +420,29 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
+    /// Makes arrivals ready before it is their turn, and then takes those to their end that can go
+    /// together. To read a few small files needs no place: of a table one such piece of work is
+    /// ahead, and it waits.
     fn attempt_together(
         &self,
         arrivals: &[Arrival],
-        place: &Place<'_>,
-        messages: &Sender<Message>,
+        left: &VecDeque<Arrival>,
+        relay: &mut Relay,
     ) -> Result<Vec<End>, LoadError> {
-        let attendant = Waiter {
-            stop: &self.stop,
-            place,
-            messages,
-            file: arrivals.first().map_or("", Arrival::name),
-            progress: Box::new(Unseen),
-        };
-        let attempt = AssertUnwindSafe(|| way::load_together(self.desk, arrivals, &attendant));
-        catch_unwind(attempt).unwrap_or(Err(LoadError::Defect))
+        let ready = unless_it_dies(|| Ok(way::make_ready(self.desk, arrivals))).ok();
+        failpoint!("together::ready");
+        relay.wait_to_merge();
+        let place = self.gate.enter();
+        if self.stop.is_wished() {
+            return Ok(Vec::new());
+        }
+        let merged = unless_it_dies(|| way::merge_together(self.desk, arrivals, ready))?;
+        drop(place);
+        if left.is_empty() && merged.len() == arrivals.len() {
+            relay.has_merged();
+        }
+        relay.wait_to_end();
+        unless_it_dies(|| way::retire_together(self.desk, arrivals, &merged))
     }
 
     fn attempt(
@@ -436,12 +459,13 @@ impl<'a> Dispatcher<'a> {
             file: arrival.name(),
             progress: (self.show)(arrival.name(), bytes),
         };
-        // A worker that dies would never free its table, and stopping would wait for it.
-        catch_unwind(AssertUnwindSafe(|| {
-            way::load(self.desk, arrival, &Wish::CONTRACT, &attendant)
-        }))
-        .unwrap_or(Err(LoadError::Defect))
+        unless_it_dies(|| way::load(self.desk, arrival, &Wish::CONTRACT, &attendant))
     }
+}
+
+/// A worker that dies would never free its table, and stopping would wait for it.
+fn unless_it_dies<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(LoadError::Defect))
 }
 
 /// Leaves a file for later that is in the ledger and cannot be removed.

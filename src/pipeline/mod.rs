@@ -12,6 +12,7 @@ mod instant;
 mod plan;
 pub mod queue;
 mod register;
+mod relay;
 mod report;
 mod stop;
 mod turn;

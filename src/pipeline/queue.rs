@@ -3,10 +3,10 @@
 //! In: deliveries, in the order in which they arrived, and which tables refer to which. Out: the
 //! next one that may run. Pure: it knows neither files nor threads nor a database.
 //!
-//! The rules: one delivery of a table at a time, in order of arrival, unless whoever runs it takes
-//! more of the table with it; a table waits while a table
-//! that it refers to has deliveries waiting or running, so that dimensions come before facts; all
-//! else may run side by side, the longest waiting first.
+//! The rules: one piece of work of a table at a time, in order of arrival, which is one delivery
+//! unless whoever runs it takes more of the table with it; a second one may be made ready meanwhile
+//! where many wait; a table waits while a table that it refers to has deliveries waiting or running,
+//! so that dimensions come before facts; all else may run side by side, the longest waiting first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,14 +33,15 @@ type Turn = u64;
 #[derive(Debug)]
 struct Line<T> {
     waiting: VecDeque<(Turn, T)>,
-    running: Option<Turn>,
+    /// How many pieces of work.
+    running: usize,
 }
 
 impl<T> Default for Line<T> {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
-            running: None,
+            running: 0,
         }
     }
 }
@@ -79,8 +80,27 @@ impl<T: ForTable> Queue<T> {
             .first_in_line(|table| self.may_run(table))
             .or_else(|| self.out_of_a_circle())?;
         let line = self.lines.get_mut(&table)?;
-        let (turn, item) = line.waiting.pop_front()?;
-        line.running = Some(turn);
+        let (_, item) = line.waiting.pop_front()?;
+        line.running = 1;
+        Some(item)
+    }
+
+    /// Takes out the first delivery of a busy table of which so many wait, to be made ready while
+    /// the ones before are brought to their end. Never more than one piece of work is ahead.
+    pub fn ahead(&mut self, enough: impl Fn(&TableName) -> Option<usize>) -> Option<T> {
+        let could = |(table, line): &(&TableName, &Line<T>)| {
+            let enough = enough(table);
+            line.running == 1 && enough.is_some_and(|enough| line.waiting.len() >= enough)
+        };
+        let (table, _) = self
+            .lines
+            .iter()
+            .filter(could)
+            .find(|(table, _)| self.may_run(table))?;
+        let table = table.clone();
+        let line = self.lines.get_mut(&table)?;
+        let (_, item) = line.waiting.pop_front()?;
+        line.running += 1;
         Some(item)
     }
 
@@ -88,15 +108,17 @@ impl<T: ForTable> Queue<T> {
     /// their end together: they are done when all are.
     pub fn one_more(&mut self, table: &TableName) -> Option<T> {
         let line = self.lines.get_mut(table)?;
-        line.running?;
+        if line.running == 0 {
+            return None;
+        }
         line.waiting.pop_front().map(|(_, item)| item)
     }
 
-    /// The table's running delivery has come to its end, good or bad.
+    /// A piece of the table's work has come to its end, good or bad.
     pub fn done(&mut self, table: &TableName) {
         if let Some(line) = self.lines.get_mut(table) {
-            line.running = None;
-            if line.waiting.is_empty() {
+            line.running = line.running.saturating_sub(1);
+            if line.waiting.is_empty() && line.running == 0 {
                 self.lines.remove(table);
             }
         }
@@ -108,13 +130,10 @@ impl<T: ForTable> Queue<T> {
         self.lines.values().map(|line| line.waiting.len()).sum()
     }
 
-    /// How many deliveries run.
+    /// How many pieces of work run.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.lines
-            .values()
-            .filter(|line| line.running.is_some())
-            .count()
+        self.lines.values().map(|line| line.running).sum()
     }
 
     /// Whether nothing waits and nothing runs.
@@ -142,7 +161,7 @@ impl<T: ForTable> Queue<T> {
         let free = self
             .lines
             .iter()
-            .filter(|(table, line)| line.running.is_none() && may_run(table));
+            .filter(|(table, line)| line.running == 0 && may_run(table));
         let (_, table) = free
             .filter_map(|(table, line)| Some((line.waiting.front()?.0, table)))
             .min()?;
@@ -207,6 +226,35 @@ mod tests {
         queue.done(&users);
         assert_eq!(queue.next(), Some(item("users", 3)));
         assert_eq!(queue.one_more(&users), None, "none is left");
+    }
+
+    #[test]
+    fn of_a_busy_table_one_piece_of_work_goes_ahead_if_enough_wait() {
+        let mut queue = queue(&[("users", 1), ("users", 2), ("users", 3), ("users", 4)]);
+        let users = table("users");
+        let two = |_: &TableName| Some(2);
+        assert_eq!(queue.ahead(two), None, "it is not busy");
+        assert_eq!(queue.next(), Some(item("users", 1)));
+        assert_eq!(queue.ahead(|_| None), None, "its work cannot go ahead");
+        assert_eq!(queue.ahead(|_| Some(4)), None, "three wait");
+        assert_eq!(queue.ahead(two), Some(item("users", 2)));
+        assert_eq!(queue.ahead(two), None, "one is ahead");
+        queue.done(&users);
+        assert_eq!(queue.running(), 1);
+        assert_eq!(queue.next(), None, "the one that went ahead runs");
+        assert_eq!(queue.ahead(two), Some(item("users", 3)));
+        queue.done(&users);
+        queue.done(&users);
+        assert_eq!(queue.next(), Some(item("users", 4)));
+        queue.done(&users);
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn in_a_circle_of_references_nothing_goes_ahead() {
+        let mut queue = queue(&[("a", 1), ("b", 2), ("a", 3), ("a", 4)]);
+        assert_eq!(queue.next(), Some(item("a", 1)));
+        assert_eq!(queue.ahead(|_| Some(1)), None);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use rustix::fs::OFlags;
 
-use super::desk::{self, Attendant, Desk, Outcome, Wish};
+use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
 use super::instant;
 use super::report::Report;
 use crate::contract::{Contract, Contracts};
@@ -16,8 +17,8 @@ use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::{Bytes, Entry};
 use crate::merge::{self, Companion, Instant, MergeError, Receipt, Terms};
-use crate::retire::{self, Disposal, Lot, Shelf};
-use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
+use crate::retire::{self, Disposal, Lot, Retired, Shelf, Synced};
+use crate::stage::{self, Delivery, Progress, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
 use crate::watch::{Arrival, Origin, display_name};
 
@@ -48,47 +49,117 @@ pub(super) struct End {
     pub(super) outcome: Result<Outcome, LoadError>,
 }
 
-/// Takes the first of several files of one table to their end, by one transaction: all that stand
-/// before one that cannot be staged. After an error nothing of any of them has happened, but for what
-/// the ledger tells of their claims; each then has to go its way alone, which finds out what is
-/// wrong with which.
-pub(super) fn load_together(
+/// The first of several files of one table, read and checked: all that stand before one that cannot
+/// be staged.
+pub(super) struct Ready {
+    contracts: Arc<Contracts>,
+    files: Vec<Companion>,
+    reads: Vec<Stamp>,
+}
+
+/// What the ledger has of a file that was loaded with others, and the file as it was read.
+pub(super) struct Merged {
+    read: Stamp,
+    receipt: Receipt,
+}
+
+/// Makes files ready by the contracts as they were last read. Nothing of the database is asked, so
+/// this can be done before their turn.
+pub(super) fn make_ready(desk: &Desk, arrivals: &[Arrival]) -> Ready {
+    Ready::by(desk.contracts(), desk, arrivals)
+}
+
+/// Loads the files that can be made ready by one transaction. After an error nothing of any of them
+/// has happened, but for what the ledger tells of their claims; each then has to go its way alone,
+/// which finds out what is wrong with which.
+pub(super) fn merge_together(
     desk: &Desk,
     arrivals: &[Arrival],
-    attendant: &dyn Attendant,
-) -> Result<Vec<End>, LoadError> {
+    ready: Option<Ready>,
+) -> Result<Vec<Merged>, LoadError> {
     let contracts = desk.register.current(&desk.database)?;
-    let mut ways = Vec::with_capacity(arrivals.len());
-    let mut files = Vec::with_capacity(arrivals.len());
-    for arrival in arrivals {
-        let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, attendant)?;
-        match way.make_ready() {
-            // One that adds a column changes what the others are read by.
-            Ok((read, file)) if file.staged.added.is_empty() => {
-                ways.push((way, read));
-                files.push(file);
-            }
-            _ => break,
-        }
-    }
-    let Some((Way { contract, .. }, _)) = ways.first() else {
+    let Ready {
+        contracts,
+        mut files,
+        reads,
+    } = match ready {
+        Some(ready) if Arc::ptr_eq(&ready.contracts, &contracts) => ready,
+        // A file before them may have added a column.
+        _ => Ready::by(contracts, desk, arrivals),
+    };
+    let contract = arrivals.first().and_then(|it| contracts.get(it.table()));
+    let Some(contract) = contract.filter(|_| !files.is_empty()) else {
         return Ok(Vec::new());
     };
     let mut conn = desk.database.get()?;
     let merged = merge::merge_together(&mut conn, &contracts, contract, &desk.keys, &mut files);
-    let receipts = merged?;
-    drop(conn);
-    let ends = ways.iter().zip(receipts).map(|((way, read), receipt)| {
-        let outcome = way.retire(&receipt, *read);
+    let merged = reads.into_iter().zip(merged?);
+    Ok(merged
+        .map(|(read, receipt)| Merged { read, receipt })
+        .collect())
+}
+
+/// Removes the files of loads that are in the ledger.
+pub(super) fn retire_together(
+    desk: &Desk,
+    arrivals: &[Arrival],
+    merged: &[Merged],
+) -> Result<Vec<End>, LoadError> {
+    let contracts = desk.contracts();
+    let mut retired = Vec::with_capacity(merged.len());
+    for (arrival, Merged { read, receipt }) in arrivals.iter().zip(merged) {
+        let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, &Nobody)?;
+        retired.push((*read, way.take_away(receipt, *read)));
+    }
+    // When all are gone: they lie in one folder.
+    let mut synced = Synced::default();
+    let ends = retired.into_iter().map(|(read, taken)| {
+        let outcome = taken.and_then(|taken| taken.sync(&mut synced));
         if let Ok(outcome) = &outcome {
             desk::log(outcome.entry());
         }
-        End {
-            read: *read,
-            outcome,
-        }
+        End { read, outcome }
     });
     Ok(ends.collect())
+}
+
+impl Ready {
+    fn by(contracts: Arc<Contracts>, desk: &Desk, arrivals: &[Arrival]) -> Self {
+        let (mut files, mut reads) = (Vec::new(), Vec::new());
+        for arrival in arrivals {
+            let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, &Nobody);
+            match way.and_then(|way| way.make_ready()) {
+                // One that adds a column changes what the others are read by.
+                Ok((read, file)) if file.staged.added.is_empty() => {
+                    reads.push(read);
+                    files.push(file);
+                }
+                _ => break,
+            }
+        }
+        Self {
+            contracts,
+            files,
+            reads,
+        }
+    }
+}
+
+/// Whoever would have to wait with files that go together has them go one by one instead.
+struct Nobody;
+
+impl Progress for Nobody {
+    fn advanced(&self, _bytes: u64) {}
+}
+
+impl Attendant for Nobody {
+    fn wait(&self, _error: &LoadError, _attempt: u32) -> Patience {
+        Patience::GiveUp
+    }
+
+    fn wait_for_turn(&self, _error: &LoadError, _turn: u32) -> Patience {
+        Patience::GiveUp
+    }
 }
 
 /// Removes the file of a load that is in the ledger, and that could not be removed then. `read`
@@ -361,20 +432,32 @@ impl<'a> Way<'a> {
     }
 
     fn retire(&self, receipt: &Receipt, read: Stamp) -> Result<Outcome, LoadError> {
+        let taken = self.take_away(receipt, read)?;
+        taken.sync(&mut Synced::default())
+    }
+
+    /// Removes the file, which a power cut can still undo.
+    fn take_away(&self, receipt: &Receipt, read: Stamp) -> Result<TakenAway, LoadError> {
         let by_contract = Disposal::OnDone(self.contract.on_done);
         let disposal = self.wish.disposal.unwrap_or(by_contract);
         let entry = receipt.entry().clone();
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
-            return self.set_aside(receipt, belongs_on(&entry), Report::new(&entry, None));
+            let report = Report::new(&entry, None);
+            let outcome = self.set_aside(receipt, belongs_on(&entry), report)?;
+            return Ok(TakenAway::durably(outcome));
         }
         let is_other = receipt.bytes() == Bytes::Other || self.was_written_to(read);
+        let outcome = Outcome::Done(entry);
         if disposal != Disposal::Leave && is_other {
             self.spare(receipt)?;
-        } else {
-            retire::retire(&self.lot(receipt), disposal, &self.desk.shelves)?;
+            return Ok(TakenAway::durably(outcome));
         }
-        Ok(Outcome::Done(entry))
+        let retired = retire::retire(&self.lot(receipt), disposal, &self.desk.shelves)?;
+        Ok(TakenAway {
+            outcome,
+            retired: Some(retired),
+        })
     }
 
     /// The file, and all that goes where it goes.
@@ -456,6 +539,28 @@ impl<'a> Way<'a> {
             place,
             report,
         })
+    }
+}
+
+/// How the way of a file ends as soon as its removal is durable.
+struct TakenAway {
+    outcome: Outcome,
+    retired: Option<Retired>,
+}
+
+impl TakenAway {
+    fn durably(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            retired: None,
+        }
+    }
+
+    fn sync(self, synced: &mut Synced) -> Result<Outcome, LoadError> {
+        if let Some(retired) = self.retired {
+            retired.sync(synced)?;
+        }
+        Ok(self.outcome)
     }
 }
 

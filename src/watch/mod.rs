@@ -189,7 +189,7 @@ impl Default for Options {
         Self {
             settle: Duration::from_secs(2),
             sweep: Duration::from_secs(5),
-            ahead: 64,
+            ahead: 128,
             mode: Mode::Events,
         }
     }

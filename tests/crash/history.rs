@@ -203,8 +203,7 @@ at_each_step! { late;
 
 // Whether the first of them went ahead of the others depends on who was quicker.
 at_each_step! { together;
-    entered_in_the_ledger = "merge::ledger", No;
-    two_entered_in_the_ledger = "merge::ledger#2", Partly;
+    all_entered_in_the_ledger = "merge::ledger", No;
     table_locked = "merge::locked", No;
     first_brought_in = "merge::brought_in", No;
     all_brought_in = "merge::brought_in#3", Partly;

@@ -166,6 +166,83 @@ fn one_that_the_table_refuses_takes_no_other_with_it() {
     .assert_eq(&warehouse.users());
 }
 
+/// So many that a group of them is made ready while another is merged.
+const MANY: std::ops::Range<usize> = 100..250;
+
+/// The numbers in the names of Ann's versions, in their order.
+fn numbers(warehouse: &Warehouse) -> Vec<usize> {
+    let names = warehouse.query("select name from datawarehouse.users order by version_number");
+    let numbers = names.split_whitespace().filter_map(|it| it.parse().ok());
+    numbers.collect()
+}
+
+#[test]
+fn of_many_that_wait_each_follows_the_one_before() {
+    let warehouse = warehouse("");
+    for number in MANY {
+        let name = format!("users-{number}.csv");
+        warehouse.drop_file(&name, ann(&format!("Ann {number}")));
+    }
+    let ends = watch(&warehouse, MANY.len());
+    let told: Vec<_> = ends.iter().map(|end| end["file"].clone()).collect();
+    let dropped: Vec<_> = MANY.map(|number| format!("users-{number}.csv")).collect();
+    assert_eq!(told, dropped);
+    assert_eq!(numbers(&warehouse), MANY.collect::<Vec<_>>());
+    let transactions: usize = warehouse.query(TRANSACTIONS).trim().parse().unwrap();
+    assert!(transactions <= MANY.len() / 8, "{transactions}");
+    let instants = "select count(distinct effective_at) from hayloft.load where action = 'load'";
+    assert_eq!(warehouse.query(instants).trim(), MANY.len().to_string());
+}
+
+#[test]
+fn refused_ones_do_not_bring_many_out_of_their_order() {
+    let warehouse = warehouse("");
+    let is_refused = |number: &usize| [101, 140, 163, 164, 200].contains(number);
+    for number in MANY {
+        let text = if is_refused(&number) {
+            "email,name,date_of_birth\n,Nobody,01/02/1990\n".to_owned()
+        } else {
+            ann(&format!("Ann {number}"))
+        };
+        warehouse.drop_file(&format!("users-{number}.csv"), text);
+    }
+    watch(&warehouse, MANY.len());
+    let loaded: Vec<_> = MANY.filter(|number| !is_refused(number)).collect();
+    assert_eq!(numbers(&warehouse), loaded);
+    assert_eq!(warehouse.names("imports/failed").len(), 10);
+}
+
+#[test]
+fn a_column_that_one_of_many_adds_is_known_to_those_that_were_ready_before() {
+    let toml = HAYLOFT_TOML.replace(
+        "durable_key = \"user_id\"",
+        "durable_key = \"user_id\"\non_new_column = \"version\"",
+    );
+    let quick = "\n[watch]\nsettle = \"10ms\"\nsweep = \"200ms\"\n";
+    let warehouse = Warehouse::with_contract(&format!("{toml}{quick}"));
+    for number in MANY {
+        let text = if number < 150 || number % 2 == 0 {
+            ann(&format!("Ann {number}"))
+        } else {
+            format!("email,name,date_of_birth,phone\nann@x.org,Ann {number},01/02/1990,{number}\n")
+        };
+        warehouse.drop_file(&format!("users-{number}.csv"), text);
+    }
+    let ends = watch(&warehouse, MANY.len());
+    assert!(ends.iter().all(|end| end["status"] == "loaded"));
+    assert_eq!(numbers(&warehouse), MANY.collect::<Vec<_>>());
+    expect![[r"
+        Ann 150 | ∅
+        Ann 151 | 151
+        Ann 152 | 151
+        Ann 249 | 249
+    "]]
+    .assert_eq(&warehouse.query(
+        "select name, phone from datawarehouse.users
+         where name in ('Ann 150', 'Ann 151', 'Ann 152', 'Ann 249') order by version_number",
+    ));
+}
+
 #[test]
 fn facts_go_one_by_one() {
     let warehouse = warehouse("");

@@ -13,11 +13,12 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_query;
 
-use super::sift::Sifted;
+use super::sift::{Sifted, sift_held};
 use super::{Applied, Delivered};
 use crate::db::second::Lent;
 use crate::failpoint;
-use crate::merge::{MergeError, sql};
+use crate::merge::MergeError;
+use crate::merge::sql::{self, Order};
 use crate::stage::Held;
 
 /// How many rows are passed on together, and how many such portions may wait: at most a batch.
@@ -87,14 +88,14 @@ impl Delivered<'_> {
         };
         let (found, taken) = Found::channel();
         // What would be closed for its absence has to be counted before any version is opened.
-        let found = (!self.closes_absent).then_some(found);
+        let sieve = self.sieve((!self.closes_absent).then_some(found));
+        let query = self.read_current(Order::Any);
         let (read, written) = thread::scope(|scope| {
-            let writer = scope.spawn(move || self.write_meanwhile(conn, rows, &taken, applied));
-            let read = self.sift_held(&mut reader.conn, rows, self.sieve(found));
-            (
-                read,
-                writer.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            )
+            let conn_of_reader = &mut reader.conn;
+            let reading = scope.spawn(move || sift_held(conn_of_reader, &query, rows, sieve));
+            let written = self.write_meanwhile(conn, rows, taken, applied);
+            let read = reading.join();
+            (read.unwrap_or_else(|panic| resume_unwind(panic)), written)
         });
         // Where this fails, the reading fails as well, and only says that it had to end.
         written?;
@@ -108,12 +109,12 @@ impl Delivered<'_> {
         &self,
         conn: &mut PgConnection,
         rows: &Held,
-        found: &Receiver<Vec<usize>>,
+        found: Receiver<Vec<usize>>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         self.write_manifest(conn, applied)?;
         failpoint!("merge::beside");
-        self.send_found(conn, rows, found, applied)
+        self.send_found(conn, rows, &found, applied)
     }
 
     /// The second session, if it is sure that it need not wait for the table: nobody would find out

@@ -15,7 +15,7 @@ use crate::contract::{Contract, Ident};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
 use crate::merge::sql::{self, Changed, Refolded, Spoken};
-use crate::merge::{MergeError, counts, landing, ledger};
+use crate::merge::{MergeError, counts, landing};
 use crate::summary::Changes;
 
 impl Delivered<'_> {
@@ -67,6 +67,9 @@ impl Delivered<'_> {
         applied.changes.unchanged += sifted.as_ref().map_or(0, |sifted| sifted.same);
         self.guard_absent(conn, landed, sifted.as_ref())?;
         self.send(conn, sifted.as_ref(), applied)?;
+        if sifted.is_some() {
+            self.shared.work_in_sets(conn)?;
+        }
         if !applied.sent.is_empty() {
             applied.spoken.push(Spoken::Sent);
         }
@@ -89,13 +92,13 @@ impl Delivered<'_> {
         }
         let joins = Self::joins(landed.sifted.as_ref(), landed.way, rows);
         match joins {
-            Joins::LookUp => conn.batch_execute(include_str!("look_up.sql"))?,
+            Joins::LookUp => conn.batch_execute(include_str!("../shared/look_up.sql"))?,
             Joins::Planned => landing::analyze(conn)?,
         }
         let touched = touch(conn, doubtful)?;
         self.bring_in_landed(conn, rows, touched, applied)?;
         if joins == Joins::LookUp {
-            conn.batch_execute(include_str!("look_up_no_more.sql"))?;
+            conn.batch_execute(include_str!("../shared/look_up_no_more.sql"))?;
         }
         Ok(touched)
     }
@@ -132,7 +135,9 @@ impl Delivered<'_> {
     /// enough, where there can be such.
     pub(super) fn doubtful(&self, conn: &mut PgConnection) -> QueryResult<Option<String>> {
         let contract = self.shape.contract;
-        let unsure = ledger::unsure_columns(conn, contract, &self.shape.names())?;
+        let unsure = self
+            .shared
+            .unsure_columns(conn, contract, &self.shape.names())?;
         let unsure: Vec<&str> = unsure.iter().map(String::as_str).collect();
         Ok(sql::touch_doubtful(self.shape, self.durable_key, &unsure))
     }

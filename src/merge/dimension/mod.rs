@@ -31,6 +31,7 @@ pub(super) use self::way::Way;
 use super::guard::Closes;
 use super::history::{self, Arrival, Event, Table};
 use super::landing::{self, Line, taken_out};
+use super::shared::Shared;
 use super::sql::{self, Shape, Spoken};
 use super::{Instant, MergeError, held, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
@@ -58,6 +59,7 @@ pub(super) struct Delivered<'a> {
     /// Whether keys that the file does not name are absent.
     pub(super) closes_absent: bool,
     pub(super) closes: &'a Closes,
+    pub(super) shared: &'a Shared,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
 }
@@ -168,6 +170,9 @@ impl Delivered<'_> {
             rows: Whereabouts::Here,
             sifted: None,
         };
+        if way != Way::LookUp {
+            self.shared.work_in_sets(conn)?;
+        }
         let doubtful = match way {
             Way::Fill | Way::Refold => None,
             Way::Sift | Way::LookUp | Way::Join => self.doubtful(conn)?,
@@ -175,6 +180,7 @@ impl Delivered<'_> {
         match (way, doubtful) {
             (Way::Fill, _) | (Way::Sift | Way::LookUp, None) => {}
             (_, doubtful) => {
+                self.shared.work_in_sets(conn)?;
                 if way == Way::Sift {
                     landed.sifted = Some(self.sift(conn)?);
                 }
@@ -261,17 +267,20 @@ impl Delivered<'_> {
             Way::Refold => self.refold(conn, landed)?,
         };
         failpoint!("merge::opened");
-        applied.released = held::release(
-            conn,
-            self.shape.contract,
-            self.durable_key,
-            &self.dependants,
-            &applied.spoken,
-            &applied.sent,
-            self.at,
-        )?;
+        applied.released = self.release(conn, &applied)?;
         failpoint!("merge::released");
         Ok(applied)
+    }
+
+    /// Lets in the facts that waited for these members.
+    fn release(&self, conn: &mut PgConnection, applied: &Applied) -> Result<u64, MergeError> {
+        let (contract, spoken) = (self.shape.contract, &applied.spoken);
+        if spoken.is_empty() || !self.shared.is_awaited(conn, contract)? {
+            return Ok(0);
+        }
+        self.shared.work_in_sets(conn)?;
+        let (key, sent) = (self.durable_key, &applied.sent);
+        held::release(conn, contract, key, &self.dependants, spoken, sent, self.at)
     }
 
     fn table(&self) -> Table<'_> {

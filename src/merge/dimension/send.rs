@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::Receiver;
 
-use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -143,7 +142,7 @@ impl<'s, 'a> Sender<'s, 'a> {
         conn: &'s mut PgConnection,
         applied: &'s mut Applied,
     ) -> QueryResult<Self> {
-        conn.batch_execute(include_str!("look_up.sql"))?;
+        delivered.shared.look_up(conn)?;
         Ok(Self {
             delivered,
             conn,
@@ -165,8 +164,7 @@ impl<'s, 'a> Sender<'s, 'a> {
     fn finish(mut self) -> Result<(), MergeError> {
         self.flush()?;
         self.applied.told.extend(self.told.into_words());
-        let reset = include_str!("look_up_no_more.sql");
-        Ok(self.conn.batch_execute(reset)?)
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), MergeError> {
@@ -304,26 +302,5 @@ impl Told {
     fn into_words(self) -> impl Iterator<Item = (Uuid, String)> {
         let told = self.0.into_iter();
         told.map(|((action, _), key)| (key, action.word().to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    /// What a statement sets, or gives back.
-    fn settings(sql: &str) -> Vec<&str> {
-        sql.lines()
-            .filter_map(|line| {
-                line.strip_prefix("set local ")
-                    .or(line.strip_prefix("reset "))
-            })
-            .filter_map(|line| line.split([' ', ';']).next())
-            .collect()
-    }
-
-    #[test]
-    fn what_is_set_for_the_look_up_is_given_back() {
-        let set = settings(include_str!("look_up.sql"));
-        assert!(set.contains(&"enable_hashjoin"));
-        assert_eq!(set, settings(include_str!("look_up_no_more.sql")));
     }
 }

@@ -64,9 +64,14 @@ impl Delivered<'_> {
     pub(super) fn sift(&self, conn: &mut PgConnection) -> Result<Sifted, MergeError> {
         let sieve = self.sieve(None);
         match self.staged.rows.held() {
-            Some(rows) => self.sift_held(conn, rows, sieve),
+            Some(rows) => sift_held(conn, &self.read_current(Order::Any), rows, sieve),
             None => self.sift_in_order(conn, sieve),
         }
+    }
+
+    /// The statement that reads the current versions.
+    pub(super) fn read_current(&self, order: Order) -> String {
+        sql::read_current(self.shape, self.durable_key, order)
     }
 
     /// Nothing found out yet.
@@ -89,24 +94,6 @@ impl Delivered<'_> {
         }
     }
 
-    /// The same, with rows in memory.
-    pub(super) fn sift_held(
-        &self,
-        conn: &mut PgConnection,
-        rows: &Held,
-        sieve: Sieve<'_>,
-    ) -> Result<Sifted, MergeError> {
-        let mut looking_up = LookingUp {
-            rows,
-            waiting: Versions::default(),
-            sieve,
-        };
-        let query = sql::read_current(self.shape, self.durable_key, Order::Any);
-        read_binary(conn, &query, |fields| Ok(looking_up.take(fields)?))?;
-        let sieve = looking_up.finish().map_err(MergeError::Unreadable)?;
-        Ok(sieve.sifted)
-    }
-
     fn sift_in_order(
         &self,
         conn: &mut PgConnection,
@@ -114,10 +101,27 @@ impl Delivered<'_> {
     ) -> Result<Sifted, MergeError> {
         let mut side_by_side = SideBySide::begin(self.staged.rows.in_order(), sieve)
             .map_err(MergeError::Unreadable)?;
-        let query = sql::read_current(self.shape, self.durable_key, Order::ByKey);
+        let query = self.read_current(Order::ByKey);
         read_binary(conn, &query, |fields| Ok(side_by_side.take(fields)?))?;
         Ok(side_by_side.sieve.sifted)
     }
+}
+
+/// Runs a query for the current versions, and compares rows in memory with them.
+pub(super) fn sift_held(
+    conn: &mut PgConnection,
+    query: &str,
+    rows: &Held,
+    sieve: Sieve<'_>,
+) -> Result<Sifted, MergeError> {
+    let mut looking_up = LookingUp {
+        rows,
+        waiting: Versions::default(),
+        sieve,
+    };
+    read_binary(conn, query, |fields| Ok(looking_up.take(fields)?))?;
+    let sieve = looking_up.finish().map_err(MergeError::Unreadable)?;
+    Ok(sieve.sifted)
 }
 
 /// What is found out about rows and current versions.

@@ -1,14 +1,11 @@
 //! Which way the rows go, by the numbers.
 
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::Text;
 
 use super::Delivered;
 use super::sift::Sifted;
 use crate::contract::ColumnType;
-use crate::db::Prepare;
-use crate::merge::{Instant, counts, ledger};
+use crate::merge::{Instant, ledger};
 
 /// Which way the rows go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,17 +57,15 @@ impl Delivered<'_> {
         if self.has_unknown_types() {
             return Ok(Way::Join);
         }
-        if ledger::is_empty(conn, self.shape.contract)? {
+        let Some(size) = self.shared.size(conn, self.shape.contract)? else {
             return Ok(Way::Fill);
-        }
+        };
         // Who is absent is known only to those who read the whole table.
-        Ok(
-            if !self.closes_absent && self.is_small(conn, rows.len() as u64)? {
-                Way::LookUp
-            } else {
-                Way::Sift
-            },
-        )
+        Ok(if !self.closes_absent && is_few(rows.len() as u64, size) {
+            Way::LookUp
+        } else {
+            Way::Sift
+        })
     }
 
     /// How the landed rows are best joined with the table.
@@ -101,17 +96,9 @@ impl Delivered<'_> {
         let mut filled = self.shape.filled.iter().map(|column| &columns[*column]);
         filled.any(|column| matches!(column.column_type, ColumnType::Other { .. }))
     }
-
-    /// Whether so few rows are better looked up one by one than the table is read.
-    fn is_small(&self, conn: &mut PgConnection, rows: u64) -> QueryResult<bool> {
-        let table: counts::Count = sql_query(include_str!("estimate_rows.sql"))
-            .bind::<Text, _>(self.shape.contract.table.to_string())
-            .prepared()
-            .get_result(conn)?;
-        Ok(is_few(rows, table.get()))
-    }
 }
 
+/// Whether so few rows are better looked up one by one than the table is read.
 fn is_few(rows: u64, of: u64) -> bool {
     rows.saturating_mul(ROWS_READ_PER_LOOK_UP) < of
 }

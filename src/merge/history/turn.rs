@@ -159,7 +159,11 @@ pub(in crate::merge) fn turn_dimension(
     keep_members_of_facts(conn, contract, durable_key, &dependants)?;
     let spoken = [Spoken::Touched];
     let at = target.at();
-    let released = held::release(conn, contract, durable_key, &dependants, &spoken, &[], at)?;
+    let released = if held::is_awaited(conn, contract)? {
+        held::release(conn, contract, durable_key, &dependants, &spoken, &[], at)?
+    } else {
+        0
+    };
     failpoint!("undo::released");
     Ok(Turned {
         changes: refolded.changes,

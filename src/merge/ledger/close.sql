@@ -6,5 +6,9 @@ set status = $2, reason = $3, effective_at = $4,
     keys_late_unchanged = $18, keys_closed = $19, keys_absent_already = $20,
     keys_closed_by_absence = $21, keys_overwritten = $22, keys_filled = $23,
     facts_released = $24,
-    seconds_total = $25, seconds_stage = $26, seconds_merge = $27
+    seconds_total = $25, seconds_stage = $26, seconds_merge = $27,
+    mode = coalesce($28, mode), absence = coalesce($29, absence),
+    instants = coalesce($30, instants), earliest_at = coalesce($31, earliest_at),
+    columns = coalesce($32, columns), added_columns = coalesce($33, added_columns),
+    closes_accepted_by = coalesce($34, closes_accepted_by)
 where load_id = $1

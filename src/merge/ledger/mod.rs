@@ -8,6 +8,8 @@
 
 pub mod contract;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -17,7 +19,8 @@ use diesel::sql_types::{
 };
 use uuid::Uuid;
 
-use super::counts::{signed, unsigned};
+use super::counts::{self, signed, unsigned};
+use super::shared::{Deliveries, Sha256};
 use crate::contract::{Contract, TableName};
 use crate::db::Prepare;
 use crate::stage::Delivery;
@@ -64,32 +67,46 @@ pub(super) enum Seen {
     Older(i64),
 }
 
-/// Writes the load's row, as the first statement of its transaction.
+/// A delivery that is about to be loaded, and the load whose mended rows it has.
+pub(super) type Coming<'a> = (&'a Delivery, Option<i64>);
+
+/// Writes the rows of loads, as the first statement of their transaction, and tells of each in
+/// their order.
 pub(super) fn open(
     conn: &mut PgConnection,
     table: &TableName,
-    delivery: &Delivery,
-    parent: Option<i64>,
-) -> QueryResult<Opened> {
+    coming: &[Coming<'_>],
+) -> QueryResult<Vec<Opened>> {
     #[derive(QueryableByName)]
     struct New {
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        claim_id: Uuid,
         #[diesel(sql_type = BigInt)]
         load_id: i64,
     }
-    let new: Option<New> = sql_query(include_str!("open.sql"))
-        .bind::<diesel::sql_types::Uuid, _>(delivery.claim)
-        .bind::<Nullable<BigInt>, _>(parent)
-        .bind::<Text, _>(table.as_str())
-        .bind::<Text, _>(&delivery.file)
-        .bind::<BigInt, _>(signed(delivery.bytes))
-        .bind::<Binary, _>(&delivery.sha256[..])
-        .bind::<Nullable<Text>, _>(delivery.header.as_deref())
-        .prepared()
-        .get_result(conn)
-        .optional()?;
-    if let Some(new) = new {
-        return Ok(Opened::New(new.load_id));
+    fn all<'c, T>(coming: &[Coming<'c>], value: impl Fn(&'c Delivery) -> T) -> Vec<T> {
+        coming.iter().map(|(delivery, _)| value(delivery)).collect()
     }
+    let parents: Vec<Option<i64>> = coming.iter().map(|(_, parent)| *parent).collect();
+    let new: Vec<New> = sql_query(include_str!("open.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<Array<diesel::sql_types::Uuid>, _>(all(coming, |it| it.claim))
+        .bind::<Array<Nullable<BigInt>>, _>(parents)
+        .bind::<Array<Text>, _>(all(coming, |it| it.file.as_str()))
+        .bind::<Array<BigInt>, _>(all(coming, |it| signed(it.bytes)))
+        .bind::<Array<Binary>, _>(all(coming, |it| it.sha256.as_slice()))
+        .bind::<Array<Nullable<Text>>, _>(all(coming, |it| it.header.as_deref()))
+        .prepared()
+        .load(conn)?;
+    let new: HashMap<Uuid, i64> = new.iter().map(|new| (new.claim_id, new.load_id)).collect();
+    let opened = coming.iter().map(|(it, _)| match new.get(&it.claim) {
+        Some(load_id) => Ok(Opened::New(*load_id)),
+        None => opened_before(conn, it),
+    });
+    opened.collect()
+}
+
+fn opened_before(conn: &mut PgConnection, delivery: &Delivery) -> QueryResult<Opened> {
     let row = find_row(conn, delivery.claim)?.ok_or(diesel::NotFound)?;
     let known = row.file_sha256.as_deref();
     let bytes = if known.is_none_or(|known| known == delivery.sha256) {
@@ -113,29 +130,34 @@ fn find_row(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<LoadRow>
         .optional()
 }
 
-/// Whether these bytes were loaded into the table before.
-pub(super) fn seen(
+/// Which of these bytes were loaded into the table before.
+pub(super) fn delivered(
     conn: &mut PgConnection,
     table: &TableName,
-    delivery: &Delivery,
-) -> QueryResult<Seen> {
+    bytes: &[Sha256],
+) -> QueryResult<Deliveries> {
     #[derive(QueryableByName)]
     struct Earlier {
+        #[diesel(sql_type = Binary)]
+        file_sha256: Vec<u8>,
         #[diesel(sql_type = BigInt)]
         load_id: i64,
         #[diesel(sql_type = Bool)]
         latest: bool,
     }
-    let earlier: Option<Earlier> = sql_query(include_str!("delivered_before.sql"))
+    let bytes: Vec<&[u8]> = bytes.iter().map(Sha256::as_slice).collect();
+    let earlier: Vec<Earlier> = sql_query(include_str!("delivered_before.sql"))
         .bind::<Text, _>(table.as_str())
-        .bind::<Binary, _>(&delivery.sha256[..])
+        .bind::<Array<Binary>, _>(bytes)
         .prepared()
-        .get_result(conn)
-        .optional()?;
-    Ok(match earlier {
-        None => Seen::Never,
-        Some(earlier) if earlier.latest => Seen::Latest(earlier.load_id),
-        Some(earlier) => Seen::Older(earlier.load_id),
+        .load(conn)?;
+    let latest = earlier.iter().find(|load| load.latest);
+    Ok(Deliveries {
+        latest: latest.map(|load| load.load_id),
+        loads: earlier
+            .iter()
+            .filter_map(|load| Some((load.file_sha256.as_slice().try_into().ok()?, load.load_id)))
+            .collect(),
     })
 }
 
@@ -192,33 +214,16 @@ pub(super) fn unsure_columns(
 
 /// What the rows of a load meant, for whoever reads its observations later.
 #[derive(Debug)]
-pub(super) struct Meaning<'a> {
-    pub(super) mode: &'a str,
-    pub(super) absence: &'a str,
-    pub(super) instants: &'a str,
+pub(super) struct Meaning {
+    pub(super) mode: &'static str,
+    pub(super) absence: &'static str,
+    pub(super) instants: &'static str,
+    /// The first instant and the last of which they spoke.
     pub(super) earliest: DateTime<Utc>,
-    pub(super) columns: Vec<&'a str>,
-    pub(super) added: Vec<&'a str>,
-    pub(super) accepted_by: Option<&'a str>,
-}
-
-/// Writes down what the rows of a load meant.
-pub(super) fn describe(
-    conn: &mut PgConnection,
-    load_id: i64,
-    meaning: &Meaning<'_>,
-) -> QueryResult<()> {
-    sql_query(include_str!("describe.sql"))
-        .bind::<BigInt, _>(load_id)
-        .bind::<Text, _>(meaning.mode)
-        .bind::<Text, _>(meaning.absence)
-        .bind::<Text, _>(meaning.instants)
-        .bind::<Timestamptz, _>(meaning.earliest)
-        .bind::<Array<Text>, _>(&meaning.columns)
-        .bind::<Array<Text>, _>(&meaning.added)
-        .bind::<Nullable<Text>, _>(meaning.accepted_by)
-        .prepared()
-        .run(conn)
+    pub(super) latest: DateTime<Utc>,
+    pub(super) columns: Vec<String>,
+    pub(super) added: Vec<String>,
+    pub(super) accepted_by: Option<String>,
 }
 
 /// Whether the keys in the table were made in the same way as the ones that are about to come.
@@ -318,6 +323,15 @@ pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryRes
         .map(|row: Answer| row.answer)
 }
 
+/// About how many rows the table has.
+pub(super) fn estimate_rows(conn: &mut PgConnection, contract: &Contract) -> QueryResult<u64> {
+    sql_query(include_str!("estimate_rows.sql"))
+        .bind::<Text, _>(contract.table.to_string())
+        .prepared()
+        .get_result(conn)
+        .map(|rows: counts::Count| rows.get())
+}
+
 /// Whether no fact waits for the table, nor for a member of it: a waiting fact has keys as well.
 fn is_held_nowhere(conn: &mut PgConnection, table: &TableName) -> QueryResult<bool> {
     sql_query(include_str!("nothing_held.sql"))
@@ -326,11 +340,12 @@ fn is_held_nowhere(conn: &mut PgConnection, table: &TableName) -> QueryResult<bo
         .map(|row: Answer| row.answer)
 }
 
-/// Writes what the load did, as the last statement of its transaction.
+/// Writes what the load did, as the last statement of its transaction, and what its rows meant, if
+/// they count.
 pub(super) fn close(
     conn: &mut PgConnection,
     load_id: i64,
-    effective_at: Option<DateTime<Utc>>,
+    meaning: Option<&Meaning>,
     entry: &Entry,
 ) -> QueryResult<()> {
     let Summary {
@@ -344,7 +359,7 @@ pub(super) fn close(
         .bind::<BigInt, _>(load_id)
         .bind::<Text, _>(entry.summary.status.code())
         .bind::<Nullable<Text>, _>(entry.reason.as_deref())
-        .bind::<Nullable<Timestamptz>, _>(effective_at)
+        .bind::<Nullable<Timestamptz>, _>(meaning.map(|it| it.latest))
         .bind::<BigInt, _>(signed(rows.read))
         .bind::<BigInt, _>(signed(rows.accepted))
         .bind::<BigInt, _>(signed(rows.rejected))
@@ -368,6 +383,13 @@ pub(super) fn close(
         .bind::<Double, _>(seconds.total)
         .bind::<Double, _>(seconds.stage)
         .bind::<Double, _>(seconds.merge)
+        .bind::<Nullable<Text>, _>(meaning.map(|it| it.mode))
+        .bind::<Nullable<Text>, _>(meaning.map(|it| it.absence))
+        .bind::<Nullable<Text>, _>(meaning.map(|it| it.instants))
+        .bind::<Nullable<Timestamptz>, _>(meaning.map(|it| it.earliest))
+        .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.columns.as_slice()))
+        .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.added.as_slice()))
+        .bind::<Nullable<Text>, _>(meaning.and_then(|it| it.accepted_by.as_deref()))
         .prepared()
         .run(conn)
 }

@@ -1,0 +1,235 @@
+//! What the loads of one transaction know of each other, so that the server is asked once for all.
+//!
+//! In: what the first of them asks, and what each has done. Out: the answers for those that follow.
+//! Under the locks nobody else loads into the table, or lets a fact wait for it, so that only these
+//! loads can change an answer. A load that is alone in its transaction asks as much as it needs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use super::held;
+use super::ledger::{self, Seen};
+use crate::contract::{Contract, TableName};
+use crate::stage::Staged;
+use crate::summary::Changes;
+
+/// How the bytes of a file are known.
+pub(super) type Sha256 = [u8; 32];
+
+/// What is known in a transaction.
+#[derive(Default, Debug)]
+pub(super) struct Shared {
+    /// The bytes of all files whose loads share the transaction.
+    bytes: Vec<Sha256>,
+    /// Which of these the ledger has.
+    delivered: RefCell<Option<Deliveries>>,
+    /// The instant of the last load that took its time from the server's clock.
+    time: Cell<Option<DateTime<Utc>>>,
+    /// About how many rows the table has, if it has some.
+    size: Cell<Option<u64>>,
+    /// Columns, and those of them that some load before did not speak of.
+    unsure: RefCell<Option<(Vec<String>, Vec<String>)>>,
+    awaited: Cell<Awaited>,
+    planner: Cell<Planner>,
+    tables: Cell<Tables>,
+}
+
+/// The last load of some bytes, for those that were loaded.
+#[derive(Default, Debug)]
+pub(super) struct Deliveries {
+    pub(super) loads: HashMap<Sha256, i64>,
+    /// The latest load of the table, if it is among them.
+    pub(super) latest: Option<i64>,
+}
+
+impl Deliveries {
+    fn seen(&self, bytes: &Sha256) -> Seen {
+        match self.loads.get(bytes) {
+            None => Seen::Never,
+            Some(load) if self.latest == Some(*load) => Seen::Latest(*load),
+            Some(load) => Seen::Older(*load),
+        }
+    }
+}
+
+/// Whether facts wait for members of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Awaited {
+    #[default]
+    Perhaps,
+    Not,
+}
+
+/// How the server plans statements.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Planner {
+    #[default]
+    Free,
+    /// Each row is looked up by an index, by a plan that is made once.
+    LookUp,
+}
+
+/// Whether there may be temporary tables.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Tables {
+    #[default]
+    None,
+    Perhaps,
+}
+
+impl Shared {
+    /// For the loads of these files.
+    pub(super) fn of<'s>(files: impl Iterator<Item = &'s Staged>) -> Self {
+        Self {
+            bytes: files.map(|staged| staged.delivery.sha256).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the bytes of a file were loaded into the table before.
+    pub(super) fn seen(
+        &self,
+        conn: &mut PgConnection,
+        table: &TableName,
+        bytes: &Sha256,
+    ) -> QueryResult<Seen> {
+        let mut delivered = self.delivered.borrow_mut();
+        let deliveries = match delivered.as_mut() {
+            Some(deliveries) => deliveries,
+            None => delivered.insert(ledger::delivered(conn, table, &self.bytes)?),
+        };
+        Ok(deliveries.seen(bytes))
+    }
+
+    /// The instant of a load that takes its time from the load itself. The clock is read once, and
+    /// each load comes after the one before.
+    pub(super) fn load_time(
+        &self,
+        conn: &mut PgConnection,
+        table: &TableName,
+    ) -> QueryResult<DateTime<Utc>> {
+        let time = match self.time.get() {
+            Some(before) => before + TimeDelta::microseconds(1),
+            None => ledger::load_time(conn, table)?,
+        };
+        self.time.set(Some(time));
+        Ok(time)
+    }
+
+    /// About how many rows the table has; `None` if it has none at all.
+    pub(super) fn size(
+        &self,
+        conn: &mut PgConnection,
+        contract: &Contract,
+    ) -> QueryResult<Option<u64>> {
+        if self.size.get().is_none() && !ledger::is_empty(conn, contract)? {
+            self.size.set(Some(ledger::estimate_rows(conn, contract)?));
+        }
+        Ok(self.size.get())
+    }
+
+    /// Of these columns, those that some load that counts did not speak of.
+    pub(super) fn unsure_columns(
+        &self,
+        conn: &mut PgConnection,
+        contract: &Contract,
+        columns: &[&str],
+    ) -> QueryResult<Vec<String>> {
+        let mut known = self.unsure.borrow_mut();
+        if let Some((of, unsure)) = known.as_ref()
+            && of == columns
+        {
+            return Ok(unsure.clone());
+        }
+        let unsure = ledger::unsure_columns(conn, contract, columns)?;
+        let of = columns.iter().map(|&column| column.to_owned()).collect();
+        *known = Some((of, unsure.clone()));
+        Ok(unsure)
+    }
+
+    /// Whether any fact waits for a member of the dimension.
+    pub(super) fn is_awaited(
+        &self,
+        conn: &mut PgConnection,
+        dimension: &Contract,
+    ) -> QueryResult<bool> {
+        if self.awaited.get() == Awaited::Not {
+            return Ok(false);
+        }
+        let awaited = held::is_awaited(conn, dimension)?;
+        if !awaited {
+            self.awaited.set(Awaited::Not);
+        }
+        Ok(awaited)
+    }
+
+    /// Takes in what a load has done that had these bytes and columns.
+    pub(super) fn loaded(
+        &self,
+        load_id: i64,
+        bytes: &Sha256,
+        columns: &[String],
+        changes: &Changes,
+    ) {
+        if let Some(deliveries) = self.delivered.borrow_mut().as_mut() {
+            deliveries.loads.insert(*bytes, load_id);
+            deliveries.latest = Some(load_id);
+        }
+        self.unsure.borrow_mut().take_if(|(of, _)| of != columns);
+        let versions = changes.inserted + changes.updated + changes.reopened;
+        self.size.set(self.size.get().map(|size| size + versions));
+    }
+
+    /// From here on few rows are looked up in a large table.
+    pub(super) fn look_up(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        if self.planner.get() == Planner::Free {
+            conn.batch_execute(include_str!("shared/look_up.sql"))?;
+            self.planner.set(Planner::LookUp);
+        }
+        Ok(())
+    }
+
+    /// From here on the server plans each statement as it sees fit, and there may be temporary
+    /// tables.
+    pub(super) fn work_in_sets(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        if self.planner.get() == Planner::LookUp {
+            conn.batch_execute(include_str!("shared/look_up_no_more.sql"))?;
+            self.planner.set(Planner::Free);
+        }
+        self.tables.set(Tables::Perhaps);
+        Ok(())
+    }
+
+    /// Makes room for the next load.
+    pub(super) fn clear_away(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        if self.tables.replace(Tables::None) == Tables::Perhaps {
+            super::landing::clear_away(conn)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// What a statement sets, or gives back.
+    fn settings(sql: &str) -> Vec<&str> {
+        sql.lines()
+            .filter_map(|line| {
+                line.strip_prefix("set local ")
+                    .or(line.strip_prefix("reset "))
+            })
+            .filter_map(|line| line.split([' ', ';']).next())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_set_for_the_look_up_is_given_back() {
+        let set = settings(include_str!("shared/look_up.sql"));
+        assert!(set.contains(&"enable_hashjoin"));
+        assert_eq!(set, settings(include_str!("shared/look_up_no_more.sql")));
+    }
+}
