@@ -93,7 +93,9 @@ impl Delivered<'_> {
         let (read, written) = thread::scope(|scope| {
             let conn_of_reader = &mut reader.conn;
             let reading = scope.spawn(move || sift_held(conn_of_reader, &query, rows, sieve));
-            let written = self.write_meanwhile(conn, rows, taken, applied);
+            let written = self.write_meanwhile(conn, rows, &taken, applied);
+            // Or else a reader that finds more would wait for ever.
+            drop(taken);
             let read = reading.join();
             (read.unwrap_or_else(|panic| resume_unwind(panic)), written)
         });
@@ -109,12 +111,12 @@ impl Delivered<'_> {
         &self,
         conn: &mut PgConnection,
         rows: &Held,
-        found: Receiver<Vec<usize>>,
+        found: &Receiver<Vec<usize>>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         self.write_manifest(conn, applied)?;
         failpoint!("merge::beside");
-        self.send_found(conn, rows, &found, applied)
+        self.send_found(conn, rows, found, applied)
     }
 
     /// The second session, if it is sure that it need not wait for the table: nobody would find out
