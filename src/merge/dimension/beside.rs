@@ -7,7 +7,7 @@
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread;
+use std::thread::{self, Builder};
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
@@ -90,18 +90,18 @@ impl Delivered<'_> {
         // What would be closed for its absence has to be counted before any version is opened.
         let sieve = self.sieve((!self.closes_absent).then_some(found));
         let query = self.read_current(Order::Any);
-        let (read, written) = thread::scope(|scope| {
-            let conn_of_reader = &mut reader.conn;
-            let reading = scope.spawn(move || sift_held(conn_of_reader, &query, rows, sieve));
+        let read = || sift_held(&mut reader.conn, &query, rows, sieve);
+        let sifted = thread::scope(|scope| {
+            let reading = Builder::new().spawn_scoped(scope, read);
+            let reading = reading.map_err(MergeError::Unreadable)?;
             let written = self.write_meanwhile(conn, rows, &taken, applied);
             // Or else a reader that finds more would wait for ever.
             drop(taken);
-            let read = reading.join();
-            (read.unwrap_or_else(|panic| resume_unwind(panic)), written)
-        });
-        // Where this fails, the reading fails as well, and only says that it had to end.
-        written?;
-        let sifted = read?;
+            let sifted = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
+            // Where this fails, the reading fails as well, and only says that it had to end.
+            written?;
+            sifted
+        })?;
         AnsiTransactionManager::commit_transaction(&mut reader.conn)?;
         reader.give_back();
         Ok(sifted)
