@@ -122,6 +122,72 @@ fn a_file_of_more_rows_than_go_with_one_statement_is_brought_in_whole() {
     warehouse.assert_sound();
 }
 
+/// As it was closed by an earlier load, so far as the next one can tell.
+const CLOSE_THE_SECOND: &str = "
+    update datawarehouse.gauges set effective_end_date = clock_timestamp() where number = 2";
+
+#[test]
+fn a_key_that_comes_back_opens_a_version_whatever_the_last_one_said() {
+    let warehouse = gauges();
+    let mut everybody = "number,small,label\n".to_owned();
+    for number in 1..=100 {
+        let _ = writeln!(everybody, "{number},7,as before");
+    }
+    warehouse.load("gauges.csv", everybody).exits(0);
+    warehouse.execute(CLOSE_THE_SECOND);
+
+    // `label` is silent: what held before the gap does not hold after it.
+    let file = "number,small\n1,7\n2,7\n3,8\n101,7\n";
+    warehouse.write("gauges-2.csv", file);
+    let plan = warehouse.run(&["plan", "gauges-2.csv"]).exits(0).stdout;
+    assert!(plan.contains("in order, key by key"), "{plan}");
+    let load = warehouse.load("gauges-2.csv", file).exits(0).only();
+    let changes = &load["changes"];
+    assert_eq!(changes["unchanged"], 1, "{load}");
+    assert_eq!(changes["reopened"], 1, "{load}");
+    assert_eq!(changes["updated"], 1, "{load}");
+    assert_eq!(changes["inserted"], 1, "{load}");
+    expect![[r"
+        1 | 1 | t | 7 | as before
+        2 | 1 | f | 7 | as before
+        2 | 2 | t | 7 | ∅
+        3 | 1 | f | 7 | as before
+        3 | 2 | t | 8 | as before
+        101 | 1 | t | 7 | ∅
+    "]]
+    .assert_eq(&warehouse.query(
+        "select number, version_number, is_current, small, label from datawarehouse.gauges
+         where number in (1, 2, 3, 101) order by 1, 2",
+    ));
+}
+
+#[test]
+fn a_key_whose_current_version_starts_before_a_closed_one_is_refused() {
+    let warehouse = gauges();
+    let file = |value: i32| {
+        let mut file = "number,small\n".to_owned();
+        for number in 1..=100 {
+            let value = if number == 2 { value } else { 0 };
+            let _ = writeln!(file, "{number},{value}");
+        }
+        file
+    };
+    warehouse.load("gauges.csv", file(1)).exits(0);
+    warehouse.load("gauges-2.csv", file(2)).exits(0);
+    warehouse.execute(
+        "update datawarehouse.gauges set effective_start_date = '2001-01-01'
+         where number = 2 and effective_end_date is null",
+    );
+    let before = warehouse.query(OPEN);
+    let load = warehouse.load("gauges-3.csv", "number,small\n2,3\n");
+    assert!(
+        load.stderr.contains("versions that do not fit together"),
+        "{}",
+        load.stderr
+    );
+    assert_eq!(warehouse.query(OPEN), before);
+}
+
 #[test]
 fn a_file_that_does_not_fit_into_memory_is_compared_side_by_side() {
     const ROWS: usize = 20_000;

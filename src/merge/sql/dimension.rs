@@ -107,7 +107,7 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
              hayloft_start is not null as known\n\
          from hayloft_change",
         values = values.join(",\n    "),
-        change = changes(shape, durable_key, "hayloft_landing", Refolded::None),
+        change = sent_changes(shape, durable_key),
         close = close("hayloft_change", shape.contract, durable_key),
         open = open("hayloft_change", shape.contract, durable_key),
     )
@@ -158,18 +158,74 @@ pub fn element(column_type: &ColumnType) -> Element {
 /// Keys that are touched by a refold are left to it.
 #[must_use]
 pub fn find_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
-    let changes = changes(shape, durable_key, LANDING, refolded);
+    let changes = landed_changes(shape, durable_key, refolded);
     format!("create temporary table hayloft_change on commit drop as\n{changes}")
 }
 
-/// Of the keys in `landing`, those that are new or differ from their current version, with the
-/// values that their next version will have: what the file says, and for columns that it does not
-/// name, what held before.
-fn changes(shape: Shape<'_>, durable_key: &Ident, landing: &str, refolded: Refolded) -> String {
+/// Of the sent keys, those that are new or differ from their current version, with the values that
+/// their next version will have: what the file says, and for columns that it does not name, what
+/// held before.
+///
+/// One look-up a key tells whether it has a current version, and the number of the last one if not:
+/// that which starts last is the current one wherever there is one. Only a table that somebody
+/// damaged may have one that starts before a closed one; it is looked for where the last is closed,
+/// so that such a key is refused as any that does not fit together.
+fn sent_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
+    let mut sql = said(shape);
+    for column in shape.silent() {
+        let _ = write!(
+            sql,
+            ",\n    case when latest.effective_end_date is null then latest.{name} end as {name}",
+            name = column.name
+        );
+    }
+    let _ = write!(
+        sql,
+        ",\n    case when latest.effective_end_date is null then latest.effective_start_date\n        \
+         else (\n            \
+             select current.effective_start_date\n            \
+             from {table} as current\n            \
+             where current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n        \
+         ) end as hayloft_start,\n    \
+         coalesce(latest.version_number, 0) + 1 as hayloft_version\n\
+         from hayloft_landing as landing\n\
+         left join lateral (\n    \
+             select version.*\n    \
+             from {table} as version\n    \
+             where version.{durable_key} = landing.hayloft_key\n    \
+             order by version.effective_start_date desc\n    \
+             limit 1\n\
+         ) as latest on true\n\
+         where (latest.{durable_key} is null\n    \
+             or latest.effective_end_date is not null",
+        table = shape.contract.table
+    );
+    sql.push_str(&differences(shape, "latest"));
+    sql.push(')');
+    sql
+}
+
+/// The key of each row, its line, and what it says.
+fn said(shape: Shape<'_>) -> String {
     let mut sql = "select landing.hayloft_key, landing.hayloft_line".to_owned();
     for column in shape.filled() {
         let _ = write!(sql, ",\n    {} as {}", landed(column), column.name);
     }
+    sql
+}
+
+/// Further conditions, each of a difference that opens a version.
+fn differences(shape: Shape<'_>, other: &str) -> String {
+    let mut sql = String::new();
+    for column in shape.versioned() {
+        let _ = write!(sql, "\n    or {}", differs(column, other));
+    }
+    sql
+}
+
+/// The same of the landed keys. The planner may join all of them with the table at once.
+fn landed_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
+    let mut sql = said(shape);
     for column in shape.silent() {
         let _ = write!(sql, ",\n    current.{}", column.name);
     }
@@ -177,7 +233,7 @@ fn changes(shape: Shape<'_>, durable_key: &Ident, landing: &str, refolded: Refol
         sql,
         ",\n    current.effective_start_date as hayloft_start,\n    \
          coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version\n\
-         from {landing} as landing\n\
+         from {LANDING} as landing\n\
          left join {table} as current\n    \
          on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
          left join lateral (\n    \
@@ -190,9 +246,7 @@ fn changes(shape: Shape<'_>, durable_key: &Ident, landing: &str, refolded: Refol
          where (current.{durable_key} is null",
         table = shape.contract.table
     );
-    for column in shape.versioned() {
-        let _ = write!(sql, "\n    or {}", differs(column, "current"));
-    }
+    sql.push_str(&differences(shape, "current"));
     sql.push(')');
     if refolded == Refolded::Some {
         let _ = write!(

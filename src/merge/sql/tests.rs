@@ -532,21 +532,25 @@ fn users_are_brought_in_by_one_statement() {
                 landing."name" as "name",
                 landing."email" as "email",
                 landing."date_of_birth" as "date_of_birth",
-                current.effective_start_date as hayloft_start,
-                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+                case when latest.effective_end_date is null then latest.effective_start_date
+                    else (
+                        select current.effective_start_date
+                        from "datawarehouse"."users" as current
+                        where current."user_id" = landing.hayloft_key and current.effective_end_date is null
+                    ) end as hayloft_start,
+                coalesce(latest.version_number, 0) + 1 as hayloft_version
             from hayloft_landing as landing
-            left join "datawarehouse"."users" as current
-                on current."user_id" = landing.hayloft_key and current.effective_end_date is null
             left join lateral (
-                select version.version_number
+                select version.*
                 from "datawarehouse"."users" as version
-                where current."user_id" is null and version."user_id" = landing.hayloft_key
+                where version."user_id" = landing.hayloft_key
                 order by version.effective_start_date desc
                 limit 1
-            ) as closed on true
-            where (current."user_id" is null
-                or landing."name" is distinct from current."name"
-                or landing."date_of_birth" is distinct from current."date_of_birth")
+            ) as latest on true
+            where (latest."user_id" is null
+                or latest.effective_end_date is not null
+                or landing."name" is distinct from latest."name"
+                or landing."date_of_birth" is distinct from latest."date_of_birth")
             ), hayloft_closed as (
             update "datawarehouse"."users" as version
             set effective_end_date = $1
@@ -591,21 +595,25 @@ fn stations_are_brought_in_by_one_statement() {
                 landing."number" as "number",
                 landing."address"::inet as "address",
                 landing."It's ""odd""" as "It's ""odd""",
-                current.effective_start_date as hayloft_start,
-                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+                case when latest.effective_end_date is null then latest.effective_start_date
+                    else (
+                        select current.effective_start_date
+                        from "datawarehouse"."stations" as current
+                        where current."station_key" = landing.hayloft_key and current.effective_end_date is null
+                    ) end as hayloft_start,
+                coalesce(latest.version_number, 0) + 1 as hayloft_version
             from hayloft_landing as landing
-            left join "datawarehouse"."stations" as current
-                on current."station_key" = landing.hayloft_key and current.effective_end_date is null
             left join lateral (
-                select version.version_number
+                select version.*
                 from "datawarehouse"."stations" as version
-                where current."station_key" is null and version."station_key" = landing.hayloft_key
+                where version."station_key" = landing.hayloft_key
                 order by version.effective_start_date desc
                 limit 1
-            ) as closed on true
-            where (current."station_key" is null
-                or landing."address"::inet::text is distinct from current."address"::text
-                or landing."It's ""odd"""::jsonb is distinct from current."It's ""odd"""::jsonb)
+            ) as latest on true
+            where (latest."station_key" is null
+                or latest.effective_end_date is not null
+                or landing."address"::inet::text is distinct from latest."address"::text
+                or landing."It's ""odd"""::jsonb is distinct from latest."It's ""odd"""::jsonb)
             ), hayloft_closed as (
             update "datawarehouse"."stations" as version
             set effective_end_date = $1
