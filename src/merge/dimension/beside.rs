@@ -21,7 +21,7 @@ use crate::merge::MergeError;
 use crate::merge::sql::{self, Order};
 use crate::stage::Held;
 
-/// How many rows are passed on together, and how many such portions may wait: at most a batch.
+/// How many rows are passed on together, and how many such portions may wait.
 const PORTION: usize = 1 << 9;
 const PORTIONS: usize = 1 << 4;
 

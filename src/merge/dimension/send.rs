@@ -127,7 +127,7 @@ impl Delivered<'_> {
     }
 }
 
-/// Sends rows, some thousand with one statement.
+/// Sends rows, some hundred with one statement.
 struct Sender<'s, 'a> {
     delivered: &'s Delivered<'a>,
     conn: &'s mut PgConnection,
