@@ -112,8 +112,9 @@ fn heed_signals(stop: &Stop, printer: &Printer) -> Result<signal_hook::iterator:
     let (stop, printer) = (stop.clone(), printer.clone());
     thread::spawn(move || {
         for _ in signals.forever() {
-            printer.say("stopping, when the running loads are done; press again to stop at once");
+            // First, since whoever should read what is said may not.
             stop.wish();
+            printer.say("stopping, when the running loads are done; press again to stop at once");
         }
     });
     Ok(handle)

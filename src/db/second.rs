@@ -9,13 +9,11 @@
 //!   milliseconds is often enough that it never has to. Of a first load that is a tenth.
 //! - Whoever has something to read may borrow it.
 //!
-//! It helps, and nothing depends on it: where the server has no connection left, or the session is
-//! lost, the load goes on without.
+//! It helps, and nobody waits for it: a pooler may have no second connection to the server until the
+//! load has given back its own.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -29,90 +27,161 @@ use super::url::DatabaseUrl;
 /// How long the log is left alone. A load writes up to half a MiB of it a millisecond.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How long somebody who could do without the session waits for it. To make one takes 10 ms.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// A session beside that of a load, for as long as this is kept.
 pub struct SecondSession {
-    /// Set once it is known whether there is one.
-    session: Arc<OnceLock<Session>>,
-    /// Dropped, it ends the thread.
-    going: Option<Sender<Infallible>>,
+    place: Arc<Place>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// `None` where there is no session, or none any more.
-type Session = Mutex<Option<PgConnection>>;
+/// Where the session is while nobody works with it.
+#[derive(Default)]
+struct Place {
+    inside: Mutex<Inside>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Inside {
+    conn: Option<PgConnection>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
+    Needed,
+    /// Nobody needs it any more: whoever has it lets it go.
+    Over,
+    /// The thread has ended.
+    Gone,
+}
 
 impl SecondSession {
-    /// Begins one. A thread connects it, so that nobody waits for that.
+    /// Begins one. A thread connects it, and keeps the server's log written.
     #[must_use]
     pub fn begin(url: &DatabaseUrl) -> Self {
-        let session = Arc::new(OnceLock::new());
-        let (going, gone) = mpsc::channel();
-        let (url, place) = (url.clone(), Arc::clone(&session));
+        let place = Arc::new(Place::default());
+        let (url, of_thread) = (url.clone(), Arc::clone(&place));
         let thread = Builder::new().spawn(move || {
-            let session = place.get_or_init(|| Mutex::new(pool::unpooled(&url).ok()));
-            keep_log_written(session, &gone);
+            of_thread.keep_log_written(&url);
+            of_thread.leave(Stage::Gone);
         });
         if thread.is_err() {
-            session.get_or_init(Session::default);
+            place.leave(Stage::Gone);
         }
         Self {
-            session,
-            going: Some(going),
+            place,
             thread: thread.ok(),
         }
     }
 
-    /// Borrows the session, if there is one. Waits until that is known.
+    /// Borrows the session, if it is there by now or very soon.
     #[must_use]
     pub fn lend(&self) -> Option<Lent<'_>> {
-        let session = self.session.wait().lock();
-        let mut session = session.unwrap_or_else(PoisonError::into_inner);
-        let conn = session.take()?;
-        Some(Lent { session, conn })
+        let awaited = |inside: &mut Inside| inside.conn.is_none() && inside.stage == Stage::Needed;
+        let mut inside = self.place.wait(PATIENCE, awaited);
+        let conn = inside.conn.take()?;
+        Some(Lent {
+            place: &self.place,
+            conn,
+        })
+    }
+}
+
+impl Drop for SecondSession {
+    /// Waits for the thread, if that is soon: a process that ends while a thread still connects can
+    /// crash in OpenSSL's own clean-up.
+    fn drop(&mut self) {
+        self.place.leave(Stage::Over);
+        let inside = self
+            .place
+            .wait(PATIENCE, |inside| inside.stage == Stage::Over);
+        if inside.stage == Stage::Gone
+            && let Some(thread) = self.thread.take()
+        {
+            drop(inside);
+            let _ = thread.join();
+        }
     }
 }
 
 /// The session while it is borrowed. Who does not give it back has lost it, and it is closed.
 pub struct Lent<'a> {
-    session: MutexGuard<'a, Option<PgConnection>>,
+    place: &'a Place,
     /// The session itself.
     pub conn: PgConnection,
 }
 
 impl Lent<'_> {
     /// Gives it back, as it was.
-    pub fn give_back(mut self) {
-        *self.session = Some(self.conn);
+    pub fn give_back(self) {
+        self.place.put(self.conn);
     }
 }
 
-/// Until there is no session, or nobody needs it any more.
-fn keep_log_written(session: &Session, gone: &Receiver<Infallible>) {
-    while gone.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-        // Somebody has it.
-        let Ok(mut session) = session.try_lock() else {
-            continue;
-        };
-        if !matches!(session.as_mut().map(write_log), Some(Ok(()))) {
-            *session = None;
+impl Place {
+    /// Until the session is lost, or nobody needs it any more.
+    fn keep_log_written(&self, url: &DatabaseUrl) {
+        let Ok(conn) = pool::unpooled(url) else {
             return;
+        };
+        self.put(conn);
+        loop {
+            let mut inside = self.wait(PAUSE, |inside| inside.stage == Stage::Needed);
+            if inside.stage != Stage::Needed {
+                return;
+            }
+            // Somebody has it.
+            let Some(mut conn) = inside.conn.take() else {
+                continue;
+            };
+            drop(inside);
+            if write_log(&mut conn).is_err() {
+                return;
+            }
+            self.put(conn);
         }
+    }
+
+    fn put(&self, conn: PgConnection) {
+        let mut inside = self.inside();
+        if inside.stage == Stage::Needed {
+            inside.conn = Some(conn);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Lets the session go.
+    fn leave(&self, stage: Stage) {
+        let mut inside = self.inside();
+        if inside.stage != Stage::Gone {
+            inside.stage = stage;
+        }
+        inside.conn = None;
+        self.changed.notify_all();
+    }
+
+    fn wait(
+        &self,
+        most: Duration,
+        condition: impl FnMut(&mut Inside) -> bool,
+    ) -> MutexGuard<'_, Inside> {
+        let woken = self
+            .changed
+            .wait_timeout_while(self.inside(), most, condition);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn write_log(conn: &mut PgConnection) -> QueryResult<()> {
     conn.batch_execute(include_str!("second/write_log.sql"))
-}
-
-impl Drop for SecondSession {
-    /// Waits for the thread: a process that ends while one still talks to the server can crash in
-    /// OpenSSL's own clean-up.
-    fn drop(&mut self) {
-        self.going.take();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 impl fmt::Debug for SecondSession {

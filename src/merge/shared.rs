@@ -2,7 +2,7 @@
 //!
 //! In: what the first of them asks, and what each has done. Out: the answers for those that follow.
 //! Under the locks nobody else loads into the table, or lets a fact wait for it, so that only these
-//! loads can change an answer. A load that is alone in its transaction asks as much as it needs.
+//! loads can change an answer.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -184,24 +184,27 @@ impl Shared {
         self.size.set(self.size.get().map(|size| size + versions));
     }
 
-    /// From here on few rows are looked up in a large table.
+    /// From here on few rows are looked up in a large table. What is asked beside that is asked of
+    /// few rows as well.
     pub(super) fn look_up(&self, conn: &mut PgConnection) -> QueryResult<()> {
-        if self.planner.get() == Planner::Free {
+        if self.planner.replace(Planner::LookUp) == Planner::Free {
             conn.batch_execute(include_str!("shared/look_up.sql"))?;
-            self.planner.set(Planner::LookUp);
         }
         Ok(())
     }
 
-    /// From here on the server plans each statement as it sees fit, and there may be temporary
-    /// tables.
-    pub(super) fn work_in_sets(&self, conn: &mut PgConnection) -> QueryResult<()> {
-        if self.planner.get() == Planner::LookUp {
+    /// From here on the server plans each statement as it sees fit.
+    pub(super) fn plan_freely(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        if self.planner.replace(Planner::Free) == Planner::LookUp {
             conn.batch_execute(include_str!("shared/look_up_no_more.sql"))?;
-            self.planner.set(Planner::Free);
         }
-        self.tables.set(Tables::Perhaps);
         Ok(())
+    }
+
+    /// From here on that, and there may be temporary tables.
+    pub(super) fn work_in_sets(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        self.tables.set(Tables::Perhaps);
+        self.plan_freely(conn)
     }
 
     /// Makes room for the next load.

@@ -102,6 +102,8 @@ pub enum News {
 pub struct Dispatcher<'a> {
     desk: &'a Desk,
     gate: Gate,
+    /// How many places the gate has, and how many pieces of work may be ahead of their turn.
+    workers: NonZero<usize>,
     stop: Stop,
     show: &'a ShowProgress<'a>,
 }
@@ -150,6 +152,7 @@ impl<'a> Dispatcher<'a> {
         Self {
             desk,
             gate: Gate::new(workers),
+            workers,
             stop,
             show,
         }
@@ -221,7 +224,9 @@ impl<'a> Dispatcher<'a> {
     /// The next delivery to hand out, be it ahead of its turn.
     fn next(&self, queue: &mut Queue<Arrival>) -> Option<Arrival> {
         let many = |table: &TableName| self.goes_together(table).then_some(TOGETHER);
-        queue.next().or_else(|| queue.ahead(many))
+        queue
+            .next()
+            .or_else(|| queue.ahead(self.workers.get(), many))
     }
 
     fn goes_together(&self, table: &TableName) -> bool {
@@ -392,7 +397,9 @@ impl<'a> Dispatcher<'a> {
             match leftovers.recv_timeout(REMOVAL) {
                 Ok(leftover) => left.push(leftover),
                 Err(RecvTimeoutError::Timeout) => {
-                    left.retain(|leftover| !self.is_removed(leftover, messages));
+                    left.retain(|leftover| {
+                        self.stop.is_wished() || !self.is_removed(leftover, messages)
+                    });
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }

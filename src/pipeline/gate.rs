@@ -1,7 +1,7 @@
 //! How many loads work at the same time.
 //!
-//! Each table has a thread of its own, so that none waits for another; but only as many work as
-//! there are places. A load that waits for the database or for a person gives its place back
+//! Each table has threads of its own, so that none waits for another; but only as many loads are at
+//! work as there are places. A load that waits for the database or for a person gives its place back
 //! meanwhile.
 
 use std::num::NonZero;

@@ -85,9 +85,18 @@ impl<T: ForTable> Queue<T> {
         Some(item)
     }
 
-    /// Takes out the first delivery of a busy table of which so many wait, to be made ready while
-    /// the ones before are brought to their end. Never more than one piece of work is ahead.
-    pub fn ahead(&mut self, enough: impl Fn(&TableName) -> Option<usize>) -> Option<T> {
+    /// Takes out the first delivery of a busy table of which enough wait, to be made ready while
+    /// the ones before are brought to their end. One piece of work of a table may be ahead, and
+    /// so many of all tables: what is made ready keeps files open.
+    pub fn ahead(
+        &mut self,
+        most: usize,
+        enough: impl Fn(&TableName) -> Option<usize>,
+    ) -> Option<T> {
+        let ahead = self.lines.values().filter(|line| line.running > 1);
+        if ahead.count() >= most {
+            return None;
+        }
         let could = |(table, line): &(&TableName, &Line<T>)| {
             let enough = enough(table);
             line.running == 1 && enough.is_some_and(|enough| line.waiting.len() >= enough)
@@ -233,16 +242,16 @@ mod tests {
         let mut queue = queue(&[("users", 1), ("users", 2), ("users", 3), ("users", 4)]);
         let users = table("users");
         let two = |_: &TableName| Some(2);
-        assert_eq!(queue.ahead(two), None, "it is not busy");
+        assert_eq!(queue.ahead(1, two), None, "it is not busy");
         assert_eq!(queue.next(), Some(item("users", 1)));
-        assert_eq!(queue.ahead(|_| None), None, "its work cannot go ahead");
-        assert_eq!(queue.ahead(|_| Some(4)), None, "three wait");
-        assert_eq!(queue.ahead(two), Some(item("users", 2)));
-        assert_eq!(queue.ahead(two), None, "one is ahead");
+        assert_eq!(queue.ahead(1, |_| None), None, "its work cannot go ahead");
+        assert_eq!(queue.ahead(1, |_| Some(4)), None, "three wait");
+        assert_eq!(queue.ahead(1, two), Some(item("users", 2)));
+        assert_eq!(queue.ahead(1, two), None, "one is ahead");
         queue.done(&users);
         assert_eq!(queue.running(), 1);
         assert_eq!(queue.next(), None, "the one that went ahead runs");
-        assert_eq!(queue.ahead(two), Some(item("users", 3)));
+        assert_eq!(queue.ahead(1, two), Some(item("users", 3)));
         queue.done(&users);
         queue.done(&users);
         assert_eq!(queue.next(), Some(item("users", 4)));
@@ -251,10 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn of_all_tables_only_so_many_pieces_of_work_are_ahead() {
+        let mut queue = queue(&[("users", 1), ("users", 2), ("products", 3), ("products", 4)]);
+        let one = |_: &TableName| Some(1);
+        assert!(queue.next().is_some() && queue.next().is_some());
+        assert_eq!(queue.ahead(0, one), None);
+        assert!(queue.ahead(1, one).is_some());
+        assert_eq!(queue.ahead(1, one), None, "one is ahead");
+        assert!(queue.ahead(2, one).is_some());
+    }
+
+    #[test]
     fn in_a_circle_of_references_nothing_goes_ahead() {
         let mut queue = queue(&[("a", 1), ("b", 2), ("a", 3), ("a", 4)]);
         assert_eq!(queue.next(), Some(item("a", 1)));
-        assert_eq!(queue.ahead(|_| Some(1)), None);
+        assert_eq!(queue.ahead(1, |_| Some(1)), None);
     }
 
     #[test]

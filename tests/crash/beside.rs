@@ -4,16 +4,18 @@ use std::thread;
 
 use diesel::connection::SimpleConnection as _;
 
+use crate::proxy::Proxy;
 use crate::scenario::{Stopped, assert_sound, cut_off, wait_until_empty};
 use crate::support::{HAYLOFT_TOML, Warehouse};
 
 const QUICK: &str = "\n[watch]\nsettle = \"10ms\"\nsweep = \"200ms\"\n";
 
 /// So many that there is a second session.
-const PEOPLE: usize = 5000;
+const PEOPLE: usize = 12000;
 
-/// So many that some are on their way while the second session still reads.
-const RENAMED: usize = 1500;
+/// More than can be on their way: while the first session stands still, the second one has not read
+/// to the end.
+const RENAMED: usize = 10000;
 
 fn people() -> String {
     let rows = (0..PEOPLE).map(|number| format!("p{number}@x.org,P{number},01/02/1990\n"));
@@ -90,21 +92,39 @@ fn both_sessions_cut_off() {
     assert_end(&warehouse);
 }
 
-/// The session whose transaction has written nothing.
-const SECOND: &str = "
+const READING: &str = "
     from pg_stat_activity
-    where datname = current_database() and application_name = 'hayloft'
-      and backend_xid is null and state <> 'idle'";
+    where datname = current_database() and application_name = 'hayloft' and query ilike 'copy%'";
 
 #[test]
 fn the_reading_session_alone_cut_off() {
     let warehouse = warehouse();
     let stopped = stop_at("merge::beside", &warehouse);
-    let ended = warehouse.query(&format!("select pg_terminate_backend(pid, 10000) {SECOND}"));
-    assert_eq!(ended, "t\n", "one session reads, or has read");
+    warehouse.wait_until(&format!("select count(*) {READING}"), "1");
+    warehouse.query(&format!(
+        "select pg_terminate_backend(pid, 10000) {READING}"
+    ));
     let watch = stopped.go_on();
     wait_until_empty(&warehouse);
     assert_eq!(watch.stop(), 0);
+    assert_end(&warehouse);
+}
+
+/// A pooler whose only connection the load has takes a second client, and lets it wait for the first
+/// one to end.
+#[test]
+fn nobody_waits_for_a_second_session_that_does_not_come() {
+    let warehouse = warehouse();
+    let proxy = Proxy::for_one(warehouse.url());
+    let load = warehouse
+        .command(&["load", "--retire", "--format", "json", "imports/users.csv"])
+        .env("DATABASE_URL", proxy.url(warehouse.url()))
+        .output()
+        .unwrap();
+    assert!(load.status.success(), "{load:?}");
+    let load: serde_json::Value = serde_json::from_slice(&load.stdout).unwrap();
+    // The time that a connection has to come about.
+    assert!(load["seconds"]["total"].as_f64().unwrap() < 10.0, "{load}");
     assert_end(&warehouse);
 }
 

@@ -1,4 +1,5 @@
-//! A connection that breaks when the server has committed and the client has not heard of it.
+//! A connection that breaks when the server has committed and the client has not heard of it; and a
+//! server that seems to have no time for a second one.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,15 +17,30 @@ pub struct Proxy {
 impl Proxy {
     /// In front of the server of this URL.
     pub fn before(url: &str) -> Self {
+        Self::carrying(url, usize::MAX)
+    }
+
+    /// The same. It takes any number of clients, as a pooler does, and carries what the first one
+    /// says.
+    pub fn for_one(url: &str) -> Self {
+        Self::carrying(url, 1)
+    }
+
+    fn carrying(url: &str, clients: usize) -> Self {
         let server = address(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let armed = Arc::new(AtomicBool::new(false));
         let shared = Arc::clone(&armed);
         thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(&server).unwrap();
-                carry(client, server, &shared);
+            let mut waiting = Vec::new();
+            for (number, client) in listener.incoming().map_while(Result::ok).enumerate() {
+                if number < clients {
+                    let server = TcpStream::connect(&server).unwrap();
+                    carry(client, server, &shared);
+                } else {
+                    waiting.push(client);
+                }
             }
         });
         Self { port, armed }

@@ -9,16 +9,18 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, Builder};
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
+use diesel::sql_types::Text;
 
 use super::sift::{Sifted, sift_held};
 use super::{Applied, Delivered};
+use crate::db::SecondSession;
 use crate::db::second::Lent;
 use crate::failpoint;
 use crate::merge::MergeError;
-use crate::merge::sql::{self, Order};
+use crate::merge::sql::{self, Order, Snapshot};
 use crate::stage::Held;
 
 /// How many rows are passed on together, and how many such portions may wait.
@@ -82,16 +84,25 @@ impl Delivered<'_> {
         conn: &mut PgConnection,
         applied: &mut Applied,
     ) -> Result<Sifted, MergeError> {
-        let reader = self.staged.rows.held().zip(self.reader());
-        let Some((rows, mut reader)) = reader else {
+        let Some(rows) = self.staged.rows.held() else {
+            return self.sift(conn);
+        };
+        let Some(mut reader) = self.reader(conn)? else {
             return self.sift(conn);
         };
         let (found, taken) = Found::channel();
         // What would be closed for its absence has to be counted before any version is opened.
         let sieve = self.sieve((!self.closes_absent).then_some(found));
         let query = self.read_current(Order::Any);
-        let read = || sift_held(&mut reader.conn, &query, rows, sieve);
-        let sifted = thread::scope(|scope| {
+        let read = || {
+            let sifted = sift_held(&mut reader.conn, &query, rows, sieve)?;
+            // What it has read it has read.
+            if reader.conn.batch_execute("commit").is_ok() {
+                reader.give_back();
+            }
+            Ok::<_, MergeError>(sifted)
+        };
+        thread::scope(|scope| {
             let reading = Builder::new().spawn_scoped(scope, read);
             let reading = reading.map_err(MergeError::Unreadable)?;
             let written = self.write_meanwhile(conn, rows, &taken, applied);
@@ -101,10 +112,7 @@ impl Delivered<'_> {
             // Where this fails, the reading fails as well, and only says that it had to end.
             written?;
             sifted
-        })?;
-        AnsiTransactionManager::commit_transaction(&mut reader.conn)?;
-        reader.give_back();
-        Ok(sifted)
+        })
     }
 
     fn write_meanwhile(
@@ -119,15 +127,32 @@ impl Delivered<'_> {
         self.send_found(conn, rows, found, applied)
     }
 
-    /// The second session, if it is sure that it need not wait for the table: nobody would find out
-    /// that it waits for somebody who waits for this load. It sees what this session sees, which
-    /// holds the lock of the table and has not written to it yet.
-    fn reader(&self) -> Option<Lent<'_>> {
-        let mut reader = self.second?.lend()?;
-        let conn = &mut reader.conn;
-        AnsiTransactionManager::begin_transaction(conn).ok()?;
-        let lock = sql::lock_to_read(self.shape.contract);
-        sql_query(lock).execute(conn).ok()?;
-        Some(reader)
+    /// The second session, if it sees what this one sees, which holds the lock of the table and has
+    /// not written to it yet, and if it need not wait for the table: nobody would find out that it
+    /// waits for somebody who waits for this load.
+    fn reader(&self, conn: &mut PgConnection) -> QueryResult<Option<Lent<'_>>> {
+        let Some(mut reader) = self.second.and_then(SecondSession::lend) else {
+            return Ok(None);
+        };
+        let exported: Exported =
+            sql_query("select pg_export_snapshot() as name").get_result(conn)?;
+        let Some(snapshot) = Snapshot::new(exported.name) else {
+            return Ok(None);
+        };
+        let begin = sql::begin_reading(self.shape.contract, &snapshot);
+        if reader.conn.batch_execute(&begin).is_ok() {
+            return Ok(Some(reader));
+        }
+        if reader.conn.batch_execute("rollback").is_ok() {
+            reader.give_back();
+        }
+        Ok(None)
     }
+}
+
+/// The name of what a session sees.
+#[derive(QueryableByName)]
+struct Exported {
+    #[diesel(sql_type = Text)]
+    name: String,
 }

@@ -3,7 +3,6 @@
 //! All of it in sets; what did not change is not written.
 
 use chrono::{DateTime, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
@@ -68,7 +67,7 @@ impl Delivered<'_> {
         self.guard_absent(conn, landed, sifted.as_ref())?;
         self.send(conn, sifted.as_ref(), applied)?;
         if sifted.is_some() {
-            self.shared.work_in_sets(conn)?;
+            self.shared.plan_freely(conn)?;
         }
         if !applied.sent.is_empty() {
             applied.spoken.push(Spoken::Sent);
@@ -92,14 +91,12 @@ impl Delivered<'_> {
         }
         let joins = Self::joins(landed.sifted.as_ref(), landed.way, rows);
         match joins {
-            Joins::LookUp => conn.batch_execute(include_str!("../shared/look_up.sql"))?,
+            Joins::LookUp => self.shared.look_up(conn)?,
             Joins::Planned => landing::analyze(conn)?,
         }
         let touched = touch(conn, doubtful)?;
         self.bring_in_landed(conn, rows, touched, applied)?;
-        if joins == Joins::LookUp {
-            conn.batch_execute(include_str!("../shared/look_up_no_more.sql"))?;
-        }
+        self.shared.plan_freely(conn)?;
         Ok(touched)
     }
 

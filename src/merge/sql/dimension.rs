@@ -26,10 +26,29 @@ pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
         .collect()
 }
 
-/// Sees to it that the table can be read, unless one would have to wait for that.
+/// The name that a server gives to what a session sees.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot(String);
+
+impl Snapshot {
+    /// Takes the name as `pg_export_snapshot` gives it; `None` if it is none.
+    #[must_use]
+    pub fn new(name: String) -> Option<Self> {
+        let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        name.bytes().all(is_part).then_some(Self(name))
+    }
+}
+
+/// Begins a transaction that sees what another session sees, and in which the table can be read.
+/// Fails on another server, and where one would have to wait for the table.
 #[must_use]
-pub fn lock_to_read(contract: &Contract) -> String {
-    format!("lock table {} in access share mode nowait", contract.table)
+pub fn begin_reading(contract: &Contract, Snapshot(snapshot): &Snapshot) -> String {
+    format!(
+        "begin isolation level repeatable read read only;\n\
+         set transaction snapshot '{snapshot}';\n\
+         lock table {table} in access share mode nowait",
+        table = contract.table
+    )
 }
 
 /// In which order versions are read.

@@ -7,10 +7,10 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Changed, Holding, Order, Refolded, Shape, bring_in, close_changed, count_broken,
-    create_landing, element, find_changes, hold_unresolved, insert_facts, is_empty,
-    landing_columns, lock_to_read, note_awaited, open_new, read_current, release_held,
-    remove_unreadable, remove_unresolved, update_facts, version_columns,
+    Changed, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in, close_changed,
+    count_broken, create_landing, element, find_changes, hold_unresolved, insert_facts, is_empty,
+    landing_columns, note_awaited, open_new, read_current, release_held, remove_unreadable,
+    remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -374,9 +374,14 @@ fn a_file_of_keys_alone_finds_new_stations_alone() {
 }
 
 #[test]
-fn whoever_reads_users_does_not_wait_for_them() {
-    let sql = lock_to_read(&contract("users"));
-    expect![[r#"lock table "datawarehouse"."users" in access share mode nowait"#]].assert_eq(&sql);
+fn whoever_reads_users_sees_what_another_sees_and_does_not_wait() {
+    let snapshot = Snapshot::new("00000003-0000001B-1".to_owned()).unwrap();
+    expect![[r#"
+        begin isolation level repeatable read read only;
+        set transaction snapshot '00000003-0000001B-1';
+        lock table "datawarehouse"."users" in access share mode nowait"#]]
+    .assert_eq(&begin_reading(&contract("users"), &snapshot));
+    assert_eq!(Snapshot::new("1'; drop table users; --".to_owned()), None);
 }
 
 #[test]
