@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -29,15 +31,34 @@ pub(super) fn run(args: &WatchArgs, settings: &Settings, printer: &Printer) -> R
     let signals = heed_signals(&stop, printer)?;
     let folder = Folder::open(&settings.watching.imports)?;
     let migrating = Migrating::unless(args.no_migrate);
-    if let Some(desk) = desk(settings, printer, migrating, &stop)? {
-        watch(folder, &desk, settings, printer, &stop);
-    }
+    let audience = match desk(settings, printer, migrating, &stop)? {
+        Some(desk) => watch(folder, &desk, settings, printer, &stop),
+        None => Audience::Listens,
+    };
     signals.close();
-    printer.say("stopped");
+    if audience == Audience::Listens {
+        printer.say("stopped");
+    }
     Ok(ExitStatus::Done)
 }
 
-fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, stop: &Stop) {
+/// Whether what was said has been read, as far as a pipe or a terminal cannot hold it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Listens,
+    IsAway,
+}
+
+/// How long one of the last news may take to be told, once all is done.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+fn watch(
+    folder: Folder,
+    desk: &Desk,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> Audience {
     let options = Options {
         settle: settings.watching.settle,
         sweep: settings.watching.sweep,
@@ -49,8 +70,32 @@ fn watch(folder: Folder, desk: &Desk, settings: &Settings, printer: &Printer, st
     let routes = pipeline::routes(&contracts).in_order(dimensions_first);
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
+    let (news, told) = teller(place, printer.clone());
     Dispatcher::new(desk, settings.workers, stop.clone(), &show)
-        .run(&mut watcher, |news| tell(&news, &place, printer));
+        .run(&mut watcher, |one| _ = news.send(one));
+    drop(news);
+    loop {
+        match told.recv_timeout(LAST_WORDS) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return Audience::IsAway,
+            Err(RecvTimeoutError::Disconnected) => return Audience::Listens,
+        }
+    }
+}
+
+/// Tells the news by a thread of its own: a pipe that nobody reads does not keep files from being
+/// loaded. The second channel says when some were told, and is closed when all are.
+fn teller(place: String, printer: Printer) -> (Sender<News>, Receiver<()>) {
+    let (news, to_tell) = channel();
+    let (telling, told) = sync_channel(1);
+    thread::spawn(move || {
+        for one in to_tell {
+            tell(&one, &place, &printer);
+            // Full, where nobody has asked since.
+            let _ = telling.try_send(());
+        }
+    });
+    (news, told)
 }
 
 /// A database that is on its way up, or away for a while, is waited for; the files keep.

@@ -1,6 +1,8 @@
 //! What the shell, a script and an operator see: exit codes, JSON, guards, secrets, signals.
 
 use std::fs;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 
 use expect_test::expect;
 use serde_json::Value;
@@ -555,4 +557,32 @@ fn a_watch_says_nothing_of_the_folders_that_hayloft_makes() {
         "{rest:?}"
     );
     assert_eq!(watch.stop(), 0);
+}
+
+/// 64 KiB of news fit into a pipe.
+#[test]
+fn a_watch_whose_output_nobody_reads_loads_on_and_stops() {
+    let warehouse = Warehouse::new();
+    let files = 200;
+    for number in 0..files {
+        let row = format!("p{number}@x.org,P,01/02/1990");
+        let text = format!("email,name,date_of_birth\n{row}\n");
+        warehouse.drop_file(&format!("users-{number}.csv"), text);
+    }
+    let mut watch = warehouse
+        .command(&["watch", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let loaded = "select count(*) from hayloft.load where status = 'loaded'";
+    warehouse.wait_until("select to_regclass('hayloft.load') is not null", "t");
+    warehouse.wait_until(loaded, &files.to_string());
+    let pid = watch.id().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    let mut written = String::new();
+    watch.stdout.unwrap().read_to_string(&mut written).unwrap();
+    assert!(written.len() > 60 << 10, "the pipe was full");
 }
