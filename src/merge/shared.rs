@@ -5,20 +5,16 @@
 //! loads can change an answer.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use super::held;
-use super::ledger::{self, Seen};
+use super::ledger::{self, Deliveries, Seen, Sha256};
 use crate::contract::{Contract, TableName};
 use crate::stage::Staged;
 use crate::summary::Changes;
-
-/// How the bytes of a file are known.
-pub(super) type Sha256 = [u8; 32];
 
 /// What is known in a transaction.
 #[derive(Default, Debug)]
@@ -36,24 +32,6 @@ pub(super) struct Shared {
     awaited: Cell<Awaited>,
     planner: Cell<Planner>,
     tables: Cell<Tables>,
-}
-
-/// The last load of some bytes, for those that were loaded.
-#[derive(Default, Debug)]
-pub(super) struct Deliveries {
-    pub(super) loads: HashMap<Sha256, i64>,
-    /// The latest load of the table, if it is among them.
-    pub(super) latest: Option<i64>,
-}
-
-impl Deliveries {
-    fn seen(&self, bytes: &Sha256) -> Seen {
-        match self.loads.get(bytes) {
-            None => Seen::Never,
-            Some(load) if self.latest == Some(*load) => Seen::Latest(*load),
-            Some(load) => Seen::Older(*load),
-        }
-    }
 }
 
 /// Whether facts wait for members of the table.

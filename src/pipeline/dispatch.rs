@@ -23,7 +23,8 @@ use super::gate::{Gate, Place};
 use super::queue::{ForTable, Queue};
 use super::relay::{Relay, Relays};
 use super::stop::Stop;
-use super::way::{self, End};
+use super::together::{self, End};
+use super::way;
 use crate::contract::TableName;
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
@@ -223,25 +224,23 @@ impl<'a> Dispatcher<'a> {
 
     /// The next delivery to hand out, be it ahead of its turn.
     fn next(&self, queue: &mut Queue<Arrival>) -> Option<Arrival> {
-        let many = |table: &TableName| self.goes_together(table).then_some(TOGETHER);
+        let enough = |table: &TableName| self.company(table);
         queue
             .next()
-            .or_else(|| queue.ahead(self.workers.get(), many))
+            .or_else(|| queue.ahead(self.workers.get(), enough))
     }
 
-    fn goes_together(&self, table: &TableName) -> bool {
+    /// How many deliveries of a table are loaded together, if they can be.
+    fn company(&self, table: &TableName) -> Option<usize> {
         let contracts = self.desk.contracts();
-        contracts.get(table).is_some_and(merge::can_share)
+        let together = contracts.get(table).is_some_and(merge::can_share);
+        together.then_some(TOGETHER)
     }
 
     /// Those that wait behind a delivery of their table, if they can be loaded together with it.
     fn with_company(&self, first: Arrival, queue: &mut Queue<Arrival>) -> Vec<Arrival> {
         let table = first.table().clone();
-        let most = if self.goes_together(&table) {
-            TOGETHER
-        } else {
-            1
-        };
+        let most = self.company(&table).unwrap_or(1);
         let mut arrivals = vec![first];
         while arrivals.len() < most
             && let Some(next) = queue.one_more(&table)
@@ -436,20 +435,20 @@ impl<'a> Dispatcher<'a> {
         left: &VecDeque<Arrival>,
         relay: &mut Relay,
     ) -> Result<Vec<End>, LoadError> {
-        let ready = unless_it_dies(|| Ok(way::make_ready(self.desk, arrivals))).ok();
+        let ready = unless_it_dies(|| Ok(together::make_ready(self.desk, arrivals))).ok();
         failpoint!("together::ready");
         relay.wait_to_merge();
         let place = self.gate.enter();
         if self.stop.is_wished() {
             return Ok(Vec::new());
         }
-        let merged = unless_it_dies(|| way::merge_together(self.desk, arrivals, ready))?;
+        let merged = unless_it_dies(|| together::merge(self.desk, arrivals, ready))?;
         drop(place);
         if left.is_empty() && merged.len() == arrivals.len() {
             relay.has_merged();
         }
         relay.wait_to_end();
-        unless_it_dies(|| way::retire_together(self.desk, arrivals, &merged))
+        unless_it_dies(|| together::retire(self.desk, arrivals, &merged))
     }
 
     fn attempt(

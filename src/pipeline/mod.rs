@@ -15,6 +15,7 @@ mod register;
 mod relay;
 mod report;
 mod stop;
+mod together;
 mod turn;
 mod way;
 

@@ -4,12 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use rustix::fs::OFlags;
 
-use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
+use super::desk::{self, Attendant, Desk, Outcome, Wish};
 use super::instant;
 use super::report::Report;
 use crate::contract::{Contract, Contracts};
@@ -18,7 +17,7 @@ use crate::failpoint;
 use crate::merge::ledger::{Bytes, Entry};
 use crate::merge::{self, Companion, Instant, MergeError, Receipt, Terms};
 use crate::retire::{self, Disposal, Lot, Retired, Shelf, Synced};
-use crate::stage::{self, Delivery, Progress, Source, Staged, Stamp, Tally};
+use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
 use crate::watch::{Arrival, Origin, display_name};
 
@@ -41,125 +40,6 @@ pub fn load(
     })?;
     desk::log(outcome.entry());
     Ok(outcome)
-}
-
-/// How the way of a file ended that went with others, and the file as it was read.
-pub(super) struct End {
-    pub(super) read: Stamp,
-    pub(super) outcome: Result<Outcome, LoadError>,
-}
-
-/// The first of several files of one table, read and checked: all that stand before one that cannot
-/// be staged.
-pub(super) struct Ready {
-    contracts: Arc<Contracts>,
-    files: Vec<Companion>,
-    reads: Vec<Stamp>,
-}
-
-/// What the ledger has of a file that was loaded with others, and the file as it was read.
-pub(super) struct Merged {
-    read: Stamp,
-    receipt: Receipt,
-}
-
-/// Makes files ready by the contracts as they were last read. Nothing of the database is asked, so
-/// this can be done before their turn.
-pub(super) fn make_ready(desk: &Desk, arrivals: &[Arrival]) -> Ready {
-    Ready::by(desk.contracts(), desk, arrivals)
-}
-
-/// Loads the files that can be made ready by one transaction. After an error nothing of any of them
-/// has happened, but for what the ledger tells of their claims; each then has to go its way alone,
-/// which finds out what is wrong with which.
-pub(super) fn merge_together(
-    desk: &Desk,
-    arrivals: &[Arrival],
-    ready: Option<Ready>,
-) -> Result<Vec<Merged>, LoadError> {
-    let contracts = desk.register.current(&desk.database)?;
-    let Ready {
-        contracts,
-        mut files,
-        reads,
-    } = match ready {
-        Some(ready) if Arc::ptr_eq(&ready.contracts, &contracts) => ready,
-        // A file before them may have added a column.
-        _ => Ready::by(contracts, desk, arrivals),
-    };
-    let contract = arrivals.first().and_then(|it| contracts.get(it.table()));
-    let Some(contract) = contract.filter(|_| !files.is_empty()) else {
-        return Ok(Vec::new());
-    };
-    let mut conn = desk.database.get()?;
-    let merged = merge::merge_together(&mut conn, &contracts, contract, &desk.keys, &mut files);
-    let merged = reads.into_iter().zip(merged?);
-    Ok(merged
-        .map(|(read, receipt)| Merged { read, receipt })
-        .collect())
-}
-
-/// Removes the files of loads that are in the ledger.
-pub(super) fn retire_together(
-    desk: &Desk,
-    arrivals: &[Arrival],
-    merged: &[Merged],
-) -> Result<Vec<End>, LoadError> {
-    let contracts = desk.contracts();
-    let mut retired = Vec::with_capacity(merged.len());
-    for (arrival, Merged { read, receipt }) in arrivals.iter().zip(merged) {
-        let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, &Nobody)?;
-        retired.push((*read, way.take_away(receipt, *read)));
-    }
-    // When all are gone: they lie in one folder.
-    let mut synced = Synced::default();
-    let ends = retired.into_iter().map(|(read, taken)| {
-        let outcome = taken.and_then(|taken| taken.sync(&mut synced));
-        if let Ok(outcome) = &outcome {
-            desk::log(outcome.entry());
-        }
-        End { read, outcome }
-    });
-    Ok(ends.collect())
-}
-
-impl Ready {
-    fn by(contracts: Arc<Contracts>, desk: &Desk, arrivals: &[Arrival]) -> Self {
-        let (mut files, mut reads) = (Vec::new(), Vec::new());
-        for arrival in arrivals {
-            let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, &Nobody);
-            match way.and_then(|way| way.make_ready()) {
-                // One that adds a column changes what the others are read by.
-                Ok((read, file)) if file.staged.added.is_empty() => {
-                    reads.push(read);
-                    files.push(file);
-                }
-                _ => break,
-            }
-        }
-        Self {
-            contracts,
-            files,
-            reads,
-        }
-    }
-}
-
-/// Whoever would have to wait with files that go together has them go one by one instead.
-struct Nobody;
-
-impl Progress for Nobody {
-    fn advanced(&self, _bytes: u64) {}
-}
-
-impl Attendant for Nobody {
-    fn wait(&self, _error: &LoadError, _attempt: u32) -> Patience {
-        Patience::GiveUp
-    }
-
-    fn wait_for_turn(&self, _error: &LoadError, _turn: u32) -> Patience {
-        Patience::GiveUp
-    }
 }
 
 /// Removes the file of a load that is in the ledger, and that could not be removed then. `read`
@@ -308,7 +188,7 @@ impl<'a> Way<'a> {
     }
 
     /// Everything that comes before the database.
-    fn make_ready(&self) -> Result<(Stamp, Companion), LoadError> {
+    pub(super) fn make_ready(&self) -> Result<(Stamp, Companion), LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
         let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
         let (instant, staged) = self.take_in(&file)?;
@@ -437,7 +317,7 @@ impl<'a> Way<'a> {
     }
 
     /// Removes the file, which a power cut can still undo.
-    fn take_away(&self, receipt: &Receipt, read: Stamp) -> Result<TakenAway, LoadError> {
+    pub(super) fn take_away(&self, receipt: &Receipt, read: Stamp) -> Result<TakenAway, LoadError> {
         let by_contract = Disposal::OnDone(self.contract.on_done);
         let disposal = self.wish.disposal.unwrap_or(by_contract);
         let entry = receipt.entry().clone();
@@ -543,7 +423,7 @@ impl<'a> Way<'a> {
 }
 
 /// How the way of a file ends as soon as its removal is durable.
-struct TakenAway {
+pub(super) struct TakenAway {
     outcome: Outcome,
     retired: Option<Retired>,
 }
@@ -556,7 +436,7 @@ impl TakenAway {
         }
     }
 
-    fn sync(self, synced: &mut Synced) -> Result<Outcome, LoadError> {
+    pub(super) fn sync(self, synced: &mut Synced) -> Result<Outcome, LoadError> {
         if let Some(retired) = self.retired {
             retired.sync(synced)?;
         }

@@ -20,7 +20,6 @@ use diesel::sql_types::{
 use uuid::Uuid;
 
 use super::counts::{self, signed, unsigned};
-use super::shared::{Deliveries, Sha256};
 use crate::contract::{Contract, TableName};
 use crate::db::Prepare;
 use crate::stage::Delivery;
@@ -65,6 +64,28 @@ pub(super) enum Seen {
     Latest(i64),
     /// By an older one: loading them again would bring back old values.
     Older(i64),
+}
+
+/// How the bytes of a file are known.
+pub(super) type Sha256 = [u8; 32];
+
+/// The last load of some bytes, for those that were loaded.
+#[derive(Default, Debug)]
+pub(super) struct Deliveries {
+    pub(super) loads: HashMap<Sha256, i64>,
+    /// The latest load of the table, if it is among them.
+    pub(super) latest: Option<i64>,
+}
+
+impl Deliveries {
+    /// Whether these were loaded.
+    pub(super) fn seen(&self, bytes: &Sha256) -> Seen {
+        match self.loads.get(bytes) {
+            None => Seen::Never,
+            Some(load) if self.latest == Some(*load) => Seen::Latest(*load),
+            Some(load) => Seen::Older(*load),
+        }
+    }
 }
 
 /// A delivery that is about to be loaded, and the load whose mended rows it has.
