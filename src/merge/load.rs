@@ -15,10 +15,10 @@ use super::manifest::Spoken;
 use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
-    Closes, Instant, MergeError, Terms, columns, fact, guard, landing, locks, manifest, rejects,
+    Closes, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest, rejects,
 };
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Reference};
-use crate::db::{DatabaseUrl, SecondSession};
+use crate::db::SecondSession;
 use crate::failpoint;
 use crate::history::views;
 use crate::stage::key::KeyScheme;
@@ -32,8 +32,7 @@ pub(super) struct Load<'a> {
     pub(super) contract: &'a Contract,
     pub(super) keys: &'a KeyScheme,
     pub(super) terms: &'a Terms,
-    /// Where a second session may be begun, if it may.
-    pub(super) beside: Option<&'a DatabaseUrl>,
+    pub(super) shortcuts: Shortcuts<'a>,
     /// What is known in its transaction.
     pub(super) shared: &'a Shared,
     pub(super) merge_began: Clock,
@@ -73,7 +72,7 @@ impl Done {
 }
 
 impl<'a> Load<'a> {
-    /// A load that begins now, with one session, of whose keys none is told one by one.
+    /// A load that begins now, without shortcuts, of whose keys none is told one by one.
     pub(super) fn new(
         contracts: &'a Contracts,
         contract: &'a Contract,
@@ -86,7 +85,7 @@ impl<'a> Load<'a> {
             contract,
             keys,
             terms,
-            beside: None,
+            shortcuts: Shortcuts::NONE,
             shared,
             merge_began: Clock::now(),
             samples: 0,
@@ -145,7 +144,7 @@ impl<'a> Load<'a> {
         };
         self.add_columns(conn, staged)?;
         failpoint!("merge::widened");
-        let second = self.beside.map(SecondSession::begin);
+        let second = self.shortcuts.beside.map(SecondSession::begin);
         let applied = self.apply(conn, second.as_ref(), load_id, at, staged)?;
         let meaning = self.write_down(conn, load_id, at, staged, &applied)?;
         failpoint!("merge::described");
@@ -270,6 +269,7 @@ impl<'a> Load<'a> {
                     load_id,
                     staged,
                     second: second.filter(|_| staged.added.is_empty()),
+                    indexes: self.shortcuts.indexes,
                     closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
                     closes: &self.terms.closes,
                     shared: self.shared,

@@ -124,11 +124,38 @@ pub enum Instant {
     Delivered(DateTime<Utc>),
 }
 
-/// Loads a staged file, or finds that it was loaded before. What the transaction need not do itself
-/// is left to a second session where one may be begun, `beside` the first.
+/// What a load may make use of to be done sooner. Without any of it, it does the same.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Shortcuts<'a> {
+    /// Where a second session may be begun, for what the transaction need not do itself.
+    pub beside: Option<&'a DatabaseUrl>,
+    /// What may be done with the indexes of a table that is filled.
+    pub indexes: Indexes,
+}
+
+impl Shortcuts<'_> {
+    /// None of it.
+    pub const NONE: Self = Self {
+        beside: None,
+        indexes: Indexes::Kept,
+    };
+}
+
+/// What may be done with the indexes of an empty table that many rows come into.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Indexes {
+    /// They stay.
+    #[default]
+    Kept,
+    /// They may be made anew once the rows are there. Until the end of the transaction nobody else
+    /// can read the table then.
+    MadeAnew,
+}
+
+/// Loads a staged file, or finds that it was loaded before.
 pub fn merge(
     conn: &mut PgConnection,
-    beside: Option<&DatabaseUrl>,
+    shortcuts: Shortcuts<'_>,
     contracts: &Contracts,
     contract: &Contract,
     keys: &KeyScheme,
@@ -142,7 +169,7 @@ pub fn merge(
         failpoint!("merge::begun");
         let shared = Shared::of(iter::once(&*staged));
         let load = Load {
-            beside,
+            shortcuts,
             ..Load::new(contracts, contract, keys, terms, &shared)
         };
         let done = load.run(conn, staged)?;

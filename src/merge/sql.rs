@@ -552,5 +552,12 @@ pub fn is_empty(table: &QualifiedName) -> String {
     format!("select not exists (select from {table}) as answer")
 }
 
+/// Has the table for this transaction alone, if nobody at all works with it: whoever waits for it
+/// stops those who come after, and a load waits for nobody's long query.
+#[must_use]
+pub fn lock_alone(table: &QualifiedName) -> String {
+    format!("lock table {table} in access exclusive mode nowait")
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -15,7 +15,7 @@ use crate::contract::{Contract, Contracts};
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge::ledger::{Bytes, Entry};
-use crate::merge::{self, Companion, Instant, MergeError, Receipt, Terms};
+use crate::merge::{self, Companion, Indexes, Instant, MergeError, Receipt, Shortcuts, Terms};
 use crate::retire::{self, Disposal, Lot, Retired, Shelf, Synced};
 use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
@@ -255,14 +255,19 @@ impl<'a> Way<'a> {
         let terms = self.terms(instant);
         let Desk { database, keys, .. } = self.desk;
         let is_large = staged.rows.len() >= LARGE;
-        let mut beside = is_large.then(|| database.url());
+        let mut shortcuts = Shortcuts {
+            beside: is_large.then(|| database.url()),
+            indexes: Indexes::MadeAnew,
+        };
         desk::patiently(self.attendant, || {
             let mut conn = database.get()?;
             let (contracts, contract) = (self.contracts, self.contract);
-            let merged = merge::merge(&mut conn, beside, contracts, contract, keys, staged, &terms);
+            let merged = merge::merge(
+                &mut conn, shortcuts, contracts, contract, keys, staged, &terms,
+            );
             if !matches!(merged, Ok(_) | Err(MergeError::TableBusy { .. })) {
-                // It may have been the second session that was the trouble.
-                beside = None;
+                // One of them may have been the trouble.
+                shortcuts = Shortcuts::NONE;
             }
             Ok(merged?)
         })

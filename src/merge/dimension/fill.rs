@@ -1,23 +1,51 @@
 //! The rows of a file straight into an empty dimension: nothing is there to compare them with.
 //!
 //! They go in the order of their keys, so that the indexes, of random uuids, are written from left
-//! to right and not all over: for a million rows that is half of the time.
+//! to right and not all over: for a million rows that is half of the time. Where they are many, most
+//! of the indexes are made when all rows are there ([`indexes`]).
+
+mod indexes;
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use self::indexes::Bare;
 use super::{Applied, Delivered, Way};
 use crate::db::copy::{Target, copy_binary};
-use crate::merge::MergeError;
 use crate::merge::counts::signed;
 use crate::merge::sql::{self, Spoken};
+use crate::merge::{Indexes, MergeError};
 use crate::wire;
+
+/// From how many rows on it is worthwhile to make indexes anew. For fewer, nobody else is kept from
+/// the table.
+const MANY: usize = 100_000;
 
 impl Delivered<'_> {
     /// Makes each row the first version of its key.
     pub(super) fn fill(&self, conn: &mut PgConnection) -> Result<Applied, MergeError> {
+        if self.fill_bare(conn)? == Bare::NotDone {
+            self.copy(conn)?;
+        }
+        let mut applied = Applied::by(Way::Fill);
+        applied.changes.inserted = self.staged.rows.len() as u64;
+        applied.spoken.push(Spoken::Table);
+        if self.samples > 0 {
+            applied.told = self.first_rows()?;
+        }
+        Ok(applied)
+    }
+
+    fn fill_bare(&self, conn: &mut PgConnection) -> Result<Bare, MergeError> {
+        if self.indexes == Indexes::Kept || self.staged.rows.len() < MANY {
+            return Ok(Bare::NotDone);
+        }
+        indexes::without(conn, self.shape.contract, |conn| self.copy(conn))
+    }
+
+    fn copy(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
         let name = &self.shape.contract.table;
         let target = Target {
             schema: name.schema.clone(),
@@ -48,14 +76,7 @@ impl Delivered<'_> {
             }
             sink.write_all(wire::TRAILER)
         })?;
-
-        let mut applied = Applied::by(Way::Fill);
-        applied.changes.inserted = self.staged.rows.len() as u64;
-        applied.spoken.push(Spoken::Table);
-        if self.samples > 0 {
-            applied.told = self.first_rows()?;
-        }
-        Ok(applied)
+        Ok(())
     }
 
     /// The keys that stand first in the file.

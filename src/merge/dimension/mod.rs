@@ -33,7 +33,7 @@ use super::history::{self, Arrival, Event, Table};
 use super::landing::{self, Line, taken_out};
 use super::shared::Shared;
 use super::sql::{self, Shape, Spoken};
-use super::{Instant, MergeError, held, manifest};
+use super::{Indexes, Instant, MergeError, held, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
 use crate::db::SecondSession;
 use crate::failpoint;
@@ -56,6 +56,8 @@ pub(super) struct Delivered<'a> {
     pub(super) staged: &'a Staged,
     /// A session that can read the table meanwhile, as long as this load has not altered it.
     pub(super) second: Option<&'a SecondSession>,
+    /// What may be done with the table's indexes if it is empty.
+    pub(super) indexes: Indexes,
     /// Whether keys that the file does not name are absent.
     pub(super) closes_absent: bool,
     pub(super) closes: &'a Closes,
