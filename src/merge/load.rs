@@ -15,7 +15,8 @@ use super::manifest::Spoken;
 use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
-    Closes, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest, rejects,
+    Closes, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest,
+    rejects,
 };
 use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Reference};
 use crate::db::SecondSession;

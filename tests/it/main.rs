@@ -16,6 +16,7 @@ mod explain;
 mod facts;
 mod held;
 mod history;
+mod indexes;
 mod inputs;
 mod instants;
 mod meddling;
