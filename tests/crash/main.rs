@@ -16,6 +16,7 @@
 mod backlog;
 mod beside;
 mod history;
+mod indexes;
 mod proxy;
 mod random;
 mod scenario;

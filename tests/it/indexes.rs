@@ -261,7 +261,7 @@ const HARMLESS: [&str; 6] = [
 
 /// What makes them stay: two statements could not bring back what was, or would have an effect of
 /// their own.
-const NOT_PLAIN: [&str; 34] = [
+const NOT_PLAIN: [&str; 38] = [
     // Something is built on them.
     "alter table datawarehouse.users add unique (id);
      create table public.t (id bigint references datawarehouse.users (id))",
@@ -278,7 +278,11 @@ const NOT_PLAIN: [&str; 34] = [
     "comment on index datawarehouse.users_open is 'open'",
     "comment on constraint users_pkey on datawarehouse.users is 'key'",
     "comment on index datawarehouse.users_pkey is 'key'",
+    "insert into pg_seclabel
+     values ('datawarehouse.users_open'::regclass, 'pg_class'::regclass, 0, 'test', 'open')",
     // They are set otherwise.
+    "update pg_class set reltablespace = 1664
+     where oid = 'datawarehouse.users_open'::regclass",
     "alter index datawarehouse.users_open set (fillfactor = 70)",
     "alter index datawarehouse.users_pkey set (deduplicate_items = off)",
     "alter table datawarehouse.users cluster on users_pkey",
@@ -305,6 +309,8 @@ const NOT_PLAIN: [&str; 34] = [
     "create table public.t (note text); alter table datawarehouse.users add note text;
      alter table datawarehouse.users inherit public.t",
     "alter table datawarehouse.users set unlogged",
+    "create access method columns type table handler heap_tableam_handler;
+     alter table datawarehouse.users set access method columns",
     "create function public.f() returns trigger language plpgsql as 'begin return new; end';
      create trigger t after insert on datawarehouse.users
          for each row execute function public.f()",
@@ -319,10 +325,12 @@ const NOT_PLAIN: [&str; 34] = [
     "create publication p for all tables",
     "create publication p for table datawarehouse.users",
     "create publication p for tables in schema datawarehouse",
+    "insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+     values (1, 'citus', 10, 11, false, '1')",
     // They would come to lie elsewhere.
     "set local default_tablespace = 'pg_default'",
     // The session may not.
-    "create role hayloft_reader; grant usage on schema datawarehouse to hayloft_reader;
+    "create role hayloft_reader; grant all on schema datawarehouse to hayloft_reader;
      grant all on all tables in schema datawarehouse to hayloft_reader;
      set local role hayloft_reader",
     "create role hayloft_owner; grant usage on schema datawarehouse to hayloft_owner;

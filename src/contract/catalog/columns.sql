@@ -16,7 +16,8 @@ select
     a.atttypmod as type_modifier,
     a.attnotnull as not_null,
     a.attidentity <> '' or a.attgenerated <> '' as generated,
-    pg_catalog.pg_get_expr(d.adbin, d.adrelid) as default_sql,
+    -- A default names no column. Were the table named, the server would wait for whoever has it alone.
+    pg_catalog.pg_get_expr(d.adbin, 0) as default_sql,
     array(
         select e.enumlabel::pg_catalog.text
         from pg_catalog.pg_enum e

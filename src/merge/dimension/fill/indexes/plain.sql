@@ -33,14 +33,11 @@ with own as materialized (
 ),
 indexes as materialized (
     select i.indexrelid, x.relname, con.oid as constraint_oid, con.conname,
-        i.indisvalid and i.indisready and i.indislive and i.indimmediate
+        i.indisvalid and i.indisready and i.indimmediate
             and not i.indisclustered and not i.indisreplident and i.indexprs is null
             -- Neither a statement nor a default says these again.
             and x.reltablespace = 0 and x.reloptions is null
-            and (
-                con.oid is null
-                or con.contype in ('p', 'u') and con.convalidated and not con.condeferrable
-            ) as is_plain
+            and (con.oid is null or con.contype in ('p', 'u')) as is_plain
     from own
     join pg_catalog.pg_index as i on i.indrelid = own.oid
     join pg_catalog.pg_class as x on x.oid = i.indexrelid
