@@ -9,8 +9,8 @@ use expect_test::{Expect, expect};
 use super::{
     Changed, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in, close_changed,
     count_broken, create_landing, element, find_changes, hold_unresolved, insert_facts, is_empty,
-    landing_columns, note_awaited, open_new, read_current, release_held, remove_unreadable,
-    remove_unresolved, update_facts, version_columns,
+    landing_columns, lock_alone, note_awaited, open_new, read_current, release_held,
+    remove_unreadable, remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -852,6 +852,18 @@ fn an_empty_table_is_asked_for() {
         &sql,
         &expect![[r#"
         select not exists (select from "datawarehouse"."users") as answer
+    "#]],
+    );
+}
+
+#[test]
+fn a_table_is_had_alone_at_once_or_not_at_all() {
+    let table = Table::named("users");
+    let sql = lock_alone(&table.contract.table);
+    assert_text(
+        &sql,
+        &expect![[r#"
+        lock table "datawarehouse"."users" in access exclusive mode nowait
     "#]],
     );
 }
