@@ -17,6 +17,7 @@ use crate::cli::WatchArgs;
 use crate::contract::ContractFault;
 use crate::db::{ConnectFault, FaultKind};
 use crate::error::{self, Verdict};
+use crate::history::views::ViewsError;
 use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
 use crate::printer::Printer;
 use crate::settings::Settings;
@@ -129,10 +130,14 @@ fn can_heal(error: &anyhow::Error) -> bool {
     if let Some(fault) = error.downcast_ref::<ConnectFault>() {
         return fault.kind == FaultKind::Retry;
     }
-    matches!(
-        error.downcast_ref::<ContractFault>(),
-        Some(ContractFault::Catalog { source }) if error::judge(source) == Verdict::Retry
-    )
+    let of_the_database = match error.downcast_ref::<ViewsError>() {
+        Some(ViewsError::Database(source)) => Some(source),
+        _ => match error.downcast_ref::<ContractFault>() {
+            Some(ContractFault::Catalog { source }) => Some(source),
+            _ => None,
+        },
+    };
+    of_the_database.is_some_and(|source| error::judge(source) == Verdict::Retry)
 }
 
 /// The first signal lets running loads finish; the second ends the program where it is, which

@@ -152,7 +152,7 @@ impl Wanted {
         let Err(error) = replaced else {
             return Ok(Made::Yes);
         };
-        if !is_of_the_server(&error) {
+        if !is_of_the_server(&error) || is_impatience(&error) {
             return Err(error.into());
         }
         if there.is_none() {
@@ -170,12 +170,14 @@ impl Wanted {
         });
         match anew {
             Ok(()) => Ok(Made::Yes),
-            Err(error) if is_of_the_server(&error) => Ok(Made::No(format!(
-                "{name} is of an earlier form of its table and could not be made anew: {error}. \
+            Err(error) if is_of_the_server(&error) && !is_impatience(&error) => {
+                Ok(Made::No(format!(
+                    "{name} is of an earlier form of its table and could not be made anew: {error}. \
                  Drop what was built on it, run `hayloft migrate`, and build it again.",
-                name = told(&self.name),
-                error = without_value(&error.to_string())
-            ))),
+                    name = told(&self.name),
+                    error = without_value(&error.to_string())
+                )))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -317,5 +319,15 @@ fn is_of_the_server(error: &DbError) -> bool {
         error,
         DbError::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
             | DbError::BrokenTransactionManager
+    )
+}
+
+/// Whether somebody has the table, as a large first load has: the view can be made later. Diesel keeps
+/// no SQLSTATE, so the English text is all there is.
+fn is_impatience(error: &DbError) -> bool {
+    matches!(
+        error,
+        DbError::DatabaseError(_, information)
+            if information.message() == "canceling statement due to lock timeout"
     )
 }
