@@ -13,6 +13,7 @@
 //! the rows before: then they land in a table of their own.
 
 mod absent;
+mod ahead;
 mod beside;
 mod compare;
 mod fill;
