@@ -132,20 +132,24 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
 /// the keys.
 #[must_use]
 pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
-    let known = "(\n    \
-             select *\n    \
-             from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)\n\
-         )";
     format!(
-        "with {landing}, hayloft_closed as (\n\
+        "with {landing}, hayloft_change as (\n\
+             {said},\n    \
+             landing.hayloft_version\n\
+             from hayloft_landing as landing\n\
+         ), hayloft_known as (\n\
+             select *\n\
+             from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)\n\
+         ), hayloft_closed as (\n\
              {close}\n\
              returning 1\n\
          )\n\
          {open}\n\
          where (select count(*) from hayloft_closed) >= 0",
         landing = landing_sent(shape, 5, &[("integer", "hayloft_version")]),
-        close = close(known, shape.contract, durable_key),
-        open = open("hayloft_landing", shape.contract, durable_key),
+        said = said(shape),
+        close = close("hayloft_known", shape.contract, durable_key),
+        open = open("hayloft_change", shape.contract, durable_key),
     )
 }
 
