@@ -43,23 +43,10 @@ impl Delivered<'_> {
         conn: &mut PgConnection,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
-        let (Some(second), Some(rows)) = (self.second, self.staged.rows.held()) else {
+        let Some(reader) = self.reader_ahead(conn)? else {
             return self.send(conn, None, applied);
         };
-        // What held before in columns that the file does not name is known only where it is read.
-        if self.shape.has_silent() {
-            return self.send(conn, None, applied);
-        }
-        let Some(snapshot) = export_snapshot(conn)? else {
-            return self.send(conn, None, applied);
-        };
-        let reader = Reader {
-            second,
-            snapshot,
-            shape: self.shape,
-            statement: sql::find_sent(self.shape, self.durable_key),
-            rows,
-        };
+        let rows = reader.rows;
         let (found, taken) = mpsc::sync_channel(AHEAD);
         thread::scope(|scope| {
             let read = move || reader.look_ahead(&found);
@@ -71,6 +58,25 @@ impl Delivered<'_> {
             reading.join().unwrap_or_else(|panic| resume_unwind(panic));
             sent
         })
+    }
+
+    /// Who looks the rows up, if there is a second session, and the file says all that a version needs:
+    /// what held before in columns that it does not name is known only where it is read.
+    fn reader_ahead(&self, conn: &mut PgConnection) -> QueryResult<Option<Reader<'_>>> {
+        let (Some(second), Some(rows)) = (self.second, self.staged.rows.held()) else {
+            return Ok(None);
+        };
+        if self.shape.has_silent() {
+            return Ok(None);
+        }
+        let snapshot = export_snapshot(conn)?;
+        Ok(snapshot.map(|snapshot| Reader {
+            second,
+            snapshot,
+            shape: self.shape,
+            statement: sql::find_sent(self.shape, self.durable_key),
+            rows,
+        }))
     }
 
     /// Brings in what the other session finds, and without it the first rows and those that it leaves.
