@@ -16,6 +16,9 @@ use crate::contract::{Contract, TableName};
 use crate::stage::Staged;
 use crate::summary::Changes;
 
+/// Has the server look rows up by their keys, until the end of the transaction.
+pub(super) const LOOK_UP: &str = include_str!("shared/look_up.sql");
+
 /// What is known in a transaction.
 #[derive(Default, Debug)]
 pub(super) struct Shared {
@@ -166,7 +169,7 @@ impl Shared {
     /// few rows as well.
     pub(super) fn look_up(&self, conn: &mut PgConnection) -> QueryResult<()> {
         if self.planner.replace(Planner::LookUp) == Planner::Free {
-            conn.batch_execute(include_str!("shared/look_up.sql"))?;
+            conn.batch_execute(LOOK_UP)?;
         }
         Ok(())
     }
@@ -209,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_is_set_for_the_look_up_is_given_back() {
-        let set = settings(include_str!("shared/look_up.sql"));
+        let set = settings(super::LOOK_UP);
         assert!(set.contains(&"enable_hashjoin"));
         assert_eq!(set, settings(include_str!("shared/look_up_no_more.sql")));
     }

@@ -48,6 +48,12 @@ impl<'a> Shape<'a> {
         self.filled().map(|column| column.name.name()).collect()
     }
 
+    /// Whether there are columns that the file says nothing about.
+    #[must_use]
+    pub fn has_silent(&self) -> bool {
+        self.silent().next().is_some()
+    }
+
     /// The columns that the file says nothing about.
     fn silent(&self) -> impl Iterator<Item = &'a Column> {
         let filled = self.filled;

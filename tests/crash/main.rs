@@ -13,6 +13,7 @@
     reason = "a test may fail, and says how to replay it"
 )]
 
+mod ahead;
 mod backlog;
 mod beside;
 mod history;

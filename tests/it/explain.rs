@@ -159,6 +159,7 @@ fn the_server_plans_every_statement_of_a_dimension() {
                 sql::count_broken(&contract, key, sql::Changed::Found),
                 sql::count_broken(&contract, key, sql::Changed::Bound),
                 sql::bring_in(shape, key),
+                sql::find_sent(shape, key),
                 sql::is_empty(&contract.table),
                 sql::read_current(shape, key, sql::Order::Any),
                 sql::read_current(shape, key, sql::Order::ByKey),
@@ -170,6 +171,9 @@ fn the_server_plans_every_statement_of_a_dimension() {
             ];
             for statement in statements {
                 planner.plan(&statement);
+            }
+            if !shape.has_silent() {
+                planner.plan(&sql::bring_in_found(shape, key));
             }
             planner.end();
         }

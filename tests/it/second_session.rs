@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Integer;
+use expect_test::expect;
 use hayloft::db::{DatabaseUrl, SecondSession};
 
 use crate::support::Warehouse;
@@ -117,5 +118,79 @@ fn a_large_snapshot_that_would_close_too_much_is_held_and_changes_nothing() {
     assert_eq!(load["changes"]["updated"], 7, "{load}");
     assert_eq!(load["changes"]["closed_by_absence"], 1000, "{load}");
     assert_eq!(warehouse.query(versions), "P | 7993 | 9000\nQ | 7 | 7\n");
+    warehouse.assert_sound();
+}
+
+/// A table with so many people that some thousand are few beside them, and a second name for some.
+fn many() -> Warehouse {
+    let warehouse = Warehouse::new();
+    let everybody = people((0..100_000).map(|number| (number, "P")));
+    warehouse.load("users-1.csv", everybody).exits(0);
+    let renamed = people((0..100).map(|number| (number * 1000, "Q")));
+    warehouse.load("users-2.csv", renamed).exits(0);
+    warehouse
+}
+
+#[test]
+fn a_large_file_that_is_small_beside_its_table_is_looked_up_and_can_be_undone() {
+    let warehouse = many();
+    // Closed, as it was by an undo or a snapshot.
+    warehouse.execute(
+        "update datawarehouse.users set effective_end_date = clock_timestamp()
+         where effective_end_date is null and name = 'Q' and source_line <= 11",
+    );
+    let versions = "select name, is_current, version_number, count(*)
+        from datawarehouse.users group by 1, 2, 3 order by 1, 2, 3";
+    let before = "P | f | 1 | 100\nP | t | 1 | 99900\nQ | f | 2 | 10\nQ | t | 2 | 90\n";
+    assert_eq!(warehouse.query(versions), before);
+
+    let known = (0..4500).map(|number| (number * 20, if number % 2 == 0 { "P" } else { "R" }));
+    let file = people(known.chain((100_000..100_007).map(|number| (number, "N"))));
+    warehouse.write("users-3.csv", &file);
+    let plan = warehouse.run(&["plan", "users-3.csv"]).exits(0).stdout;
+    assert!(plan.contains("in order, key by key"), "{plan}");
+    let load = warehouse.load("users-3.csv", file).exits(0).only();
+    let changes = &load["changes"];
+    assert_eq!(changes["inserted"], 7, "{load}");
+    assert_eq!(changes["reopened"], 10, "{load}");
+    assert_eq!(changes["updated"], 2250 + 80, "{load}");
+    assert_eq!(changes["unchanged"], 4500 - 2250 - 90, "{load}");
+    expect![[r"
+        N | t | 1 | 7
+        P | f | 1 | 2350
+        P | t | 1 | 97650
+        P | t | 3 | 90
+        Q | f | 2 | 90
+        Q | t | 2 | 10
+        R | t | 2 | 2250
+    "]]
+    .assert_eq(&warehouse.query(versions));
+    warehouse.assert_sound();
+
+    let id = load["load_id"].to_string();
+    warehouse.run(&["undo", &id, "--yes"]).exits(0);
+    // No load says that the ten were closed.
+    assert_eq!(
+        warehouse.query(versions),
+        "P | f | 1 | 100\nP | t | 1 | 99900\nQ | t | 2 | 100\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn columns_that_such_a_file_does_not_name_keep_their_values() {
+    let warehouse = many();
+    warehouse.execute("alter table datawarehouse.users alter column date_of_birth drop not null");
+    let known = (0..4500).map(|number| format!("p{}@x.org,R\n", number * 20));
+    let file = format!("email,name\n{}", known.collect::<String>());
+    let load = warehouse.load("users-3.csv", file).exits(0).only();
+    assert_eq!(load["changes"]["updated"], 4500, "{load}");
+    assert_eq!(
+        warehouse.query(
+            "select date_of_birth, count(*) from datawarehouse.users
+             where name = 'R' and is_current group by 1"
+        ),
+        "1990-02-01 | 4500\n"
+    );
     warehouse.assert_sound();
 }

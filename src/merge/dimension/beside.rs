@@ -16,6 +16,7 @@ use diesel::sql_types::Text;
 
 use super::sift::{Sifted, sift_held};
 use super::{Applied, Delivered};
+use crate::contract::Contract;
 use crate::db::SecondSession;
 use crate::db::second::Lent;
 use crate::failpoint;
@@ -127,27 +128,41 @@ impl Delivered<'_> {
         self.send_found(conn, rows, found, applied)
     }
 
-    /// The second session, if it sees what this one sees, which holds the lock of the table and has
-    /// not written to it yet, and if it need not wait for the table: nobody would find out that it
-    /// waits for somebody who waits for this load.
+    /// The second session, which sees what this one sees: this one holds the lock of the table and has
+    /// not written to it yet.
     fn reader(&self, conn: &mut PgConnection) -> QueryResult<Option<Lent<'_>>> {
-        let Some(mut reader) = self.second.and_then(SecondSession::lend) else {
+        let Some(second) = self.second else {
             return Ok(None);
         };
-        let exported: Exported =
-            sql_query("select pg_export_snapshot() as name").get_result(conn)?;
-        let Some(snapshot) = Snapshot::new(exported.name) else {
+        let Some(snapshot) = export_snapshot(conn)? else {
             return Ok(None);
         };
-        let begin = sql::begin_reading(self.shape.contract, &snapshot);
-        if reader.conn.batch_execute(&begin).is_ok() {
-            return Ok(Some(reader));
-        }
-        if reader.conn.batch_execute("rollback").is_ok() {
-            reader.give_back();
-        }
-        Ok(None)
+        Ok(reader_of(second, self.shape.contract, &snapshot))
     }
+}
+
+/// The second session in a transaction that sees what a snapshot holds, if it need not wait for the
+/// table: nobody would find out that it waits for somebody who waits for this load.
+pub(super) fn reader_of<'s>(
+    second: &'s SecondSession,
+    contract: &Contract,
+    snapshot: &Snapshot,
+) -> Option<Lent<'s>> {
+    let mut reader = second.lend()?;
+    let begin = sql::begin_reading(contract, snapshot);
+    if reader.conn.batch_execute(&begin).is_ok() {
+        return Some(reader);
+    }
+    if reader.conn.batch_execute("rollback").is_ok() {
+        reader.give_back();
+    }
+    None
+}
+
+/// Lets another session see what this one sees, until the end of its transaction.
+pub(super) fn export_snapshot(conn: &mut PgConnection) -> QueryResult<Option<Snapshot>> {
+    let exported: Exported = sql_query("select pg_export_snapshot() as name").get_result(conn)?;
+    Ok(Snapshot::new(exported.name))
 }
 
 /// The name of what a session sees.

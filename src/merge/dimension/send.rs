@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::Receiver;
 
+use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Integer, Timestamptz};
+use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz};
 use uuid::Uuid;
 
 use super::sift::Sifted;
@@ -29,7 +31,7 @@ use crate::wire;
 /// its own cost small, and so few that what a look-up has read is still in the processor's cache when
 /// the versions are closed, opened and checked: with 8,192 rows, these take a sixth longer. The
 /// server takes no message of 1 GiB.
-const BATCH: usize = 1 << 9;
+pub(super) const BATCH: usize = 1 << 9;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// What was done to a key.
@@ -50,26 +52,26 @@ impl Action {
     }
 }
 
-/// A key that got a version.
+/// The version that a key gets.
 #[derive(QueryableByName)]
-struct Version {
+pub(super) struct Version {
     #[diesel(sql_type = diesel::sql_types::Uuid)]
-    key: Uuid,
+    pub(super) key: Uuid,
     #[diesel(sql_type = BigInt)]
     line: i64,
     #[diesel(sql_type = Integer)]
-    number: i32,
-    /// Whether there was a current one before.
-    #[diesel(sql_type = Bool)]
-    known: bool,
+    pub(super) number: i32,
+    /// When the one before began that is current until now, if there is one.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub(super) start: Option<DateTime<Utc>>,
 }
 
 impl Version {
     fn action(&self) -> Action {
-        match (self.known, self.number) {
-            (true, _) => Action::Updated,
-            (false, 1) => Action::Inserted,
-            (false, _) => Action::Reopened,
+        match (self.start, self.number) {
+            (Some(_), _) => Action::Updated,
+            (None, 1) => Action::Inserted,
+            (None, _) => Action::Reopened,
         }
     }
 }
@@ -128,9 +130,9 @@ impl Delivered<'_> {
 }
 
 /// Sends rows, some hundred with one statement.
-struct Sender<'s, 'a> {
+pub(super) struct Sender<'s, 'a> {
     delivered: &'s Delivered<'a>,
-    conn: &'s mut PgConnection,
+    pub(super) conn: &'s mut PgConnection,
     applied: &'s mut Applied,
     statement: String,
     batch: Batch,
@@ -138,7 +140,7 @@ struct Sender<'s, 'a> {
 }
 
 impl<'s, 'a> Sender<'s, 'a> {
-    fn begin(
+    pub(super) fn begin(
         delivered: &'s Delivered<'a>,
         conn: &'s mut PgConnection,
         applied: &'s mut Applied,
@@ -154,7 +156,7 @@ impl<'s, 'a> Sender<'s, 'a> {
         })
     }
 
-    fn push(&mut self, row: &Row<'_>) -> Result<(), MergeError> {
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), MergeError> {
         self.batch.push(row).map_err(MergeError::Unreadable)?;
         if self.batch.is_full() {
             self.flush()?;
@@ -162,49 +164,50 @@ impl<'s, 'a> Sender<'s, 'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), MergeError> {
+    pub(super) fn finish(mut self) -> Result<(), MergeError> {
         self.flush()?;
         self.applied.told.extend(self.told.into_words());
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), MergeError> {
+    pub(super) fn flush(&mut self) -> Result<(), MergeError> {
         if self.batch.rows == 0 {
             return Ok(());
         }
         let versions = self.bring_in()?;
+        let rows = std::mem::take(&mut self.batch.rows);
+        self.batch.clear();
+        self.settle(rows, &versions)
+    }
+
+    /// Counts and checks what became of some rows, of which some got versions.
+    pub(super) fn settle(&mut self, rows: usize, versions: &[Version]) -> Result<(), MergeError> {
         let applied = &mut *self.applied;
         let mut known = elements(&ColumnType::Uuid);
-        for version in &versions {
+        for version in versions {
             match version.action() {
                 Action::Inserted => applied.changes.inserted += 1,
                 Action::Reopened => applied.changes.reopened += 1,
                 Action::Updated => applied.changes.updated += 1,
             }
-            if version.known {
+            if version.start.is_some() {
                 known.push(|out| wire::put_uuid(out, version.key));
             } else if !self.delivered.dependants.is_empty() {
                 // No fact waits for whom the table knows.
                 applied.sent.push(version.key);
             }
         }
-        applied.changes.unchanged += (self.batch.rows - versions.len()) as u64;
-        self.told.take(&versions, self.delivered.samples);
-        self.batch.clear();
+        applied.changes.unchanged += (rows - versions.len()) as u64;
+        self.told.take(versions, self.delivered.samples);
         self.assert_unbroken(&known)
     }
 
     fn bring_in(&mut self) -> QueryResult<Vec<Version>> {
-        let mut statement = sql_query(self.statement.as_str())
-            .into_boxed::<Pg>()
+        let statement = sql_query(self.statement.as_str())
+            .into_boxed()
             .bind::<Timestamptz, _>(self.delivered.at)
-            .bind::<BigInt, _>(self.delivered.load_id)
-            .bind::<ArrayOfElements, _>(&self.batch.keys)
-            .bind::<ArrayOfElements, _>(&self.batch.lines);
-        for values in &self.batch.values {
-            statement = statement.bind::<ArrayOfElements, _>(values);
-        }
-        statement.prepared().load(self.conn)
+            .bind::<BigInt, _>(self.delivered.load_id);
+        self.batch.bound(statement).prepared().load(self.conn)
     }
 
     /// Of the keys that had a current version.
@@ -222,9 +225,12 @@ impl<'s, 'a> Sender<'s, 'a> {
     }
 }
 
+/// A statement of which is known only at run time how many binds it takes.
+pub(super) type Statement<'q> = BoxedSqlQuery<'q, Pg, SqlQuery>;
+
 /// Rows, column by column.
-struct Batch {
-    rows: usize,
+pub(super) struct Batch {
+    pub(super) rows: usize,
     /// Of their cells.
     bytes: usize,
     keys: Elements,
@@ -233,7 +239,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(shape: Shape<'_>) -> Self {
+    pub(super) fn new(shape: Shape<'_>) -> Self {
         let columns = shape.filled.iter().map(|it| &shape.contract.columns[*it]);
         Self {
             rows: 0,
@@ -246,11 +252,11 @@ impl Batch {
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.rows == BATCH || self.bytes >= BATCH_BYTES
     }
 
-    fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.rows += 1;
         self.bytes += row.cells.len();
         self.keys.push(|out| wire::put_uuid(out, row.key));
@@ -264,6 +270,16 @@ impl Batch {
         Ok(())
     }
 
+    /// Binds it to a statement that takes nothing after it.
+    pub(super) fn bound<'q>(&'q self, statement: Statement<'q>) -> Statement<'q> {
+        let own = [&self.keys, &self.lines];
+        own.into_iter()
+            .chain(&self.values)
+            .fold(statement, |statement, elements| {
+                statement.bind::<ArrayOfElements, _>(elements)
+            })
+    }
+
     fn clear(&mut self) {
         (self.rows, self.bytes) = (0, 0);
         let own = [&mut self.keys, &mut self.lines];
@@ -274,7 +290,7 @@ impl Batch {
 }
 
 /// No values yet, of a column's type.
-fn elements(column_type: &ColumnType) -> Elements {
+pub(super) fn elements(column_type: &ColumnType) -> Elements {
     Elements::of(sql::element(column_type).oid)
 }
 

@@ -1,8 +1,10 @@
 //! Rows that hold from one instant against the current versions of a dimension.
 //!
 //! They come in one of two ways. Most are sent with the statement that compares them and opens and
-//! closes versions ([`bring_in`]). Where some keys are left to a refold, or only the server can read
-//! a value, they have landed in a table before, and each step is a statement of its own.
+//! closes versions ([`bring_in`]), or with the one that compares ([`find_sent`]) and then with the one
+//! that opens and closes ([`bring_in_found`]), of two sessions. Where some keys are left to a refold,
+//! or only the server can read a value, they have landed in a table before, and each step is a
+//! statement of its own.
 
 use std::fmt::Write as _;
 
@@ -81,38 +83,14 @@ pub fn read_current(shape: Shape<'_>, durable_key: &Ident, order: Order) -> Stri
 /// Brings in the rows that are sent with it: finds which keys are new or differ from their current
 /// version, ends that, and opens the next one. Binds: the instant, the load, and then one array for
 /// the keys, one for the lines, and one for each filled column, in their order, of the elements that
-/// [`element`] names. Returns the keys that got a version, with its line and number, and whether
-/// there was a current one before.
+/// [`element`] names. Returns the keys that got a version, with its line and number, and when the
+/// current one before began, if there was one.
 #[must_use]
 pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
-    let sent = shape.filled().enumerate().map(|(position, column)| {
-        let element = element(&column.column_type);
-        let sent = format!("sent.hayloft_{position}");
-        match element.cast {
-            Some(to) => format!("{sent}::{to} as {}", column.name),
-            None => format!("{sent} as {}", column.name),
-        }
-    });
-    let own = [
-        "sent.hayloft_key".to_owned(),
-        "sent.hayloft_line".to_owned(),
-    ];
-    let values: Vec<String> = own.into_iter().chain(sent).collect();
-    let mut arrays = "$3::uuid[], $4::bigint[]".to_owned();
-    let mut fields = "hayloft_key, hayloft_line".to_owned();
-    for (position, column) in shape.filled().enumerate() {
-        let name = element(&column.column_type).name;
-        let _ = write!(arrays, ", ${}::{name}[]", position + 5);
-        let _ = write!(fields, ", hayloft_{position}");
-    }
     // The insert asks how many versions were closed only to come after that: two current versions
     // of a key are refused at once.
     format!(
-        "with hayloft_landing as (\n\
-             select {values}\n\
-             from unnest({arrays})\n    \
-                 as sent ({fields})\n\
-         ), hayloft_change as materialized (\n\
+        "with {landing}, hayloft_change as materialized (\n\
              {change}\n\
          ), hayloft_closed as (\n\
              {close}\n\
@@ -123,12 +101,86 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
              {IN_ORDER}\n\
          )\n\
          select hayloft_key as key, hayloft_line as line, hayloft_version as number,\n    \
-             hayloft_start is not null as known\n\
+             hayloft_start as start\n\
          from hayloft_change",
-        values = values.join(",\n    "),
+        landing = landing_sent(shape, 3, &[]),
         change = sent_changes(shape, durable_key),
         close = close("hayloft_change", shape.contract, durable_key),
         open = open("hayloft_change", shape.contract, durable_key),
+    )
+}
+
+/// Finds which of the rows that are sent with it [`bring_in`] would give a version, and returns the
+/// same of them. Binds: the arrays of [`bring_in`] alone.
+#[must_use]
+pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
+    format!(
+        "with {landing}\n\
+         select landing.hayloft_key as key, landing.hayloft_line as line,\n    \
+             {NEXT_NUMBER} as number,\n    \
+             {start} as start\n\
+         {latest}",
+        landing = landing_sent(shape, 1, &[]),
+        start = start_of_current(shape.contract, durable_key),
+        latest = beside_latest(shape, durable_key),
+    )
+}
+
+/// Brings in rows that [`find_sent`] has found, of a file that fills all columns. Binds: the instant,
+/// the load; of the keys that have a current version, the keys and when that began; of all, the
+/// numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order of
+/// the keys.
+#[must_use]
+pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
+    format!(
+        "with {landing}, hayloft_change as (\n\
+             {said},\n    \
+             landing.hayloft_version\n\
+             from hayloft_landing as landing\n\
+         ), hayloft_known as (\n\
+             select *\n\
+             from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)\n\
+         ), hayloft_closed as (\n\
+             {close}\n\
+             returning 1\n\
+         )\n\
+         {open}\n\
+         where (select count(*) from hayloft_closed) >= 0",
+        landing = landing_sent(shape, 5, &[("integer", "hayloft_version")]),
+        said = said(shape),
+        close = close("hayloft_known", shape.contract, durable_key),
+        open = open("hayloft_change", shape.contract, durable_key),
+    )
+}
+
+/// The rows that are sent with a statement: one array for each of `own`, a type and a name, the keys,
+/// the lines, and each filled column. They are the statement's binds from the `first` on.
+fn landing_sent(shape: Shape<'_>, first: usize, own: &[(&str, &str)]) -> String {
+    let own = own.iter().copied();
+    let own = own.chain([("uuid", "hayloft_key"), ("bigint", "hayloft_line")]);
+    let mut binds = first..;
+    let (mut values, mut arrays, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+    for ((type_name, field), bind) in own.zip(&mut binds) {
+        arrays.push(format!("${bind}::{type_name}[]"));
+        values.push(format!("sent.{field}"));
+        fields.push(field.to_owned());
+    }
+    for ((position, column), bind) in shape.filled().enumerate().zip(&mut binds) {
+        let element = element(&column.column_type);
+        arrays.push(format!("${bind}::{}[]", element.name));
+        let cast = element.cast.map_or(String::new(), |to| format!("::{to}"));
+        values.push(format!("sent.hayloft_{position}{cast} as {}", column.name));
+        fields.push(format!("hayloft_{position}"));
+    }
+    format!(
+        "hayloft_landing as (\n\
+             select {values}\n\
+             from unnest({arrays})\n    \
+                 as sent ({fields})\n\
+         )",
+        values = values.join(",\n    "),
+        arrays = arrays.join(", "),
+        fields = fields.join(", "),
     )
 }
 
@@ -184,11 +236,6 @@ pub fn find_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -
 /// Of the sent keys, those that are new or differ from their current version, with the values that
 /// their next version will have: what the file says, and for columns that it does not name, what
 /// held before.
-///
-/// One look-up a key tells whether it has a current version, and the number of the last one if not:
-/// that which starts last is the current one wherever there is one. Only a table that somebody
-/// damaged may have one that starts before a closed one; it is looked for where the last is closed,
-/// so that such a key is refused as any that does not fit together.
 fn sent_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
     let mut sql = said(shape);
     for column in shape.silent() {
@@ -200,14 +247,39 @@ fn sent_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
     }
     let _ = write!(
         sql,
-        ",\n    case when latest.effective_end_date is null then latest.effective_start_date\n        \
+        ",\n    {start} as hayloft_start,\n    \
+         {NEXT_NUMBER} as hayloft_version\n\
+         {latest}",
+        start = start_of_current(shape.contract, durable_key),
+        latest = beside_latest(shape, durable_key),
+    );
+    sql
+}
+
+/// The number of the next version of a key.
+const NEXT_NUMBER: &str = "coalesce(latest.version_number, 0) + 1";
+
+/// When the current version of a key began. Only a table that somebody damaged may have one that
+/// starts before a closed one; it is looked for where the last is closed, so that such a key is
+/// refused as any that does not fit together.
+fn start_of_current(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "case when latest.effective_end_date is null then latest.effective_start_date\n        \
          else (\n            \
              select current.effective_start_date\n            \
              from {table} as current\n            \
              where current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n        \
-         ) end as hayloft_start,\n    \
-         coalesce(latest.version_number, 0) + 1 as hayloft_version\n\
-         from hayloft_landing as landing\n\
+         ) end",
+        table = contract.table
+    )
+}
+
+/// Of the sent keys, those that are new or differ, beside their last versions. One look-up a key tells
+/// whether it has a current version, and the number of the last one if not: that which starts last is
+/// the current one wherever there is one.
+fn beside_latest(shape: Shape<'_>, durable_key: &Ident) -> String {
+    format!(
+        "from hayloft_landing as landing\n\
          left join lateral (\n    \
              select version.*\n    \
              from {table} as version\n    \
@@ -216,12 +288,10 @@ fn sent_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
              limit 1\n\
          ) as latest on true\n\
          where (latest.{durable_key} is null\n    \
-             or latest.effective_end_date is not null",
-        table = shape.contract.table
-    );
-    sql.push_str(&differences(shape, "latest"));
-    sql.push(')');
-    sql
+             or latest.effective_end_date is not null{differences})",
+        table = shape.contract.table,
+        differences = differences(shape, "latest"),
+    )
 }
 
 /// The key of each row, its line, and what it says.

@@ -7,10 +7,10 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Changed, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in, close_changed,
-    count_broken, create_landing, element, find_changes, hold_unresolved, insert_facts, is_empty,
-    landing_columns, lock_alone, note_awaited, open_new, read_current, release_held,
-    remove_unreadable, remove_unresolved, update_facts, version_columns,
+    Changed, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in, bring_in_found,
+    close_changed, count_broken, create_landing, element, find_changes, find_sent, hold_unresolved,
+    insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new, read_current,
+    release_held, remove_unreadable, remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -572,8 +572,86 @@ fn users_are_brought_in_by_one_statement() {
             order by hayloft_key
             )
             select hayloft_key as key, hayloft_line as line, hayloft_version as number,
-                hayloft_start is not null as known
+                hayloft_start as start
             from hayloft_change
+        "#]],
+    );
+}
+
+#[test]
+fn users_are_found_by_one_statement_and_brought_in_by_another() {
+    let table = Table::named("users");
+    let sql = find_sent(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+        with hayloft_landing as (
+        select sent.hayloft_key,
+            sent.hayloft_line,
+            sent.hayloft_0 as "name",
+            sent.hayloft_1 as "email",
+            sent.hayloft_2 as "date_of_birth"
+        from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::date[])
+            as sent (hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
+        )
+        select landing.hayloft_key as key, landing.hayloft_line as line,
+            coalesce(latest.version_number, 0) + 1 as number,
+            case when latest.effective_end_date is null then latest.effective_start_date
+                else (
+                    select current.effective_start_date
+                    from "datawarehouse"."users" as current
+                    where current."user_id" = landing.hayloft_key and current.effective_end_date is null
+                ) end as start
+        from hayloft_landing as landing
+        left join lateral (
+            select version.*
+            from "datawarehouse"."users" as version
+            where version."user_id" = landing.hayloft_key
+            order by version.effective_start_date desc
+            limit 1
+        ) as latest on true
+        where (latest."user_id" is null
+            or latest.effective_end_date is not null
+            or landing."name" is distinct from latest."name"
+            or landing."date_of_birth" is distinct from latest."date_of_birth")
+    "#]],
+    );
+    let sql = bring_in_found(table.shape(), table.durable_key());
+    assert_text(
+        &sql,
+        &expect![[r#"
+            with hayloft_landing as (
+            select sent.hayloft_version,
+                sent.hayloft_key,
+                sent.hayloft_line,
+                sent.hayloft_0 as "name",
+                sent.hayloft_1 as "email",
+                sent.hayloft_2 as "date_of_birth"
+            from unnest($5::integer[], $6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::date[])
+                as sent (hayloft_version, hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
+            ), hayloft_change as (
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."name" as "name",
+                landing."email" as "email",
+                landing."date_of_birth" as "date_of_birth",
+                landing.hayloft_version
+            from hayloft_landing as landing
+            ), hayloft_known as (
+            select *
+            from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)
+            ), hayloft_closed as (
+            update "datawarehouse"."users" as version
+            set effective_end_date = $1
+            from hayloft_known as change
+            where version."user_id" = change.hayloft_key
+              and version.effective_start_date = change.hayloft_start
+            returning 1
+            )
+            insert into "datawarehouse"."users"
+                ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
+            select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
+            from hayloft_change
+            where (select count(*) from hayloft_closed) >= 0
         "#]],
     );
 }
@@ -635,7 +713,7 @@ fn stations_are_brought_in_by_one_statement() {
             order by hayloft_key
             )
             select hayloft_key as key, hayloft_line as line, hayloft_version as number,
-                hayloft_start is not null as known
+                hayloft_start as start
             from hayloft_change
         "#]],
     );

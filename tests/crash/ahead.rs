@@ -1,0 +1,131 @@
+//! What a crash leaves of a load whose second session looks rows up, and what comes between the two.
+
+use crate::scenario::{Stopped, assert_sound, cut_off, wait_until_empty};
+use crate::support::{HAYLOFT_TOML, Warehouse};
+
+const QUICK: &str = "\n[watch]\nsettle = \"10ms\"\nsweep = \"200ms\"\n";
+
+/// So many that some thousand rows are few beside them.
+const PEOPLE: usize = 120_000;
+
+/// Whom the file names: every twentieth, and some who are new.
+const KNOWN: usize = PEOPLE / 20;
+const NEW: usize = 10;
+
+/// Of the known, every third is as before.
+const RENAMED: usize = KNOWN / 3 * 2;
+
+fn person(number: usize, name: char) -> String {
+    format!("p{number}@x.org,{name},01/02/1990\n")
+}
+
+/// A table with people, and a file in the folder that renames some of them and brings a few.
+fn warehouse() -> Warehouse {
+    let warehouse = Warehouse::with_contract(&format!("{HAYLOFT_TOML}{QUICK}"));
+    let header = "email,name,date_of_birth\n";
+    let people: String = (0..PEOPLE).map(|number| person(number, 'P')).collect();
+    warehouse
+        .load("users-base.csv", format!("{header}{people}"))
+        .exits(0);
+    let known = (0..KNOWN).map(|number| person(number * 20, ['P', 'Q', 'R'][number % 3]));
+    let new = (PEOPLE..PEOPLE + NEW).map(|number| person(number, 'N'));
+    let file: String = known.chain(new).collect();
+    warehouse.drop_file("users.csv", format!("{header}{file}"));
+    warehouse
+}
+
+/// Stops it when it has brought in what the second session found first.
+fn stop(warehouse: &Warehouse) -> Stopped {
+    let mut command = warehouse.command(&["watch", "--format", "json"]);
+    Stopped::at("merge::ahead", &mut command)
+}
+
+/// Versions, open ones, keys in the manifests, loads.
+const STATE: &str = "
+    select count(*), count(*) filter (where is_current),
+        (select sum(octet_length(keys) / 8) from hayloft.manifest),
+        (select count(*) from hayloft.load where status = 'loaded')
+    from datawarehouse.users";
+
+fn assert_nothing_happened(warehouse: &Warehouse) {
+    assert_eq!(
+        warehouse.query(STATE),
+        format!("{PEOPLE} | {PEOPLE} | {PEOPLE} | 1\n")
+    );
+}
+
+#[track_caller]
+fn assert_end(warehouse: &Warehouse) {
+    let (versions, open) = (PEOPLE + RENAMED + NEW, PEOPLE + NEW);
+    let spoken = PEOPLE + KNOWN + NEW;
+    assert_eq!(
+        warehouse.query(STATE),
+        format!("{versions} | {open} | {spoken} | 2\n")
+    );
+    assert_sound(warehouse);
+}
+
+#[test]
+fn killed_while_one_session_looks_up_and_the_other_writes() {
+    let warehouse = warehouse();
+    stop(&warehouse).kill();
+    assert_nothing_happened(&warehouse);
+    let watch = warehouse.watch();
+    wait_until_empty(&warehouse);
+    assert_eq!(watch.stop(), 0);
+    assert_end(&warehouse);
+}
+
+#[test]
+fn both_sessions_cut_off() {
+    let warehouse = warehouse();
+    let stopped = stop(&warehouse);
+    cut_off(&warehouse);
+    let watch = stopped.go_on();
+    wait_until_empty(&warehouse);
+    assert_eq!(watch.stop(), 0);
+    assert_end(&warehouse);
+}
+
+/// The one that looks up, or that has the log written meanwhile.
+const SECOND: &str = "
+    from pg_stat_activity
+    where datname = current_database() and application_name = 'hayloft'
+        and state <> 'idle in transaction' and query <> 'BEGIN'";
+
+#[test]
+fn a_load_goes_on_alone_when_its_second_session_is_cut_off() {
+    let warehouse = warehouse();
+    let stopped = stop(&warehouse);
+    warehouse.wait_until(&format!("select count(*) > 0 {SECOND}"), "t");
+    warehouse.query(&format!("select pg_terminate_backend(pid, 10000) {SECOND}"));
+    let load = stopped.go_on().next_load();
+    assert_eq!(load["changes"]["updated"], RENAMED, "{load}");
+    assert_eq!(load["changes"]["unchanged"], KNOWN - RENAMED, "{load}");
+    assert_eq!(load["changes"]["inserted"], NEW, "{load}");
+    // A second attempt would have opened a second load.
+    assert_eq!(load["load_id"], 2, "{load}");
+    assert_end(&warehouse);
+}
+
+/// What was looked up says that there is one to be closed.
+#[test]
+fn a_version_that_somebody_takes_away_meanwhile_is_missed() {
+    let warehouse = warehouse();
+    let mut load = warehouse.command(&["load", "imports/users.csv"]);
+    let stopped = Stopped::at("merge::ahead", &mut load);
+    // Of all that the file renames, the last in the order of the keys.
+    warehouse.execute(
+        "delete from datawarehouse.users where user_id = (
+             select user_id from datawarehouse.users where (source_line - 2) % 60 = 20
+             order by user_id desc limit 1)",
+    );
+    let load = stopped.go_on();
+    load.wait_for("1 key(s) of `users` would have versions that do not fit together");
+    assert_eq!(load.ended(), 3);
+    assert_eq!(
+        warehouse
+            .query("select count(*), count(*) filter (where is_current) from datawarehouse.users"),
+        format!("{0} | {0}\n", PEOPLE - 1)
+    );
+}
