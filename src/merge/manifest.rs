@@ -6,22 +6,27 @@
 //! rows costs twelve bytes a row; that two keys share these is so rare that nothing more is kept.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use uuid::Uuid;
 
 use super::MergeError;
+use crate::contract::Ident;
 use crate::db::Prepare;
+use crate::db::copy::{Target, copy_binary};
 use crate::ledger::packed::{Prefix, pack_lines, pack_prefixes, prefix};
 use crate::stage::{Finding, Staged};
+use crate::wire;
 
 /// Keys in one row of the ledger: to look for a few keys is to read few of the others.
 const PART: usize = 1 << 10;
 
-/// Parts that are written by one statement: a million keys' worth.
-const PARTS: usize = 1 << 10;
+/// Up to how many keys go with a statement that the session keeps. More of them go by COPY, which is
+/// read anew each time, but takes each part while the next one is made.
+const FEW: usize = 1 << 16;
 
 /// Of whom a load spoke.
 #[derive(Clone, Copy)]
@@ -40,44 +45,120 @@ pub(super) fn write(
     spoken: Spoken<'_>,
     unread: &[Uuid],
 ) -> Result<(), MergeError> {
-    let mut unread: BTreeSet<Prefix> = unread.iter().map(|key| prefix(*key)).collect();
-    let mut writer = Writer {
-        conn,
-        load_id,
-        written: 0,
-        parts: Vec::new(),
+    let manifest = Manifest { spoken, unread };
+    if manifest.most_keys() > FEW {
+        return copy(conn, load_id, &manifest);
+    }
+    let mut parts = Vec::new();
+    let keep = |part| {
+        parts.push(part);
+        Ok(())
     };
-    if let Spoken::OfRows(staged, refused) = spoken {
-        let refused = lines_of(refused);
-        let mut part: Vec<(Prefix, u32)> = Vec::with_capacity(PART);
-        let mut prefixes = staged.rows.prefixes();
-        while let Some((prefix, line)) = prefixes.next_prefix().map_err(MergeError::Unreadable)? {
-            if refused.contains(&u64::from(line)) {
-                continue;
-            }
-            let prefix = prefix.to_be_bytes();
-            part.push((prefix, line));
-            unread.remove(&prefix);
-            if part.len() == PART {
-                writer.take(Part::read(&part))?;
-                part.clear();
-            }
-        }
-        if !part.is_empty() {
-            writer.take(Part::read(&part))?;
-        }
+    manifest.each_part(keep).map_err(MergeError::Unreadable)?;
+    Ok(send(conn, load_id, &parts)?)
+}
+
+fn send(conn: &mut PgConnection, load_id: i64, parts: &[Part]) -> QueryResult<()> {
+    fn all<'p, T>(parts: &'p [Part], value: impl Fn(&'p Part) -> T) -> Vec<T> {
+        parts.iter().map(value).collect()
     }
-    let unread: Vec<Prefix> = unread.into_iter().collect();
-    for part in unread.chunks(PART) {
-        writer.take(Part::unread(part))?;
+    if parts.is_empty() {
+        return Ok(());
     }
-    Ok(writer.flush()?)
+    sql_query(include_str!("manifest/write.sql"))
+        .bind::<BigInt, _>(load_id)
+        .bind::<Array<Text>, _>(all(parts, |part| part.kind))
+        .bind::<Array<diesel::sql_types::Uuid>, _>(all(parts, |part| part.first))
+        .bind::<Array<diesel::sql_types::Uuid>, _>(all(parts, |part| part.last))
+        .bind::<Array<Binary>, _>(all(parts, |part| part.keys.as_slice()))
+        .bind::<Array<Nullable<Binary>>, _>(all(parts, |part| part.lines.as_deref()))
+        .prepared()
+        .run(conn)
+}
+
+fn copy(conn: &mut PgConnection, load_id: i64, manifest: &Manifest<'_>) -> Result<(), MergeError> {
+    let columns = [
+        "load_id",
+        "part",
+        "kind",
+        "first_key",
+        "last_key",
+        "keys",
+        "lines",
+    ];
+    let target = Target {
+        schema: Ident::vouched("hayloft"),
+        table: Ident::vouched("manifest"),
+        columns: columns.into_iter().map(Ident::vouched).collect(),
+    };
+    copy_binary(conn, &target, |sink| {
+        sink.write_all(wire::HEADER)?;
+        let mut tuple = Vec::new();
+        let mut number = 0;
+        manifest.each_part(|part| {
+            tuple.clear();
+            wire::put_tuple(&mut tuple, columns.len())?;
+            wire::put_int8(&mut tuple, load_id);
+            wire::put_int4(&mut tuple, number);
+            part.put(&mut tuple);
+            number += 1;
+            sink.write_all(&tuple)
+        })?;
+        sink.write_all(wire::TRAILER)
+    })?;
+    Ok(())
 }
 
 /// The lines of rows that were refused.
 pub(super) fn lines_of(refused: &[Finding]) -> HashSet<u64> {
     let lines = refused.iter().map(|finding| finding.reject.place.line);
     lines.collect()
+}
+
+/// What is to be written down.
+struct Manifest<'a> {
+    spoken: Spoken<'a>,
+    unread: &'a [Uuid],
+}
+
+impl Manifest<'_> {
+    /// How many keys are in it at most.
+    fn most_keys(&self) -> usize {
+        let rows = match self.spoken {
+            Spoken::OfRows(staged, _) => staged.rows.len(),
+            Spoken::Elsewhere => 0,
+        };
+        rows + self.unread.len()
+    }
+
+    /// Makes the parts, one after the other.
+    fn each_part(&self, mut take: impl FnMut(Part) -> io::Result<()>) -> io::Result<()> {
+        let mut unread: BTreeSet<Prefix> = self.unread.iter().map(|key| prefix(*key)).collect();
+        if let Spoken::OfRows(staged, refused) = self.spoken {
+            let refused = lines_of(refused);
+            let mut part: Vec<(Prefix, u32)> = Vec::with_capacity(PART);
+            let mut prefixes = staged.rows.prefixes();
+            while let Some((prefix, line)) = prefixes.next_prefix()? {
+                if refused.contains(&u64::from(line)) {
+                    continue;
+                }
+                let prefix = prefix.to_be_bytes();
+                part.push((prefix, line));
+                unread.remove(&prefix);
+                if part.len() == PART {
+                    take(Part::read(&part))?;
+                    part.clear();
+                }
+            }
+            if !part.is_empty() {
+                take(Part::read(&part))?;
+            }
+        }
+        let unread: Vec<Prefix> = unread.into_iter().collect();
+        unread
+            .chunks(PART)
+            .try_for_each(|part| take(Part::unread(part)))
+    }
 }
 
 /// Some of the keys of a manifest, in their order.
@@ -110,46 +191,17 @@ impl Part {
             lines: None,
         }
     }
-}
 
-/// Writes parts, many at a time.
-struct Writer<'c> {
-    conn: &'c mut PgConnection,
-    load_id: i64,
-    /// How many parts are written.
-    written: i32,
-    parts: Vec<Part>,
-}
-
-impl Writer<'_> {
-    fn take(&mut self, part: Part) -> QueryResult<()> {
-        self.parts.push(part);
-        if self.parts.len() == PARTS {
-            self.flush()?;
+    /// Writes its columns as fields of a tuple.
+    fn put(&self, out: &mut Vec<u8>) {
+        wire::put_bytes(out, self.kind.as_bytes());
+        wire::put_uuid(out, self.first);
+        wire::put_uuid(out, self.last);
+        wire::put_bytes(out, &self.keys);
+        match &self.lines {
+            Some(lines) => wire::put_bytes(out, lines),
+            None => wire::put_null(out),
         }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> QueryResult<()> {
-        fn all<'p, T>(parts: &'p [Part], value: impl Fn(&'p Part) -> T) -> Vec<T> {
-            parts.iter().map(value).collect()
-        }
-        if self.parts.is_empty() {
-            return Ok(());
-        }
-        let parts = std::mem::take(&mut self.parts);
-        sql_query(include_str!("manifest/write.sql"))
-            .bind::<BigInt, _>(self.load_id)
-            .bind::<Integer, _>(self.written)
-            .bind::<Array<Text>, _>(all(&parts, |part| part.kind))
-            .bind::<Array<diesel::sql_types::Uuid>, _>(all(&parts, |part| part.first))
-            .bind::<Array<diesel::sql_types::Uuid>, _>(all(&parts, |part| part.last))
-            .bind::<Array<Binary>, _>(all(&parts, |part| part.keys.as_slice()))
-            .bind::<Array<Nullable<Binary>>, _>(all(&parts, |part| part.lines.as_deref()))
-            .prepared()
-            .run(self.conn)?;
-        self.written += i32::try_from(parts.len()).unwrap_or(i32::MAX);
-        Ok(())
     }
 }
 
