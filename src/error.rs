@@ -120,7 +120,9 @@ impl LoadError {
                 | MergeError::Referenced { .. }
                 | MergeError::NotTurned(_) => Verdict::Refuse,
                 MergeError::Closes(_) => Verdict::Hold,
-                MergeError::TableBusy { .. } | MergeError::Unreadable(_) => Verdict::Retry,
+                MergeError::TableBusy { .. }
+                | MergeError::WrittenMeanwhile { .. }
+                | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::OtherContract(_)

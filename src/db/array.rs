@@ -46,6 +46,12 @@ impl Elements {
         self.count += 1;
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.count.unsigned_abs().into()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

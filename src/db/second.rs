@@ -46,6 +46,8 @@ struct Place {
 #[derive(Default)]
 struct Inside {
     conn: Option<PgConnection>,
+    /// Whether somebody has borrowed it.
+    out: bool,
     stage: Stage,
 }
 
@@ -78,27 +80,37 @@ impl SecondSession {
         }
     }
 
-    /// Borrows the session, if it is there by now or very soon.
+    /// Who lends it.
     #[must_use]
-    pub fn lend(&self) -> Option<Lent<'_>> {
+    pub fn lender(&self) -> Lender {
+        Lender(Arc::clone(&self.place))
+    }
+}
+
+/// Lends a session, for as long as that is kept.
+#[derive(Clone)]
+pub struct Lender(Arc<Place>);
+
+impl Lender {
+    /// Lends the session, if it is there by now or very soon.
+    #[must_use]
+    pub fn lend(&self) -> Option<Lent> {
         let awaited = |inside: &mut Inside| inside.conn.is_none() && inside.stage == Stage::Needed;
-        let mut inside = self.place.wait(PATIENCE, awaited);
+        let mut inside = self.0.wait(PATIENCE, awaited);
         let conn = inside.conn.take()?;
-        Some(Lent {
-            place: &self.place,
-            conn,
-        })
+        inside.out = true;
+        let out = Out(Arc::clone(&self.0));
+        Some(Lent { conn, out })
     }
 }
 
 impl Drop for SecondSession {
-    /// Waits for the thread, if that is soon: a process that ends while a thread still connects can
-    /// crash in OpenSSL's own clean-up.
+    /// Waits for the thread, and for whoever has it, if that is soon: a process that ends while a thread
+    /// still connects can crash in OpenSSL's own clean-up.
     fn drop(&mut self) {
         self.place.leave(Stage::Over);
-        let inside = self
-            .place
-            .wait(PATIENCE, |inside| inside.stage == Stage::Over);
+        let in_use = |inside: &mut Inside| inside.stage == Stage::Over || inside.out;
+        let inside = self.place.wait(PATIENCE, in_use);
         if inside.stage == Stage::Gone
             && let Some(thread) = self.thread.take()
         {
@@ -109,16 +121,26 @@ impl Drop for SecondSession {
 }
 
 /// The session while it is borrowed. Who does not give it back has lost it, and it is closed.
-pub struct Lent<'a> {
-    place: &'a Place,
+pub struct Lent {
     /// The session itself.
     pub conn: PgConnection,
+    out: Out,
 }
 
-impl Lent<'_> {
+impl Lent {
     /// Gives it back, as it was.
     pub fn give_back(self) {
-        self.place.put(self.conn);
+        self.out.0.put(self.conn);
+    }
+}
+
+/// Says that somebody has the session.
+struct Out(Arc<Place>);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        self.0.inside().out = false;
+        self.0.changed.notify_all();
     }
 }
 
@@ -190,7 +212,13 @@ impl fmt::Debug for SecondSession {
     }
 }
 
-impl fmt::Debug for Lent<'_> {
+impl fmt::Debug for Lender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lender")
+    }
+}
+
+impl fmt::Debug for Lent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Lent")
     }

@@ -92,6 +92,12 @@ pub enum MergeError {
         /// The table.
         table: TableName,
     },
+    /// What was read of the table is so no more.
+    #[error("Somebody else wrote to `{table}` while this was under way. Nothing was changed.")]
+    WrittenMeanwhile {
+        /// The table.
+        table: TableName,
+    },
     /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
     #[error(
         "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \

@@ -77,19 +77,18 @@ fn send(conn: &mut PgConnection, load_id: i64, parts: &[Part]) -> QueryResult<()
 }
 
 fn copy(conn: &mut PgConnection, load_id: i64, manifest: &Manifest<'_>) -> Result<(), MergeError> {
-    let columns = [
-        "load_id",
-        "part",
-        "kind",
-        "first_key",
-        "last_key",
-        "keys",
-        "lines",
-    ];
     let target = Target {
         schema: Ident::vouched("hayloft"),
         table: Ident::vouched("manifest"),
-        columns: columns.into_iter().map(Ident::vouched).collect(),
+        columns: vec![
+            Ident::vouched("load_id"),
+            Ident::vouched("part"),
+            Ident::vouched("kind"),
+            Ident::vouched("first_key"),
+            Ident::vouched("last_key"),
+            Ident::vouched("keys"),
+            Ident::vouched("lines"),
+        ],
     };
     copy_binary(conn, &target, |sink| {
         sink.write_all(wire::HEADER)?;
@@ -97,7 +96,7 @@ fn copy(conn: &mut PgConnection, load_id: i64, manifest: &Manifest<'_>) -> Resul
         let mut number = 0;
         manifest.each_part(|part| {
             tuple.clear();
-            wire::put_tuple(&mut tuple, columns.len())?;
+            wire::put_tuple(&mut tuple, target.columns.len())?;
             wire::put_int8(&mut tuple, load_id);
             wire::put_int4(&mut tuple, number);
             part.put(&mut tuple);

@@ -17,6 +17,7 @@ mod spilled;
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -39,7 +40,8 @@ pub struct Rows {
 /// Where the winners are.
 #[derive(Debug)]
 enum Winners {
-    Held(Held),
+    /// Shared, since whoever looks rows up beside a load may still do so when that has failed.
+    Held(Arc<Held>),
     Spilled(Spilled),
 }
 
@@ -121,7 +123,7 @@ impl Rows {
 
     /// The rows to look into by key, unless they are too many to be in memory.
     #[must_use]
-    pub fn held(&self) -> Option<&Held> {
+    pub fn held(&self) -> Option<&Arc<Held>> {
         match &self.winners {
             Winners::Held(held) => Some(held),
             Winners::Spilled(_) => None,
@@ -166,7 +168,7 @@ impl Rows {
             return Ok(Vec::new());
         }
         let mut removed = match &mut self.winners {
-            Winners::Held(held) => held.remove(&contested),
+            Winners::Held(held) => Arc::make_mut(held).remove(&contested),
             Winners::Spilled(spilled) => spilled.remove(contested)?,
         };
         removed.sort_unstable_by_key(|(_, place)| place.line);

@@ -8,8 +8,9 @@ const QUICK: &str = "\n[watch]\nsettle = \"10ms\"\nsweep = \"200ms\"\n";
 /// So many that some thousand rows are few beside them.
 const PEOPLE: usize = 120_000;
 
-/// Whom the file names: every twentieth, and some who are new.
-const KNOWN: usize = PEOPLE / 20;
+/// Whom the file names: one of every 25, and some who are new.
+const EVERY: usize = 25;
+const KNOWN: usize = PEOPLE / EVERY;
 const NEW: usize = 10;
 
 /// Of the known, every third is as before.
@@ -27,7 +28,7 @@ fn warehouse() -> Warehouse {
     warehouse
         .load("users-base.csv", format!("{header}{people}"))
         .exits(0);
-    let known = (0..KNOWN).map(|number| person(number * 20, ['P', 'Q', 'R'][number % 3]));
+    let known = (0..KNOWN).map(|number| person(number * EVERY, ['P', 'Q', 'R'][number % 3]));
     let new = (PEOPLE..PEOPLE + NEW).map(|number| person(number, 'N'));
     let file: String = known.chain(new).collect();
     warehouse.drop_file("users.csv", format!("{header}{file}"));
@@ -108,24 +109,45 @@ fn a_load_goes_on_alone_when_its_second_session_is_cut_off() {
     assert_end(&warehouse);
 }
 
-/// What was looked up says that there is one to be closed.
+/// Of those whom the file renames, the last in the order of the keys.
+const LAST: &str = "user_id = (
+    select user_id from datawarehouse.users where load_id = 1 and (source_line - 2) % 75 = 25
+    order by user_id desc limit 1)";
+
+/// What was looked up says that there is a version to be closed.
 #[test]
-fn a_version_that_somebody_takes_away_meanwhile_is_missed() {
+fn a_version_that_somebody_takes_away_meanwhile_is_not_taken_for_there() {
     let warehouse = warehouse();
-    let mut load = warehouse.command(&["load", "imports/users.csv"]);
-    let stopped = Stopped::at("merge::ahead", &mut load);
-    // Of all that the file renames, the last in the order of the keys.
-    warehouse.execute(
-        "delete from datawarehouse.users where user_id = (
-             select user_id from datawarehouse.users where (source_line - 2) % 60 = 20
-             order by user_id desc limit 1)",
-    );
-    let load = stopped.go_on();
-    load.wait_for("1 key(s) of `users` would have versions that do not fit together");
-    assert_eq!(load.ended(), 3);
+    let stopped = stop(&warehouse);
+    warehouse.execute(&format!("delete from datawarehouse.users where {LAST}"));
+    let load = stopped.go_on().next_load();
+    assert_eq!(load["changes"]["updated"], RENAMED - 1, "{load}");
+    assert_eq!(load["changes"]["inserted"], NEW + 1, "{load}");
     assert_eq!(
-        warehouse
-            .query("select count(*), count(*) filter (where is_current) from datawarehouse.users"),
-        format!("{0} | {0}\n", PEOPLE - 1)
+        warehouse.query(
+            "select count(*) from (
+                 select user_id from datawarehouse.users group by user_id
+                 having count(*) <> max(version_number) or count(*) filter (where is_current) <> 1
+             ) as broken"
+        ),
+        "0\n"
     );
+}
+
+#[test]
+fn a_version_that_somebody_closes_meanwhile_stays_closed_when_it_was() {
+    let warehouse = warehouse();
+    let stopped = stop(&warehouse);
+    warehouse.execute(&format!(
+        "update datawarehouse.users set effective_end_date = clock_timestamp() where {LAST}"
+    ));
+    let closed = format!(
+        "select effective_end_date from datawarehouse.users where version_number = 1 and {LAST}"
+    );
+    let before = warehouse.query(&closed);
+    let load = stopped.go_on().next_load();
+    assert_eq!(load["changes"]["updated"], RENAMED - 1, "{load}");
+    assert_eq!(load["changes"]["reopened"], 1, "{load}");
+    assert_eq!(warehouse.query(&closed), before);
+    assert_sound(&warehouse);
 }

@@ -32,10 +32,10 @@ fn begin(warehouse: &Warehouse) -> SecondSession {
 fn it_can_be_borrowed_again_once_it_was_given_back() {
     let warehouse = Warehouse::new();
     let second = begin(&warehouse);
-    let mut lent = second.lend().unwrap();
+    let mut lent = second.lender().lend().unwrap();
     let first = pid(&mut lent.conn);
     lent.give_back();
-    let mut again = second.lend().unwrap();
+    let mut again = second.lender().lend().unwrap();
     assert_eq!(pid(&mut again.conn), first);
 }
 
@@ -43,14 +43,14 @@ fn it_can_be_borrowed_again_once_it_was_given_back() {
 fn it_is_gone_if_it_was_not_given_back() {
     let warehouse = Warehouse::new();
     let second = begin(&warehouse);
-    drop(second.lend().unwrap());
-    assert!(second.lend().is_none());
+    drop(second.lender().lend().unwrap());
+    assert!(second.lender().lend().is_none());
 }
 
 #[test]
 fn there_is_none_where_the_server_takes_no_connection() {
     let url: DatabaseUrl = "postgres://nobody@127.0.0.1:1/none".parse().unwrap();
-    assert!(SecondSession::begin(&url).lend().is_none());
+    assert!(SecondSession::begin(&url).lender().lend().is_none());
 }
 
 #[test]
@@ -131,6 +131,7 @@ fn many() -> Warehouse {
     warehouse
 }
 
+/// That the second session is the one that looks up, `tests/crash/ahead.rs` shows.
 #[test]
 fn a_large_file_that_is_small_beside_its_table_is_looked_up_and_can_be_undone() {
     let warehouse = many();

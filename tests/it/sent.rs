@@ -189,6 +189,42 @@ fn a_key_whose_current_version_starts_before_a_closed_one_is_refused() {
 }
 
 #[test]
+fn a_key_that_comes_back_before_its_last_version_ended_is_refused() {
+    let warehouse = gauges();
+    warehouse
+        .load("gauges.csv", "number,small\n1,1\n2,2\n")
+        .exits(0);
+    warehouse.execute(
+        "update datawarehouse.gauges set effective_end_date = now() + interval '1 hour'
+         where number = 2",
+    );
+    let before = warehouse.query(OPEN);
+    let load = warehouse.load("gauges-2.csv", "number,small\n2,3\n");
+    assert!(
+        load.stderr.contains("versions that do not fit together"),
+        "{}",
+        load.stderr
+    );
+    assert_eq!(warehouse.query(OPEN), before);
+}
+
+#[test]
+fn a_version_that_always_held_is_closed_like_any_other() {
+    let warehouse = gauges();
+    warehouse
+        .load("gauges.csv", "number,small\n1,1\n2,2\n")
+        .exits(0);
+    warehouse.execute(
+        "update datawarehouse.gauges set effective_start_date = '-infinity' where number = 2",
+    );
+    let load = warehouse
+        .load("gauges-2.csv", "number,small\n1,7\n2,7\n")
+        .exits(0)
+        .only();
+    assert_eq!(load["changes"]["updated"], 2, "{load}");
+}
+
+#[test]
 fn a_file_that_does_not_fit_into_memory_is_compared_side_by_side() {
     const ROWS: usize = 20_000;
     let toml = HAYLOFT_TOML.replace(

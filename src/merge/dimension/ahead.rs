@@ -3,13 +3,14 @@
 //! To look a row up is a third of what it takes to bring it in, and needs nothing of what is written
 //! before: each key has one row. So the second session is always some hundred rows ahead, and what it
 //! has read is in the processor's cache when this one comes to write there. Where there is no second
-//! session, or it is lost on the way, this one does both.
+//! session, or it is lost or stands still, this one does both.
 
 use std::io;
 use std::ops::Range;
-use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread::{self, Builder};
+use std::thread::Builder;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -20,12 +21,14 @@ use super::beside::{export_snapshot, reader_of};
 use super::send::{BATCH, Batch, Sender, Version, elements};
 use super::{Applied, Delivered};
 use crate::contract::ColumnType;
+use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
-use crate::db::{Prepare, SecondSession};
+use crate::db::second::Lender;
 use crate::failpoint;
 use crate::merge::MergeError;
+use crate::merge::counts::Count;
 use crate::merge::shared::LOOK_UP;
-use crate::merge::sql::{self, Shape, Snapshot};
+use crate::merge::sql;
 use crate::stage::Held;
 use crate::wire;
 
@@ -35,6 +38,10 @@ const AHEAD: usize = 2;
 
 /// How many rows go as they are: by then the second session is there.
 const FIRST: usize = BATCH;
+
+/// How long the next batch is waited for. To look one up takes some milliseconds, or some hundred if
+/// every row has to come from a slow disk. Only a pooler that has no connection left takes longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Delivered<'_> {
     /// Sends all rows, as [`Delivered::send`] does, with two sessions if there are two.
@@ -46,36 +53,33 @@ impl Delivered<'_> {
         let Some(reader) = self.reader_ahead(conn)? else {
             return self.send(conn, None, applied);
         };
-        let rows = reader.rows;
-        let (found, taken) = mpsc::sync_channel(AHEAD);
-        thread::scope(|scope| {
-            let read = move || reader.look_ahead(&found);
-            let reading = Builder::new().spawn_scoped(scope, read);
-            let reading = reading.map_err(MergeError::Unreadable)?;
-            let sent = self.send_beside_reader(conn, rows, &taken, applied);
-            // Or else a reader that is further ahead would wait for ever.
-            drop(taken);
-            reading.join().unwrap_or_else(|panic| resume_unwind(panic));
-            sent
-        })
+        let rows = Arc::clone(&reader.rows);
+        let (looked_up, taken) = mpsc::sync_channel(AHEAD);
+        // Left to itself: nobody could wake it where it waits for a pooler. If it does not begin, it
+        // ends, as far as the other end can tell.
+        let _ = Builder::new().spawn(move || reader.look_ahead(&looked_up));
+        self.send_beside_reader(conn, &rows, &taken, applied)
     }
 
     /// Who looks the rows up, if there is a second session, and the file says all that a version needs:
     /// what held before in columns that it does not name is known only where it is read.
-    fn reader_ahead(&self, conn: &mut PgConnection) -> QueryResult<Option<Reader<'_>>> {
+    fn reader_ahead(&self, conn: &mut PgConnection) -> QueryResult<Option<Reader>> {
         let (Some(second), Some(rows)) = (self.second, self.staged.rows.held()) else {
             return Ok(None);
         };
         if self.shape.has_silent() {
             return Ok(None);
         }
-        let snapshot = export_snapshot(conn)?;
-        Ok(snapshot.map(|snapshot| Reader {
-            second,
-            snapshot,
-            shape: self.shape,
-            statement: sql::find_sent(self.shape, self.durable_key),
-            rows,
+        let Some(snapshot) = export_snapshot(conn)? else {
+            return Ok(None);
+        };
+        let begin = sql::begin_reading(self.shape.contract, &snapshot);
+        Ok(Some(Reader {
+            lender: second.lender(),
+            begin: format!("{begin};\n{LOOK_UP}"),
+            look_up: sql::find_sent(self.shape, self.durable_key),
+            rows: Arc::clone(rows),
+            empty: Batch::new(self.shape),
         }))
     }
 
@@ -84,7 +88,7 @@ impl Delivered<'_> {
         &self,
         conn: &mut PgConnection,
         rows: &Held,
-        found: &Receiver<Found>,
+        looked_up: &Receiver<LookedUp>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         let statement = sql::bring_in_found(self.shape, self.durable_key);
@@ -94,8 +98,8 @@ impl Delivered<'_> {
             sender.push(&row)?;
         }
         sender.flush()?;
-        for next in found {
-            self.bring_in_found(&mut sender, &statement, &next)?;
+        while let Ok(next) = looked_up.recv_timeout(PATIENCE) {
+            self.bring_in_looked_up(&mut sender, &statement, &next)?;
             done = next.rows.end;
             failpoint!("merge::ahead");
         }
@@ -105,73 +109,79 @@ impl Delivered<'_> {
         sender.finish()
     }
 
-    fn bring_in_found(
+    /// Brings rows in, if what was found out about them is so still.
+    fn bring_in_looked_up(
         &self,
         sender: &mut Sender<'_, '_>,
         statement: &str,
-        found: &Found,
+        looked_up: &LookedUp,
     ) -> Result<(), MergeError> {
-        if !found.versions.is_empty() {
+        if !looked_up.versions.is_empty() {
             let statement = sql_query(statement)
                 .into_boxed()
                 .bind::<Timestamptz, _>(self.at)
                 .bind::<BigInt, _>(self.load_id)
-                .bind::<ArrayOfElements, _>(&found.known)
-                .bind::<ArrayOfElements, _>(&found.starts)
-                .bind::<ArrayOfElements, _>(&found.numbers);
-            let statement = found.batch.bound(statement);
-            statement.prepared().run(sender.conn)?;
+                .bind::<ArrayOfElements, _>(&looked_up.known)
+                .bind::<ArrayOfElements, _>(&looked_up.starts)
+                .bind::<ArrayOfElements, _>(&looked_up.numbers);
+            let statement = looked_up.batch.bound(statement);
+            let closed: Count = statement.prepared().get_result(sender.conn)?;
+            if closed.get() != looked_up.known.len() {
+                let table = self.shape.contract.name.clone();
+                return Err(MergeError::WrittenMeanwhile { table });
+            }
         }
-        sender.settle(found.rows.len(), &found.versions)
+        sender.settle(looked_up.rows.len(), &looked_up.versions)
     }
 }
 
 /// Who looks rows up.
-struct Reader<'a> {
-    second: &'a SecondSession,
-    snapshot: Snapshot,
-    shape: Shape<'a>,
-    /// That finds which rows get a version.
-    statement: String,
-    rows: &'a Held,
+struct Reader {
+    lender: Lender,
+    /// Begins to see what the load sees.
+    begin: String,
+    /// Finds which rows get a version.
+    look_up: String,
+    rows: Arc<Held>,
+    empty: Batch,
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Looks rows up, batch by batch, until it cannot go on or nobody wants to know.
-    fn look_ahead(&self, found: &SyncSender<Found>) {
+    fn look_ahead(&self, looked_up: &SyncSender<LookedUp>) {
         let mut from = FIRST;
         while from < self.rows.len() {
             let Some(next) = self.look_up(from) else {
                 return;
             };
             from = next.rows.end;
-            if found.send(next).is_err() {
+            if looked_up.send(next).is_err() {
                 return;
             }
         }
     }
 
     /// Looks up as many rows as go with one statement; `None` if that cannot be done.
-    fn look_up(&self, from: usize) -> Option<Found> {
-        let mut batch = Batch::new(self.shape);
+    fn look_up(&self, from: usize) -> Option<LookedUp> {
+        let mut batch = self.empty.clone();
         while !batch.is_full()
             && let Some(row) = self.rows.get(from + batch.rows)
         {
             batch.push(&row).ok()?;
         }
-        let mut reader = reader_of(self.second, self.shape.contract, &self.snapshot)?;
-        reader.conn.batch_execute(LOOK_UP).ok()?;
-        let statement = batch.bound(sql_query(self.statement.as_str()).into_boxed());
+        let mut reader = reader_of(&self.lender, &self.begin)?;
+        let statement = batch.bound(sql_query(self.look_up.as_str()).into_boxed());
         let versions = statement.prepared().load(&mut reader.conn).ok()?;
         reader.conn.batch_execute("commit").ok()?;
         // So that it can have the log written, until the next batch.
         reader.give_back();
-        Found::new(self.shape, self.rows, from..from + batch.rows, versions).ok()
+        let positions = from..from + batch.rows;
+        LookedUp::new(&self.empty, &self.rows, positions, versions).ok()
     }
 }
 
 /// What was found out about some rows.
-struct Found {
+struct LookedUp {
     /// Their positions.
     rows: Range<usize>,
     /// The versions that some of them get.
@@ -185,9 +195,9 @@ struct Found {
     starts: Elements,
 }
 
-impl Found {
+impl LookedUp {
     fn new(
-        shape: Shape<'_>,
+        empty: &Batch,
         rows: &Held,
         positions: Range<usize>,
         mut versions: Vec<Version>,
@@ -195,7 +205,7 @@ impl Found {
         let mut numbers = elements(&ColumnType::Int4);
         let mut known = elements(&ColumnType::Uuid);
         let mut starts = elements(&ColumnType::TimestampTz);
-        let mut batch = Batch::new(shape);
+        let mut batch = empty.clone();
         // The order of the rows, too.
         versions.sort_unstable_by_key(|version| version.key);
         let mut unmet = versions.iter().peekable();
@@ -207,8 +217,12 @@ impl Found {
             numbers.push(|out| wire::put_int4(out, version.number));
             if let Some(start) = version.start {
                 known.push(|out| wire::put_uuid(out, version.key));
-                starts.push(|out| wire::put_micros(out, start.timestamp_micros()));
+                starts.push(|out| wire::put_int8(out, start.0));
             }
+        }
+        // One that met no row would be counted and not written.
+        if unmet.next().is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(Self {
             rows: positions,

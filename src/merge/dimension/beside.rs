@@ -16,9 +16,7 @@ use diesel::sql_types::Text;
 
 use super::sift::{Sifted, sift_held};
 use super::{Applied, Delivered};
-use crate::contract::Contract;
-use crate::db::SecondSession;
-use crate::db::second::Lent;
+use crate::db::second::{Lender, Lent};
 use crate::failpoint;
 use crate::merge::MergeError;
 use crate::merge::sql::{self, Order, Snapshot};
@@ -130,27 +128,23 @@ impl Delivered<'_> {
 
     /// The second session, which sees what this one sees: this one holds the lock of the table and has
     /// not written to it yet.
-    fn reader(&self, conn: &mut PgConnection) -> QueryResult<Option<Lent<'_>>> {
+    fn reader(&self, conn: &mut PgConnection) -> QueryResult<Option<Lent>> {
         let Some(second) = self.second else {
             return Ok(None);
         };
         let Some(snapshot) = export_snapshot(conn)? else {
             return Ok(None);
         };
-        Ok(reader_of(second, self.shape.contract, &snapshot))
+        let begin = sql::begin_reading(self.shape.contract, &snapshot);
+        Ok(reader_of(&second.lender(), &begin))
     }
 }
 
-/// The second session in a transaction that sees what a snapshot holds, if it need not wait for the
-/// table: nobody would find out that it waits for somebody who waits for this load.
-pub(super) fn reader_of<'s>(
-    second: &'s SecondSession,
-    contract: &Contract,
-    snapshot: &Snapshot,
-) -> Option<Lent<'s>> {
-    let mut reader = second.lend()?;
-    let begin = sql::begin_reading(contract, snapshot);
-    if reader.conn.batch_execute(&begin).is_ok() {
+/// The second session in a transaction of [`sql::begin_reading`], if it need not wait for the table:
+/// nobody would find out that it waits for somebody who waits for this load.
+pub(super) fn reader_of(lender: &Lender, begin: &str) -> Option<Lent> {
+    let mut reader = lender.lend()?;
+    if reader.conn.batch_execute(begin).is_ok() {
         return Some(reader);
     }
     if reader.conn.batch_execute("rollback").is_ok() {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::Receiver;
 
-use chrono::{DateTime, Utc};
+use diesel::data_types::PgTimestamp;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
@@ -61,9 +61,10 @@ pub(super) struct Version {
     line: i64,
     #[diesel(sql_type = Integer)]
     pub(super) number: i32,
-    /// When the one before began that is current until now, if there is one.
+    /// When the one before began that is current until now, if there is one: any instant that a
+    /// table can hold, be it an infinite one.
     #[diesel(sql_type = Nullable<Timestamptz>)]
-    pub(super) start: Option<DateTime<Utc>>,
+    pub(super) start: Option<PgTimestamp>,
 }
 
 impl Version {
@@ -183,23 +184,24 @@ impl<'s, 'a> Sender<'s, 'a> {
     /// Counts and checks what became of some rows, of which some got versions.
     pub(super) fn settle(&mut self, rows: usize, versions: &[Version]) -> Result<(), MergeError> {
         let applied = &mut *self.applied;
-        let mut known = elements(&ColumnType::Uuid);
+        let mut older = elements(&ColumnType::Uuid);
         for version in versions {
             match version.action() {
                 Action::Inserted => applied.changes.inserted += 1,
                 Action::Reopened => applied.changes.reopened += 1,
                 Action::Updated => applied.changes.updated += 1,
             }
-            if version.start.is_some() {
-                known.push(|out| wire::put_uuid(out, version.key));
-            } else if !self.delivered.dependants.is_empty() {
-                // No fact waits for whom the table knows.
+            if version.start.is_some() || version.number > 1 {
+                older.push(|out| wire::put_uuid(out, version.key));
+            }
+            // No fact waits for whom the table knows.
+            if version.start.is_none() && !self.delivered.dependants.is_empty() {
                 applied.sent.push(version.key);
             }
         }
         applied.changes.unchanged += (rows - versions.len()) as u64;
         self.told.take(versions, self.delivered.samples);
-        self.assert_unbroken(&known)
+        self.assert_unbroken(&older)
     }
 
     fn bring_in(&mut self) -> QueryResult<Vec<Version>> {
@@ -210,15 +212,15 @@ impl<'s, 'a> Sender<'s, 'a> {
         self.batch.bound(statement).prepared().load(self.conn)
     }
 
-    /// Of the keys that had a current version.
-    fn assert_unbroken(&mut self, known: &Elements) -> Result<(), MergeError> {
-        if known.is_empty() {
+    /// Of the keys that had versions before.
+    fn assert_unbroken(&mut self, older: &Elements) -> Result<(), MergeError> {
+        if older.is_empty() {
             return Ok(());
         }
         let (contract, durable_key) = (self.delivered.shape.contract, self.delivered.durable_key);
         let statement = sql::count_broken(contract, durable_key, Changed::Bound);
         let count: counts::Count = sql_query(statement)
-            .bind::<ArrayOfElements, _>(known)
+            .bind::<ArrayOfElements, _>(older)
             .prepared()
             .get_result(self.conn)?;
         MergeError::unless_unbroken(&contract.name, count.get())
@@ -229,6 +231,7 @@ impl<'s, 'a> Sender<'s, 'a> {
 pub(super) type Statement<'q> = BoxedSqlQuery<'q, Pg, SqlQuery>;
 
 /// Rows, column by column.
+#[derive(Clone)]
 pub(super) struct Batch {
     pub(super) rows: usize,
     /// Of their cells.

@@ -110,8 +110,8 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
     )
 }
 
-/// Finds which of the rows that are sent with it [`bring_in`] would give a version, and returns the
-/// same of them. Binds: the arrays of [`bring_in`] alone.
+/// Finds which of the rows that are sent with it [`bring_in`] would give a version, and returns what
+/// that returns. Binds: the arrays of [`bring_in`] alone.
 #[must_use]
 pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
@@ -129,7 +129,8 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
 /// Brings in rows that [`find_sent`] has found, of a file that fills all columns. Binds: the instant,
 /// the load; of the keys that have a current version, the keys and when that began; of all, the
 /// numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order of
-/// the keys.
+/// the keys. Returns how many versions were closed: fewer than there are keys that have one, if somebody
+/// wrote to the table since.
 #[must_use]
 pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
@@ -143,9 +144,12 @@ pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
          ), hayloft_closed as (\n\
              {close}\n\
              returning 1\n\
+         ), hayloft_opened as (\n\
+             {open}\n\
+             where (select count(*) from hayloft_closed) >= 0\n\
          )\n\
-         {open}\n\
-         where (select count(*) from hayloft_closed) >= 0",
+         select count(*) as count\n\
+         from hayloft_closed",
         landing = landing_sent(shape, 5, &[("integer", "hayloft_version")]),
         said = said(shape),
         close = close("hayloft_known", shape.contract, durable_key),
@@ -367,7 +371,8 @@ fn close(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
          set effective_end_date = $1\n\
          from {changes} as change\n\
          where version.{durable_key} = change.hayloft_key\n  \
-           and version.effective_start_date = change.hayloft_start",
+           and version.effective_start_date = change.hayloft_start\n  \
+           and version.effective_end_date is null",
         table = contract.table
     )
 }
@@ -398,7 +403,7 @@ fn open(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
 pub enum Changed {
     /// Found by [`find_changes`].
     Found,
-    /// In the statement's bind, an array. Of keys that had a current version alone.
+    /// In the statement's bind, an array. Of keys that had versions before alone.
     Bound,
 }
 
@@ -408,7 +413,9 @@ pub enum Changed {
 #[must_use]
 pub fn count_broken(contract: &Contract, durable_key: &Ident, changed: Changed) -> String {
     let keys = match changed {
-        Changed::Found => format!("{CHANGE} as change\nwhere change.hayloft_start is not null and"),
+        Changed::Found => format!(
+            "{CHANGE} as change\nwhere (change.hayloft_start is not null or change.hayloft_version > 1) and"
+        ),
         Changed::Bound => "unnest($1::uuid[]) as change (hayloft_key)\nwhere".to_owned(),
     };
     format!(

@@ -432,12 +432,13 @@ fn changed_users_are_closed() {
     assert_text(
         &sql,
         &expect![[r#"
-        update "datawarehouse"."users" as version
-        set effective_end_date = $1
-        from pg_temp.hayloft_change as change
-        where version."user_id" = change.hayloft_key
-          and version.effective_start_date = change.hayloft_start
-    "#]],
+            update "datawarehouse"."users" as version
+            set effective_end_date = $1
+            from pg_temp.hayloft_change as change
+            where version."user_id" = change.hayloft_key
+              and version.effective_start_date = change.hayloft_start
+              and version.effective_end_date is null
+        "#]],
     );
 }
 
@@ -480,18 +481,18 @@ fn broken_users_are_counted_among_the_landed() {
     assert_text(
         &sql,
         &expect![[r#"
-        select count(*) as count
-        from pg_temp.hayloft_change as change
-        where change.hayloft_start is not null and not (
-            select count(*) filter (where version.effective_end_date is null) = 1
-               and count(*) = max(version.version_number)
-               and (max(version.effective_end_date)
-                    <= max(version.effective_start_date) filter (where version.effective_end_date is null))
-                   is not false
-            from "datawarehouse"."users" as version
-            where version."user_id" = change.hayloft_key
-        )
-    "#]],
+            select count(*) as count
+            from pg_temp.hayloft_change as change
+            where (change.hayloft_start is not null or change.hayloft_version > 1) and not (
+                select count(*) filter (where version.effective_end_date is null) = 1
+                   and count(*) = max(version.version_number)
+                   and (max(version.effective_end_date)
+                        <= max(version.effective_start_date) filter (where version.effective_end_date is null))
+                       is not false
+                from "datawarehouse"."users" as version
+                where version."user_id" = change.hayloft_key
+            )
+        "#]],
     );
 }
 
@@ -562,6 +563,7 @@ fn users_are_brought_in_by_one_statement() {
             from hayloft_change as change
             where version."user_id" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
+              and version.effective_end_date is null
             returning 1
             ), hayloft_opened as (
             insert into "datawarehouse"."users"
@@ -579,7 +581,7 @@ fn users_are_brought_in_by_one_statement() {
 }
 
 #[test]
-fn users_are_found_by_one_statement_and_brought_in_by_another() {
+fn users_that_are_sent_are_found() {
     let table = Table::named("users");
     let sql = find_sent(table.shape(), table.durable_key());
     assert_text(
@@ -616,43 +618,52 @@ fn users_are_found_by_one_statement_and_brought_in_by_another() {
             or landing."date_of_birth" is distinct from latest."date_of_birth")
     "#]],
     );
+}
+
+#[test]
+fn users_that_are_found_are_brought_in() {
+    let table = Table::named("users");
     let sql = bring_in_found(table.shape(), table.durable_key());
     assert_text(
         &sql,
         &expect![[r#"
-            with hayloft_landing as (
-            select sent.hayloft_version,
-                sent.hayloft_key,
-                sent.hayloft_line,
-                sent.hayloft_0 as "name",
-                sent.hayloft_1 as "email",
-                sent.hayloft_2 as "date_of_birth"
-            from unnest($5::integer[], $6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::date[])
-                as sent (hayloft_version, hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
-            ), hayloft_change as (
-            select landing.hayloft_key, landing.hayloft_line,
-                landing."name" as "name",
-                landing."email" as "email",
-                landing."date_of_birth" as "date_of_birth",
-                landing.hayloft_version
-            from hayloft_landing as landing
-            ), hayloft_known as (
-            select *
-            from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)
-            ), hayloft_closed as (
-            update "datawarehouse"."users" as version
-            set effective_end_date = $1
-            from hayloft_known as change
-            where version."user_id" = change.hayloft_key
-              and version.effective_start_date = change.hayloft_start
-            returning 1
-            )
-            insert into "datawarehouse"."users"
-                ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
-            select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
-            from hayloft_change
-            where (select count(*) from hayloft_closed) >= 0
-        "#]],
+        with hayloft_landing as (
+        select sent.hayloft_version,
+            sent.hayloft_key,
+            sent.hayloft_line,
+            sent.hayloft_0 as "name",
+            sent.hayloft_1 as "email",
+            sent.hayloft_2 as "date_of_birth"
+        from unnest($5::integer[], $6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::date[])
+            as sent (hayloft_version, hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
+        ), hayloft_change as (
+        select landing.hayloft_key, landing.hayloft_line,
+            landing."name" as "name",
+            landing."email" as "email",
+            landing."date_of_birth" as "date_of_birth",
+            landing.hayloft_version
+        from hayloft_landing as landing
+        ), hayloft_known as (
+        select *
+        from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)
+        ), hayloft_closed as (
+        update "datawarehouse"."users" as version
+        set effective_end_date = $1
+        from hayloft_known as change
+        where version."user_id" = change.hayloft_key
+          and version.effective_start_date = change.hayloft_start
+          and version.effective_end_date is null
+        returning 1
+        ), hayloft_opened as (
+        insert into "datawarehouse"."users"
+            ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
+        select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
+        from hayloft_change
+        where (select count(*) from hayloft_closed) >= 0
+        )
+        select count(*) as count
+        from hayloft_closed
+    "#]],
     );
 }
 
@@ -703,6 +714,7 @@ fn stations_are_brought_in_by_one_statement() {
             from hayloft_change as change
             where version."station_key" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
+              and version.effective_end_date is null
             returning 1
             ), hayloft_opened as (
             insert into "datawarehouse"."stations"

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
 use super::held::{Entry, Held};
@@ -86,7 +87,7 @@ impl Gathering {
         let head = self.held.head;
         let winners = if self.runs.is_empty() {
             self.held.index.shrink_to_fit();
-            Winners::Held(self.held)
+            Winners::Held(Arc::new(self.held))
         } else {
             self.runs.add(&self.held)?;
             drop(self.held);

@@ -9,7 +9,7 @@ use super::record::{Head, Stored, prefix};
 use crate::stage::reject::Place;
 
 /// Rows in memory, in the order of their keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Held {
     pub(super) head: Head,
     pub(super) index: Vec<Entry>,
