@@ -1,5 +1,7 @@
 //! What a crash leaves of a load whose second session looks rows up, and what comes between the two.
 
+use std::process::Command;
+
 use crate::scenario::{Stopped, assert_sound, cut_off, wait_until_empty};
 use crate::support::{HAYLOFT_TOML, Warehouse};
 
@@ -107,6 +109,25 @@ fn a_load_goes_on_alone_when_its_second_session_is_cut_off() {
     // A second attempt would have opened a second load.
     assert_eq!(load["load_id"], 2, "{load}");
     assert_end(&warehouse);
+}
+
+#[test]
+fn a_load_goes_on_alone_when_its_second_session_stands_still() {
+    let warehouse = warehouse();
+    let stopped = stop(&warehouse);
+    let process = warehouse.query(&format!("select pid {SECOND}"));
+    signal("STOP", process.trim());
+    let load = stopped.go_on().next_load();
+    signal("CONT", process.trim());
+    assert_eq!(load["changes"]["updated"], RENAMED, "{load}");
+    assert_eq!(load["load_id"], 2, "{load}");
+    assert_end(&warehouse);
+}
+
+#[track_caller]
+fn signal(name: &str, process: &str) {
+    let sent = Command::new("kill").args(["-s", name, process]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Of those whom the file renames, the last in the order of the keys.
