@@ -56,10 +56,7 @@ pub(super) fn without(
     });
     match done {
         Ok(()) => Ok(Bare::Done),
-        Err(Fault::Table) => {
-            tracing::debug!(table = contract.name.as_str(), "the indexes stay");
-            Ok(Bare::NotDone)
-        }
+        Err(Fault::Table) => Ok(Bare::NotDone),
         Err(Fault::Work(error)) => Err(error),
     }
 }
