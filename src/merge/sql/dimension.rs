@@ -130,7 +130,8 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
 /// the load; of the keys that have a current version, the keys and when that began; of all, the
 /// numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order of
 /// the keys. Returns how many versions were closed: fewer than there are keys that have one, if somebody
-/// wrote to the table since.
+/// wrote to the table since. (Only here is it asked whether a version is open still: of a table that has
+/// grown since the plan was made, that question reads the whole of a small index for each row.)
 #[must_use]
 pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
@@ -142,7 +143,8 @@ pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
              select *\n\
              from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)\n\
          ), hayloft_closed as (\n\
-             {close}\n\
+             {close}\n  \
+               and version.effective_end_date is null\n\
              returning 1\n\
          ), hayloft_opened as (\n\
              {open}\n\
@@ -371,8 +373,7 @@ fn close(changes: &str, contract: &Contract, durable_key: &Ident) -> String {
          set effective_end_date = $1\n\
          from {changes} as change\n\
          where version.{durable_key} = change.hayloft_key\n  \
-           and version.effective_start_date = change.hayloft_start\n  \
-           and version.effective_end_date is null",
+           and version.effective_start_date = change.hayloft_start",
         table = contract.table
     )
 }

@@ -437,7 +437,6 @@ fn changed_users_are_closed() {
             from pg_temp.hayloft_change as change
             where version."user_id" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
-              and version.effective_end_date is null
         "#]],
     );
 }
@@ -563,7 +562,6 @@ fn users_are_brought_in_by_one_statement() {
             from hayloft_change as change
             where version."user_id" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
-              and version.effective_end_date is null
             returning 1
             ), hayloft_opened as (
             insert into "datawarehouse"."users"
@@ -714,7 +712,6 @@ fn stations_are_brought_in_by_one_statement() {
             from hayloft_change as change
             where version."station_key" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
-              and version.effective_end_date is null
             returning 1
             ), hayloft_opened as (
             insert into "datawarehouse"."stations"
