@@ -1,4 +1,17 @@
-//! What Postgres says, without what it quotes of somebody's row.
+//! What Postgres says: what it means, and the same without what it quotes of somebody's row.
+
+use diesel::result::Error as DbError;
+
+/// Whether the server gave up a statement because somebody has what it needs. Diesel keeps no
+/// SQLSTATE, so the English text is all there is.
+#[must_use]
+pub fn is_lock_timeout(error: &DbError) -> bool {
+    matches!(
+        error,
+        DbError::DatabaseError(_, information)
+            if information.message() == "canceling statement due to lock timeout"
+    )
+}
 
 /// The first line of a server's message, without the value that it is about: such messages end
 /// with it (`invalid input syntax for type integer: "…"`, `date/time field value out of range:

@@ -16,7 +16,7 @@ pub mod url;
 
 pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
 pub use embedded::Embedded;
-pub use message::without_value;
+pub use message::{is_lock_timeout, without_value};
 pub use prepared::Prepare;
 pub use second::SecondSession;
 pub use url::DatabaseUrl;

@@ -88,7 +88,6 @@ impl SecondSession {
 }
 
 /// Lends a session, for as long as that is kept.
-#[derive(Clone)]
 pub struct Lender(Arc<Place>);
 
 impl Lender {

@@ -20,7 +20,7 @@ pub use aside::{Aside, GivenBack, give_back, put_aside};
 use super::sql::{Dimension, Object, ObjectKind};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::{Contract, Ident, Kind, QualifiedName, WAREHOUSE};
-use crate::db::without_value;
+use crate::db::{is_lock_timeout, without_value};
 
 /// What the comment on everything that is made here begins with. What lies in databases has it.
 const MADE_HERE: &str = "Made by `hayloft migrate`";
@@ -152,7 +152,7 @@ impl Wanted {
         let Err(error) = replaced else {
             return Ok(Made::Yes);
         };
-        if !is_of_the_server(&error) || is_impatience(&error) {
+        if !is_refusal(&error) {
             return Err(error.into());
         }
         if there.is_none() {
@@ -170,14 +170,12 @@ impl Wanted {
         });
         match anew {
             Ok(()) => Ok(Made::Yes),
-            Err(error) if is_of_the_server(&error) && !is_impatience(&error) => {
-                Ok(Made::No(format!(
-                    "{name} is of an earlier form of its table and could not be made anew: {error}. \
+            Err(error) if is_refusal(&error) => Ok(Made::No(format!(
+                "{name} is of an earlier form of its table and could not be made anew: {error}. \
                  Drop what was built on it, run `hayloft migrate`, and build it again.",
-                    name = told(&self.name),
-                    error = without_value(&error.to_string())
-                )))
-            }
+                name = told(&self.name),
+                error = without_value(&error.to_string())
+            ))),
             Err(error) => Err(error.into()),
         }
     }
@@ -312,6 +310,12 @@ fn find(
         .load(conn)
 }
 
+/// Whether the server refused the statement, and will again: nobody has the table, as a large first
+/// load has.
+fn is_refusal(error: &DbError) -> bool {
+    is_of_the_server(error) && !is_lock_timeout(error)
+}
+
 /// Whether the server refused the statement, and the connection is as good as before.
 fn is_of_the_server(error: &DbError) -> bool {
     use diesel::result::DatabaseErrorKind as Kind;
@@ -319,15 +323,5 @@ fn is_of_the_server(error: &DbError) -> bool {
         error,
         DbError::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
             | DbError::BrokenTransactionManager
-    )
-}
-
-/// Whether somebody has the table, as a large first load has: the view can be made later. Diesel keeps
-/// no SQLSTATE, so the English text is all there is.
-fn is_impatience(error: &DbError) -> bool {
-    matches!(
-        error,
-        DbError::DatabaseError(_, information)
-            if information.message() == "canceling statement due to lock timeout"
     )
 }

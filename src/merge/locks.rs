@@ -17,7 +17,7 @@ use diesel::sql_types::Text;
 
 use super::MergeError;
 use crate::contract::{Contract, Contracts, TableName};
-use crate::db::Prepare;
+use crate::db::{Prepare, is_lock_timeout};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Hold {
@@ -63,16 +63,11 @@ pub(super) fn take(
     Ok(())
 }
 
-/// Diesel keeps no SQLSTATE, so the English text is all there is.
 fn busy_or(error: DbError, table: &TableName) -> MergeError {
-    match error {
-        DbError::DatabaseError(_, information)
-            if information.message() == "canceling statement due to lock timeout" =>
-        {
-            MergeError::TableBusy {
-                table: table.clone(),
-            }
-        }
-        other => other.into(),
+    if !is_lock_timeout(&error) {
+        return error.into();
+    }
+    MergeError::TableBusy {
+        table: table.clone(),
     }
 }

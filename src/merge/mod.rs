@@ -125,7 +125,7 @@ pub enum Instant {
 }
 
 /// What a load may make use of to be done sooner. Without any of it, it does the same.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Shortcuts<'a> {
     /// Where a second session may be begun, for what the transaction need not do itself.
     pub beside: Option<&'a DatabaseUrl>,
@@ -142,10 +142,9 @@ impl Shortcuts<'_> {
 }
 
 /// What may be done with the indexes of an empty table that many rows come into.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Indexes {
     /// They stay.
-    #[default]
     Kept,
     /// They may be made anew once the rows are there. Until the end of the transaction nobody else
     /// can read the table then.

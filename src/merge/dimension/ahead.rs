@@ -94,18 +94,14 @@ impl Delivered<'_> {
         let statement = sql::bring_in_found(self.shape, self.durable_key);
         let mut sender = Sender::begin(self, conn, applied)?;
         let mut done = FIRST.min(rows.len());
-        for row in (0..done).filter_map(|position| rows.get(position)) {
-            sender.push(&row)?;
-        }
+        sender.push_all(rows, 0..done)?;
         sender.flush()?;
         while let Ok(next) = looked_up.recv_timeout(PATIENCE) {
             self.bring_in_looked_up(&mut sender, &statement, &next)?;
             done = next.rows.end;
             failpoint!("merge::ahead");
         }
-        for row in (done..rows.len()).filter_map(|position| rows.get(position)) {
-            sender.push(&row)?;
-        }
+        sender.push_all(rows, done..rows.len())?;
         sender.finish()
     }
 

@@ -118,9 +118,7 @@ impl Delivered<'_> {
         loop {
             together.extend(found.try_iter().flatten());
             together.sort_unstable();
-            for row in together.drain(..).filter_map(|position| rows.get(position)) {
-                sender.push(&row)?;
-            }
+            sender.push_all(rows, together.drain(..))?;
             sender.flush()?;
             match found.recv() {
                 Ok(next) => together = next,
@@ -157,7 +155,17 @@ impl<'s, 'a> Sender<'s, 'a> {
         })
     }
 
-    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), MergeError> {
+    /// Takes the rows at these positions.
+    pub(super) fn push_all(
+        &mut self,
+        rows: &Held,
+        positions: impl Iterator<Item = usize>,
+    ) -> Result<(), MergeError> {
+        let mut rows = positions.filter_map(|position| rows.get(position));
+        rows.try_for_each(|row| self.push(&row))
+    }
+
+    fn push(&mut self, row: &Row<'_>) -> Result<(), MergeError> {
         self.batch.push(row).map_err(MergeError::Unreadable)?;
         if self.batch.is_full() {
             self.flush()?;
