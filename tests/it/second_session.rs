@@ -195,3 +195,65 @@ fn columns_that_such_a_file_does_not_name_keep_their_values() {
     );
     warehouse.assert_sound();
 }
+
+/// Of those whom [`small_beside_its_table`] renames, the last in the order of the keys: by then the
+/// second session looks up.
+const LAST: &str = "user_id = (
+    select user_id from datawarehouse.users where (source_line - 2) % 20 = 0 and load_id = 1
+    order by user_id desc limit 1)";
+
+fn small_beside_its_table() -> String {
+    people((0..4500).map(|number| (number * 20, "R")))
+}
+
+#[track_caller]
+fn assert_refused(warehouse: &Warehouse, reason: &str) {
+    let before = warehouse.users();
+    let load = warehouse.load("users-3.csv", small_beside_its_table());
+    assert!(load.stderr.contains(reason), "{}", load.stderr);
+    assert_eq!(warehouse.users(), before);
+}
+
+#[test]
+fn a_key_is_refused_that_such_a_file_finds_with_a_gap_in_its_numbers() {
+    let warehouse = many();
+    warehouse.execute(&format!(
+        "update datawarehouse.users set version_number = version_number + 1 where {LAST}"
+    ));
+    assert_refused(&warehouse, "versions that do not fit together");
+}
+
+#[test]
+fn such_a_file_is_refused_if_a_trigger_swallows_a_version() {
+    let warehouse = many();
+    let last = warehouse.query(&format!(
+        "select user_id from datawarehouse.users where {LAST} limit 1"
+    ));
+    warehouse.execute(&format!(
+        "create function swallow() returns trigger language plpgsql as 'begin return null; end';
+         create trigger swallow before insert on datawarehouse.users
+             for each row when (new.user_id = '{}') execute function swallow()",
+        last.trim()
+    ));
+    assert_refused(&warehouse, "versions that do not fit together");
+}
+
+#[test]
+fn such_a_file_closes_no_version_that_begins_later() {
+    let warehouse = many();
+    // The table's own constraints would refuse it, too; a contract does not ask for them.
+    warehouse.execute(
+        "alter table datawarehouse.users
+             drop constraint users_interval, drop constraint users_no_overlap;
+         with last as (
+             select user_id from datawarehouse.users
+             where version_number = 2 and (source_line - 2) < 90
+             order by user_id desc limit 1
+         )
+         update datawarehouse.users as version
+         set effective_start_date = now() + interval '1 hour' * version_number,
+             effective_end_date = effective_end_date + interval '2 hours'
+         from last where version.user_id = last.user_id",
+    );
+    assert_refused(&warehouse, "versions that do not fit together");
+}

@@ -4,6 +4,8 @@
 //! before: each key has one row. So the second session is always some hundred rows ahead, and what it
 //! has read is in the processor's cache when this one comes to write there. Where there is no second
 //! session, or it is lost or stands still, this one does both.
+//!
+//! Whether the versions of a key fit together is asked there, too: a tenth of what it takes otherwise.
 
 use std::io;
 use std::ops::Range;
@@ -15,10 +17,10 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Timestamptz};
 
 use super::beside::{export_snapshot, reader_of};
-use super::send::{BATCH, Batch, Sender, Version, elements};
+use super::send::{BATCH, Batch, Sender, Version, elements, keys_of};
 use super::{Applied, Delivered};
 use crate::contract::ColumnType;
 use crate::db::Prepare;
@@ -26,7 +28,7 @@ use crate::db::array::{ArrayOfElements, Elements};
 use crate::db::second::Lender;
 use crate::failpoint;
 use crate::merge::MergeError;
-use crate::merge::counts::Count;
+use crate::merge::counts::unsigned;
 use crate::merge::shared::LOOK_UP;
 use crate::merge::sql;
 use crate::stage::Held;
@@ -121,14 +123,33 @@ impl Delivered<'_> {
                 .bind::<ArrayOfElements, _>(&looked_up.starts)
                 .bind::<ArrayOfElements, _>(&looked_up.numbers);
             let statement = looked_up.batch.bound(statement);
-            let closed: Count = statement.prepared().get_result(sender.conn)?;
-            if closed.get() != looked_up.known.len() {
-                let table = self.shape.contract.name.clone();
-                return Err(MergeError::WrittenMeanwhile { table });
-            }
+            let written: Written = statement.prepared().get_result(sender.conn)?;
+            self.assert_written(&written, looked_up)?;
         }
-        sender.settle(looked_up.rows.len(), &looked_up.versions)
+        sender.count(looked_up.rows.len(), &looked_up.versions);
+        sender.assert_unbroken(&looked_up.unsure)
     }
+
+    /// Each key got one version, in the place of its current one if it had one: what fitted together when
+    /// it was looked up does so still.
+    fn assert_written(&self, written: &Written, looked_up: &LookedUp) -> Result<(), MergeError> {
+        let table = &self.shape.contract.name;
+        if unsigned(written.closed) != looked_up.known.len() {
+            let table = table.clone();
+            return Err(MergeError::WrittenMeanwhile { table });
+        }
+        let missing = (looked_up.versions.len() as u64).abs_diff(unsigned(written.opened));
+        MergeError::unless_unbroken(table, missing)
+    }
+}
+
+/// How many versions a statement wrote.
+#[derive(QueryableByName)]
+struct Written {
+    #[diesel(sql_type = BigInt)]
+    closed: i64,
+    #[diesel(sql_type = BigInt)]
+    opened: i64,
 }
 
 /// Who looks rows up.
@@ -167,13 +188,23 @@ impl Reader {
         }
         let mut reader = reader_of(&self.lender, &self.begin)?;
         let statement = batch.bound(sql_query(self.look_up.as_str()).into_boxed());
-        let versions = statement.prepared().load(&mut reader.conn).ok()?;
+        let found = statement.prepared().load(&mut reader.conn).ok()?;
         reader.conn.batch_execute("commit").ok()?;
         // So that it can have the log written, until the next batch.
         reader.give_back();
         let positions = from..from + batch.rows;
-        LookedUp::new(&self.empty, &self.rows, positions, versions).ok()
+        LookedUp::new(&self.empty, &self.rows, positions, found).ok()
     }
+}
+
+/// What was found out about a row that gets a version.
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(embed)]
+    version: Version,
+    /// Whether its key has versions that fit together, and a current one; or none.
+    #[diesel(sql_type = Bool)]
+    fit: bool,
 }
 
 /// What was found out about some rows.
@@ -189,6 +220,8 @@ struct LookedUp {
     /// Of those keys among them that have a current version: the keys, and when that began.
     known: Elements,
     starts: Elements,
+    /// The keys of which it is to be asked, once they are written, whether their versions fit together.
+    unsure: Elements,
 }
 
 impl LookedUp {
@@ -196,14 +229,16 @@ impl LookedUp {
         empty: &Batch,
         rows: &Held,
         positions: Range<usize>,
-        mut versions: Vec<Version>,
+        mut found: Vec<Found>,
     ) -> io::Result<Self> {
         let mut numbers = elements(&ColumnType::Int4);
         let mut known = elements(&ColumnType::Uuid);
         let mut starts = elements(&ColumnType::TimestampTz);
         let mut batch = empty.clone();
+        let unsure = keys_of(found.iter().filter(|it| !it.fit).map(|it| &it.version));
         // The order of the rows, too.
-        versions.sort_unstable_by_key(|version| version.key);
+        found.sort_unstable_by_key(|found| found.version.key);
+        let versions: Vec<Version> = found.into_iter().map(|it| it.version).collect();
         let mut unmet = versions.iter().peekable();
         for row in positions.clone().filter_map(|position| rows.get(position)) {
             let Some(version) = unmet.next_if(|version| version.key == row.key) else {
@@ -227,6 +262,7 @@ impl LookedUp {
             batch,
             known,
             starts,
+            unsure,
         })
     }
 }

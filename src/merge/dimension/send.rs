@@ -75,6 +75,20 @@ impl Version {
             (None, _) => Action::Reopened,
         }
     }
+
+    /// Whether the key had versions before.
+    fn is_not_first(&self) -> bool {
+        self.start.is_some() || self.number > 1
+    }
+}
+
+/// The keys that get these versions.
+pub(super) fn keys_of<'v>(versions: impl Iterator<Item = &'v Version>) -> Elements {
+    let mut keys = elements(&ColumnType::Uuid);
+    for version in versions {
+        keys.push(|out| wire::put_uuid(out, version.key));
+    }
+    keys
 }
 
 impl Delivered<'_> {
@@ -186,21 +200,19 @@ impl<'s, 'a> Sender<'s, 'a> {
         let versions = self.bring_in()?;
         let rows = std::mem::take(&mut self.batch.rows);
         self.batch.clear();
-        self.settle(rows, &versions)
+        self.count(rows, &versions);
+        let older = versions.iter().filter(|version| version.is_not_first());
+        self.assert_unbroken(&keys_of(older))
     }
 
-    /// Counts and checks what became of some rows, of which some got versions.
-    pub(super) fn settle(&mut self, rows: usize, versions: &[Version]) -> Result<(), MergeError> {
+    /// Counts what became of some rows, of which some got versions.
+    pub(super) fn count(&mut self, rows: usize, versions: &[Version]) {
         let applied = &mut *self.applied;
-        let mut older = elements(&ColumnType::Uuid);
         for version in versions {
             match version.action() {
                 Action::Inserted => applied.changes.inserted += 1,
                 Action::Reopened => applied.changes.reopened += 1,
                 Action::Updated => applied.changes.updated += 1,
-            }
-            if version.start.is_some() || version.number > 1 {
-                older.push(|out| wire::put_uuid(out, version.key));
             }
             // No fact waits for whom the table knows.
             if version.start.is_none() && !self.delivered.dependants.is_empty() {
@@ -209,7 +221,6 @@ impl<'s, 'a> Sender<'s, 'a> {
         }
         applied.changes.unchanged += (rows - versions.len()) as u64;
         self.told.take(versions, self.delivered.samples);
-        self.assert_unbroken(&older)
     }
 
     fn bring_in(&mut self) -> QueryResult<Vec<Version>> {
@@ -220,15 +231,15 @@ impl<'s, 'a> Sender<'s, 'a> {
         self.batch.bound(statement).prepared().load(self.conn)
     }
 
-    /// Of the keys that had versions before.
-    fn assert_unbroken(&mut self, older: &Elements) -> Result<(), MergeError> {
-        if older.is_empty() {
+    /// Asks whether the versions of these keys fit together, which had some before.
+    pub(super) fn assert_unbroken(&mut self, keys: &Elements) -> Result<(), MergeError> {
+        if keys.is_empty() {
             return Ok(());
         }
         let (contract, durable_key) = (self.delivered.shape.contract, self.delivered.durable_key);
         let statement = sql::count_broken(contract, durable_key, Changed::Bound);
         let count: counts::Count = sql_query(statement)
-            .bind::<ArrayOfElements, _>(older)
+            .bind::<ArrayOfElements, _>(keys)
             .prepared()
             .get_result(self.conn)?;
         MergeError::unless_unbroken(&contract.name, count.get())

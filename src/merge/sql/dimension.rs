@@ -111,17 +111,20 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
 }
 
 /// Finds which of the rows that are sent with it [`bring_in`] would give a version, and returns what
-/// that returns. Binds: the arrays of [`bring_in`] alone.
+/// that returns, and whether the versions that a key has fit together, the current one among them; or
+/// that it has none. Binds: the arrays of [`bring_in`] alone.
 #[must_use]
 pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
         "with {landing}\n\
          select landing.hayloft_key as key, landing.hayloft_line as line,\n    \
              {NEXT_NUMBER} as number,\n    \
-             {start} as start\n\
+             {start} as start,\n    \
+             latest.{durable_key} is null or {fit} as fit\n\
          {latest}",
         landing = landing_sent(shape, 1, &[]),
         start = start_of_current(shape.contract, durable_key),
+        fit = versions_fit(shape.contract, durable_key, "landing"),
         latest = beside_latest(shape, durable_key),
     )
 }
@@ -129,8 +132,8 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
 /// Brings in rows that [`find_sent`] has found, of a file that fills all columns. Binds: the instant,
 /// the load; of the keys that have a current version, the keys and when that began; of all, the
 /// numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order of
-/// the keys. Returns how many versions were closed: fewer than there are keys that have one, if somebody
-/// wrote to the table since. (Only here is it asked whether a version is open still: of a table that has
+/// the keys. Returns how many versions were closed, which are fewer than there are keys that have one if
+/// somebody wrote to the table since, or one begins only later, and how many were opened. (Only here is it asked whether a version is open still: of a table that has
 /// grown since the plan was made, that question reads the whole of a small index for each row.)
 #[must_use]
 pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
@@ -142,6 +145,7 @@ pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
          ), hayloft_known as (\n\
              select *\n\
              from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)\n\
+             where known.hayloft_start < $1\n\
          ), hayloft_closed as (\n\
              {close}\n  \
                and version.effective_end_date is null\n\
@@ -149,9 +153,10 @@ pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
          ), hayloft_opened as (\n\
              {open}\n\
              where (select count(*) from hayloft_closed) >= 0\n\
+             returning 1\n\
          )\n\
-         select count(*) as count\n\
-         from hayloft_closed",
+         select (select count(*) from hayloft_closed) as closed,\n    \
+             (select count(*) from hayloft_opened) as opened",
         landing = landing_sent(shape, 5, &[("integer", "hayloft_version")]),
         said = said(shape),
         close = close("hayloft_known", shape.contract, durable_key),
@@ -421,14 +426,22 @@ pub fn count_broken(contract: &Contract, durable_key: &Ident, changed: Changed) 
     };
     format!(
         "select count(*) as count\n\
-         from {keys} not (\n    \
+         from {keys} not {fit}",
+        fit = versions_fit(contract, durable_key, "change"),
+    )
+}
+
+/// Whether the versions of a key, of which one is open, fit together.
+fn versions_fit(contract: &Contract, durable_key: &Ident, keys: &str) -> String {
+    format!(
+        "(\n    \
              select count(*) filter (where version.effective_end_date is null) = 1\n       \
                  and count(*) = max(version.version_number)\n       \
                  and (max(version.effective_end_date)\n            \
                      <= max(version.effective_start_date) filter (where version.effective_end_date is null))\n           \
                      is not false\n    \
              from {table} as version\n    \
-             where version.{durable_key} = change.hayloft_key\n\
+             where version.{durable_key} = {keys}.hayloft_key\n\
          )",
         table = contract.table
     )

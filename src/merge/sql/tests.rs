@@ -585,36 +585,45 @@ fn users_that_are_sent_are_found() {
     assert_text(
         &sql,
         &expect![[r#"
-        with hayloft_landing as (
-        select sent.hayloft_key,
-            sent.hayloft_line,
-            sent.hayloft_0 as "name",
-            sent.hayloft_1 as "email",
-            sent.hayloft_2 as "date_of_birth"
-        from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::date[])
-            as sent (hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
-        )
-        select landing.hayloft_key as key, landing.hayloft_line as line,
-            coalesce(latest.version_number, 0) + 1 as number,
-            case when latest.effective_end_date is null then latest.effective_start_date
-                else (
-                    select current.effective_start_date
-                    from "datawarehouse"."users" as current
-                    where current."user_id" = landing.hayloft_key and current.effective_end_date is null
-                ) end as start
-        from hayloft_landing as landing
-        left join lateral (
-            select version.*
-            from "datawarehouse"."users" as version
-            where version."user_id" = landing.hayloft_key
-            order by version.effective_start_date desc
-            limit 1
-        ) as latest on true
-        where (latest."user_id" is null
-            or latest.effective_end_date is not null
-            or landing."name" is distinct from latest."name"
-            or landing."date_of_birth" is distinct from latest."date_of_birth")
-    "#]],
+            with hayloft_landing as (
+            select sent.hayloft_key,
+                sent.hayloft_line,
+                sent.hayloft_0 as "name",
+                sent.hayloft_1 as "email",
+                sent.hayloft_2 as "date_of_birth"
+            from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::date[])
+                as sent (hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
+            )
+            select landing.hayloft_key as key, landing.hayloft_line as line,
+                coalesce(latest.version_number, 0) + 1 as number,
+                case when latest.effective_end_date is null then latest.effective_start_date
+                    else (
+                        select current.effective_start_date
+                        from "datawarehouse"."users" as current
+                        where current."user_id" = landing.hayloft_key and current.effective_end_date is null
+                    ) end as start,
+                latest."user_id" is null or (
+                select count(*) filter (where version.effective_end_date is null) = 1
+                   and count(*) = max(version.version_number)
+                   and (max(version.effective_end_date)
+                        <= max(version.effective_start_date) filter (where version.effective_end_date is null))
+                       is not false
+                from "datawarehouse"."users" as version
+                where version."user_id" = landing.hayloft_key
+            ) as fit
+            from hayloft_landing as landing
+            left join lateral (
+                select version.*
+                from "datawarehouse"."users" as version
+                where version."user_id" = landing.hayloft_key
+                order by version.effective_start_date desc
+                limit 1
+            ) as latest on true
+            where (latest."user_id" is null
+                or latest.effective_end_date is not null
+                or landing."name" is distinct from latest."name"
+                or landing."date_of_birth" is distinct from latest."date_of_birth")
+        "#]],
     );
 }
 
@@ -625,43 +634,45 @@ fn users_that_are_found_are_brought_in() {
     assert_text(
         &sql,
         &expect![[r#"
-        with hayloft_landing as (
-        select sent.hayloft_version,
-            sent.hayloft_key,
-            sent.hayloft_line,
-            sent.hayloft_0 as "name",
-            sent.hayloft_1 as "email",
-            sent.hayloft_2 as "date_of_birth"
-        from unnest($5::integer[], $6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::date[])
-            as sent (hayloft_version, hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
-        ), hayloft_change as (
-        select landing.hayloft_key, landing.hayloft_line,
-            landing."name" as "name",
-            landing."email" as "email",
-            landing."date_of_birth" as "date_of_birth",
-            landing.hayloft_version
-        from hayloft_landing as landing
-        ), hayloft_known as (
-        select *
-        from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)
-        ), hayloft_closed as (
-        update "datawarehouse"."users" as version
-        set effective_end_date = $1
-        from hayloft_known as change
-        where version."user_id" = change.hayloft_key
-          and version.effective_start_date = change.hayloft_start
-          and version.effective_end_date is null
-        returning 1
-        ), hayloft_opened as (
-        insert into "datawarehouse"."users"
-            ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
-        select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
-        from hayloft_change
-        where (select count(*) from hayloft_closed) >= 0
-        )
-        select count(*) as count
-        from hayloft_closed
-    "#]],
+            with hayloft_landing as (
+            select sent.hayloft_version,
+                sent.hayloft_key,
+                sent.hayloft_line,
+                sent.hayloft_0 as "name",
+                sent.hayloft_1 as "email",
+                sent.hayloft_2 as "date_of_birth"
+            from unnest($5::integer[], $6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::date[])
+                as sent (hayloft_version, hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
+            ), hayloft_change as (
+            select landing.hayloft_key, landing.hayloft_line,
+                landing."name" as "name",
+                landing."email" as "email",
+                landing."date_of_birth" as "date_of_birth",
+                landing.hayloft_version
+            from hayloft_landing as landing
+            ), hayloft_known as (
+            select *
+            from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)
+            where known.hayloft_start < $1
+            ), hayloft_closed as (
+            update "datawarehouse"."users" as version
+            set effective_end_date = $1
+            from hayloft_known as change
+            where version."user_id" = change.hayloft_key
+              and version.effective_start_date = change.hayloft_start
+              and version.effective_end_date is null
+            returning 1
+            ), hayloft_opened as (
+            insert into "datawarehouse"."users"
+                ("user_id", "name", "email", "date_of_birth", effective_start_date, version_number, load_id, source_line)
+            select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
+            from hayloft_change
+            where (select count(*) from hayloft_closed) >= 0
+            returning 1
+            )
+            select (select count(*) from hayloft_closed) as closed,
+                (select count(*) from hayloft_opened) as opened
+        "#]],
     );
 }
 
