@@ -5,7 +5,8 @@
 //! has read is in the processor's cache when this one comes to write there. Where there is no second
 //! session, or it is lost or stands still, this one does both.
 //!
-//! Whether the versions of a key fit together is asked there, too: a tenth of what it takes otherwise.
+//! Whether the versions of a key fit together is asked there, too: it takes the session that writes a
+//! tenth longer.
 
 use std::io;
 use std::ops::Range;
