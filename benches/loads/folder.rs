@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deliveries::{Keys, last_stranger, strangers};
 use crate::measure::{self, median, p99};
+use crate::rest;
 use crate::results::Start;
 use crate::say;
 use crate::server::Server;
@@ -50,6 +51,7 @@ pub(crate) fn drops(server: &Server, home: &Path, count: u64) -> Result<Drops> {
     say(&format!("{count} files of {ROWS} rows, dropped one by one"));
     let database = "drops";
     Side::Hayloft.prepare(server, home, database)?;
+    rest::wait_until_idle();
     let watch = Watch::start(server, home, database)?;
     let mut conn = server.connect(database)?;
     let mut taken = Vec::new();
@@ -100,6 +102,7 @@ fn waiting_for_hayloft(server: &Server, home: &Path, files: u64) -> Result<f64> 
         )?;
     }
     let mut conn = server.connect(database)?;
+    rest::wait_until_idle();
     let began = Instant::now();
     let watch = Watch::begin(server, home, database)?;
     wait_until(|| is_there(&mut conn, files - 1))?;
@@ -137,6 +140,7 @@ fn waiting_for_psql(server: &Server, home: &Path, files: u64) -> Result<f64> {
     }
     let script = folder.join("session.sql");
     fs::write(&script, session)?;
+    rest::wait_until_idle();
     let cost = measure::run(psql(&server.url(database)).arg("-f").arg(script))?;
     let mut conn = server.connect(database)?;
     ensure!(
@@ -157,6 +161,7 @@ pub(crate) fn start(server: &Server, home: &Path, runs: usize) -> Result<Start> 
     Side::Hayloft.prepare(server, home, database)?;
     let mut conn = server.connect(database)?;
     let (mut to_work, mut to_end) = (Vec::new(), Vec::new());
+    rest::wait_until_idle();
     for run in 0..runs as u64 {
         let file = home.join("project/users-start.csv");
         fs::write(&file, strangers(run, 1))?;

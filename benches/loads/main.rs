@@ -15,6 +15,7 @@ mod folder;
 mod measure;
 mod plot;
 mod report;
+mod rest;
 mod results;
 mod rounds;
 mod server;

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::deliveries::{Population, Right, Workload};
 use crate::measure::Cost;
+use crate::rest;
 use crate::results::{Load, Runs};
 use crate::say;
 use crate::server::Server;
@@ -68,6 +69,7 @@ impl Rounds<'_> {
             Workload::W2 | Workload::W3 | Workload::W4 => template(side, "full"),
         };
         self.server.copy(&template, SCRATCH)?;
+        rest::wait_until_idle();
         let cost = side.load(self.server, self.home, SCRATCH, workload, file)?;
         let what = format!("{} after {}", side.tag(), workload.name());
         sides::check(self.server, SCRATCH, right, &what)?;
