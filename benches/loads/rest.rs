@@ -4,8 +4,14 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long the cores are looked at. The system counts in hundredths of a second.
+use crate::say;
+
+/// How long the cores are looked at.
 const WINDOW: Duration = Duration::from_millis(200);
+
+/// How much of that all together may work: a tenth of what one can, in hundredths of a second, in which
+/// the system counts.
+const NOTHING: u64 = 2;
 
 /// How long is waited at most: what does not end by then belongs to the machine.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -16,48 +22,31 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// away for some tenths of a second, on a core that a load could use.
 pub(crate) fn wait_until_idle() {
     let deadline = Instant::now() + PATIENCE;
-    let Some(mut before) = Cores::now() else {
+    let Some(mut before) = worked() else {
         return;
     };
     while Instant::now() < deadline {
         sleep(WINDOW);
-        let Some(after) = Cores::now() else {
+        let Some(after) = worked() else {
             return;
         };
-        if after.stood_still_since(before) {
+        if after.saturating_sub(before) <= NOTHING {
             return;
         }
         before = after;
     }
+    say("    the machine has other things to do");
 }
 
-/// What all cores did since the system began, in hundredths of a second.
-#[derive(Clone, Copy)]
-struct Cores {
-    all: u64,
-    idle: u64,
-}
-
-impl Cores {
-    /// `None` where the system does not tell. See proc(5) for the file: the fourth number of the first
-    /// line is the time in which a core had nothing to do, nor anything to wait for.
-    fn now() -> Option<Self> {
-        let stat = fs::read_to_string("/proc/stat").ok()?;
-        let numbers = stat.lines().next()?.strip_prefix("cpu ")?;
-        let numbers: Vec<u64> = numbers
-            .split_whitespace()
-            .map_while(|number| number.parse().ok())
-            .collect();
-        Some(Self {
-            all: numbers.iter().sum(),
-            idle: *numbers.get(3)?,
-        })
-    }
-
-    /// Whether at most a twentieth was used.
-    fn stood_still_since(self, before: Self) -> bool {
-        let all = self.all.saturating_sub(before.all);
-        let idle = self.idle.saturating_sub(before.idle);
-        all.saturating_sub(idle) * 20 <= all
-    }
+/// How long the cores have worked since the system began, in hundredths of a second. `None` where the
+/// system does not tell.
+///
+/// See proc(5) for the file: the fourth number of the first line is the time in which a core had nothing
+/// to do, nor anything to wait for. Those after the eighth are part of others.
+fn worked() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let numbers = stat.lines().next()?.strip_prefix("cpu ")?;
+    let numbers = numbers.split_whitespace().take(8).enumerate();
+    let worked = numbers.filter(|(place, _)| *place != 3);
+    worked.map(|(_, number)| number.parse::<u64>().ok()).sum()
 }

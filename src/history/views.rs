@@ -310,8 +310,8 @@ fn find(
         .load(conn)
 }
 
-/// Whether the server refused the statement, and will again: nobody has the table, as a large first
-/// load has.
+/// Whether the server refused the statement. A lock timeout is no refusal: whoever has the table, say a
+/// large first load, will give it back.
 fn is_refusal(error: &DbError) -> bool {
     is_of_the_server(error) && !is_lock_timeout(error)
 }

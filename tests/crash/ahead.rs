@@ -144,6 +144,11 @@ fn a_version_that_somebody_takes_away_meanwhile_is_not_taken_for_there() {
     let load = stopped.go_on().next_load();
     assert_eq!(load["changes"]["updated"], RENAMED - 1, "{load}");
     assert_eq!(load["changes"]["inserted"], NEW + 1, "{load}");
+    assert_unbroken(&warehouse);
+}
+
+#[track_caller]
+fn assert_unbroken(warehouse: &Warehouse) {
     assert_eq!(
         warehouse.query(
             "select count(*) from (
@@ -171,4 +176,33 @@ fn a_version_that_somebody_closes_meanwhile_stays_closed_when_it_was() {
     assert_eq!(load["changes"]["reopened"], 1, "{load}");
     assert_eq!(warehouse.query(&closed), before);
     assert_sound(&warehouse);
+}
+
+/// What was looked up says which number the next version gets.
+#[test]
+fn a_version_that_somebody_numbers_anew_meanwhile_is_followed_by_the_next_number() {
+    let warehouse = warehouse();
+    let stopped = stop(&warehouse);
+    warehouse.execute(&format!(
+        "with older as (
+             update datawarehouse.users set version_number = 2 where {LAST} returning *
+         )
+         insert into datawarehouse.users
+             (user_id, name, email, date_of_birth, effective_start_date, effective_end_date,
+                 version_number, load_id, source_line)
+         select user_id, 'O', email, date_of_birth, effective_start_date - interval '1 hour',
+             effective_start_date, 1, load_id, source_line
+         from older"
+    ));
+    let load = stopped.go_on().next_load();
+    assert_eq!(load["changes"]["updated"], RENAMED, "{load}");
+    assert_eq!(
+        warehouse.query(
+            "select string_agg(version_number::text, ' ' order by effective_start_date)
+             from datawarehouse.users
+             where user_id in (select user_id from datawarehouse.users where name = 'O')"
+        ),
+        "1 2 3\n"
+    );
+    assert_unbroken(&warehouse);
 }

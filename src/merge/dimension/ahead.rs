@@ -5,8 +5,8 @@
 //! has read is in the processor's cache when this one comes to write there. Where there is no second
 //! session, or it is lost or stands still, this one does both.
 //!
-//! Whether the versions of a key fit together is asked there, too: it takes the session that writes a
-//! tenth longer.
+//! Whether the versions of a key fit together is asked there, too, as the session that writes would take
+//! a tenth longer if it asked that itself.
 
 use std::io;
 use std::ops::Range;
@@ -15,15 +15,16 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::Builder;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 
 use super::beside::{export_snapshot, reader_of};
 use super::send::{BATCH, Batch, Sender, Version, elements, keys_of};
 use super::{Applied, Delivered};
-use crate::contract::ColumnType;
+use crate::contract::{ColumnType, Contract};
 use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
 use crate::db::second::Lender;
@@ -64,13 +65,14 @@ impl Delivered<'_> {
         self.send_beside_reader(conn, &rows, &taken, applied)
     }
 
-    /// Who looks the rows up, if there is a second session, and the file says all that a version needs:
-    /// what held before in columns that it does not name is known only where it is read.
+    /// Who looks the rows up, if there is a second session; if the file says all that a version needs,
+    /// as what held before in columns that it does not name is known only where it is read; and if what
+    /// comes of the table's versions can be told from what is written to them.
     fn reader_ahead(&self, conn: &mut PgConnection) -> QueryResult<Option<Reader>> {
         let (Some(second), Some(rows)) = (self.second, self.staged.rows.held()) else {
             return Ok(None);
         };
-        if self.shape.has_silent() {
+        if self.shape.has_silent() || !keeps_rows_as_told(conn, self.shape.contract)? {
             return Ok(None);
         }
         let Some(snapshot) = export_snapshot(conn)? else {
@@ -81,6 +83,7 @@ impl Delivered<'_> {
             lender: second.lender(),
             begin: format!("{begin};\n{LOOK_UP}"),
             look_up: sql::find_sent(self.shape, self.durable_key),
+            at: self.at,
             rows: Arc::clone(rows),
             empty: Batch::new(self.shape),
         }))
@@ -122,6 +125,7 @@ impl Delivered<'_> {
                 .bind::<BigInt, _>(self.load_id)
                 .bind::<ArrayOfElements, _>(&looked_up.known)
                 .bind::<ArrayOfElements, _>(&looked_up.starts)
+                .bind::<ArrayOfElements, _>(&looked_up.current)
                 .bind::<ArrayOfElements, _>(&looked_up.numbers);
             let statement = looked_up.batch.bound(statement);
             let written: Written = statement.prepared().get_result(sender.conn)?;
@@ -131,17 +135,30 @@ impl Delivered<'_> {
         sender.assert_unbroken(&looked_up.unsure)
     }
 
-    /// Each key got one version, in the place of its current one if it had one: what fitted together when
-    /// it was looked up does so still.
+    /// Each key got one open version, and had the current one closed that was found, if one was.
     fn assert_written(&self, written: &Written, looked_up: &LookedUp) -> Result<(), MergeError> {
         let table = &self.shape.contract.name;
         if unsigned(written.closed) != looked_up.known.len() {
             let table = table.clone();
             return Err(MergeError::WrittenMeanwhile { table });
         }
-        let missing = (looked_up.versions.len() as u64).abs_diff(unsigned(written.opened));
-        MergeError::unless_unbroken(table, missing)
+        let wanted = looked_up.versions.len() as u64;
+        MergeError::unless_unbroken(table, wanted.saturating_sub(unsigned(written.opened)))
     }
+}
+
+/// Whether no trigger and no rule makes something else of what is written to the table.
+fn keeps_rows_as_told(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Answer {
+        #[diesel(sql_type = Bool)]
+        answer: bool,
+    }
+    sql_query(include_str!("ahead/as_told.sql"))
+        .bind::<Text, _>(contract.table.to_string())
+        .prepared()
+        .get_result(conn)
+        .map(|row: Answer| row.answer)
 }
 
 /// How many versions a statement wrote.
@@ -160,6 +177,7 @@ struct Reader {
     begin: String,
     /// Finds which rows get a version.
     look_up: String,
+    at: DateTime<Utc>,
     rows: Arc<Held>,
     empty: Batch,
 }
@@ -188,7 +206,10 @@ impl Reader {
             batch.push(&row).ok()?;
         }
         let mut reader = reader_of(&self.lender, &self.begin)?;
-        let statement = batch.bound(sql_query(self.look_up.as_str()).into_boxed());
+        let statement = sql_query(self.look_up.as_str())
+            .into_boxed()
+            .bind::<Timestamptz, _>(self.at);
+        let statement = batch.bound(statement);
         let found = statement.prepared().load(&mut reader.conn).ok()?;
         reader.conn.batch_execute("commit").ok()?;
         // So that it can have the log written, until the next batch.
@@ -198,12 +219,12 @@ impl Reader {
     }
 }
 
-/// What was found out about a row that gets a version.
+/// A row that gets a version.
 #[derive(QueryableByName)]
-struct Found {
+struct Differing {
     #[diesel(embed)]
     version: Version,
-    /// Whether its key has versions that fit together, and a current one; or none.
+    /// Whether its key has no version yet, or some that fit together and still do with this one.
     #[diesel(sql_type = Bool)]
     fit: bool,
 }
@@ -218,9 +239,10 @@ struct LookedUp {
     numbers: Elements,
     /// These rows.
     batch: Batch,
-    /// Of those keys among them that have a current version: the keys, and when that began.
+    /// Of those keys among them that have a current version: the keys, when that began, and its number.
     known: Elements,
     starts: Elements,
+    current: Elements,
     /// The keys of which it is to be asked, once they are written, whether their versions fit together.
     unsure: Elements,
 }
@@ -230,15 +252,16 @@ impl LookedUp {
         empty: &Batch,
         rows: &Held,
         positions: Range<usize>,
-        mut found: Vec<Found>,
+        mut found: Vec<Differing>,
     ) -> io::Result<Self> {
         let mut numbers = elements(&ColumnType::Int4);
         let mut known = elements(&ColumnType::Uuid);
         let mut starts = elements(&ColumnType::TimestampTz);
+        let mut current = elements(&ColumnType::Int4);
         let mut batch = empty.clone();
-        let unsure = keys_of(found.iter().filter(|it| !it.fit).map(|it| &it.version));
         // The order of the rows, too.
-        found.sort_unstable_by_key(|found| found.version.key);
+        found.sort_unstable_by_key(|it| it.version.key);
+        let unsure = keys_of(found.iter().filter(|it| !it.fit).map(|it| &it.version));
         let versions: Vec<Version> = found.into_iter().map(|it| it.version).collect();
         let mut unmet = versions.iter().peekable();
         for row in positions.clone().filter_map(|position| rows.get(position)) {
@@ -250,6 +273,7 @@ impl LookedUp {
             if let Some(start) = version.start {
                 known.push(|out| wire::put_uuid(out, version.key));
                 starts.push(|out| wire::put_int8(out, start.0));
+                current.push(|out| wire::put_int4(out, version.number - 1));
             }
         }
         // One that met no row would be counted and not written.
@@ -263,6 +287,7 @@ impl LookedUp {
             batch,
             known,
             starts,
+            current,
             unsure,
         })
     }

@@ -77,7 +77,7 @@ impl Version {
     }
 
     /// Whether the key had versions before.
-    fn is_not_first(&self) -> bool {
+    fn has_older(&self) -> bool {
         self.start.is_some() || self.number > 1
     }
 }
@@ -201,7 +201,7 @@ impl<'s, 'a> Sender<'s, 'a> {
         let rows = std::mem::take(&mut self.batch.rows);
         self.batch.clear();
         self.count(rows, &versions);
-        let older = versions.iter().filter(|version| version.is_not_first());
+        let older = versions.iter().filter(|version| version.has_older());
         self.assert_unbroken(&keys_of(older))
     }
 

@@ -111,8 +111,9 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
 }
 
 /// Finds which of the rows that are sent with it [`bring_in`] would give a version, and returns what
-/// that returns, and whether the versions that a key has fit together, the current one among them; or
-/// that it has none. Binds: the arrays of [`bring_in`] alone.
+/// that returns, and `fit`: whether the key has no version; or has some that fit together, with an open
+/// one that has the highest number and begins before the instant, so that they still do when that is
+/// closed and the next one opened. Binds: the instant, and then the arrays of [`bring_in`].
 #[must_use]
 pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
@@ -120,21 +121,28 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
          select landing.hayloft_key as key, landing.hayloft_line as line,\n    \
              {NEXT_NUMBER} as number,\n    \
              {start} as start,\n    \
-             latest.{durable_key} is null or {fit} as fit\n\
+             (latest.{durable_key} is null\n        \
+                 or latest.effective_start_date < $1 and {fit}) is true as fit\n\
          {latest}",
-        landing = landing_sent(shape, 1, &[]),
+        landing = landing_sent(shape, 2, &[]),
         start = start_of_current(shape.contract, durable_key),
-        fit = versions_fit(shape.contract, durable_key, "landing"),
+        fit = versions_fit(
+            shape.contract,
+            durable_key,
+            "landing",
+            &["count(*) = latest.version_number"],
+        ),
         latest = beside_latest(shape, durable_key),
     )
 }
 
 /// Brings in rows that [`find_sent`] has found, of a file that fills all columns. Binds: the instant,
-/// the load; of the keys that have a current version, the keys and when that began; of all, the
-/// numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order of
-/// the keys. Returns how many versions were closed, which are fewer than there are keys that have one if
-/// somebody wrote to the table since, or one begins only later, and how many were opened. (Only here is it asked whether a version is open still: of a table that has
-/// grown since the plan was made, that question reads the whole of a small index for each row.)
+/// the load; of the keys that have a current version, the keys, when that began, and its number; of all,
+/// the numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order
+/// of the keys. Returns how many versions were closed, which are fewer than there are keys that have one
+/// if somebody wrote to the table since, and how many were opened. (Only here is it asked whether a
+/// version is open still: of a table that has grown since the plan was made, that question reads the
+/// whole of a small index for each row.)
 #[must_use]
 pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
@@ -144,20 +152,21 @@ pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
              from hayloft_landing as landing\n\
          ), hayloft_known as (\n\
              select *\n\
-             from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)\n\
-             where known.hayloft_start < $1\n\
+             from unnest($3::uuid[], $4::timestamptz[], $5::integer[])\n    \
+                 as known (hayloft_key, hayloft_start, hayloft_number)\n\
          ), hayloft_closed as (\n\
              {close}\n  \
-               and version.effective_end_date is null\n\
+               and version.effective_end_date is null\n  \
+               and version.version_number = change.hayloft_number\n\
              returning 1\n\
          ), hayloft_opened as (\n\
              {open}\n\
              where (select count(*) from hayloft_closed) >= 0\n\
-             returning 1\n\
+             returning effective_end_date\n\
          )\n\
          select (select count(*) from hayloft_closed) as closed,\n    \
-             (select count(*) from hayloft_opened) as opened",
-        landing = landing_sent(shape, 5, &[("integer", "hayloft_version")]),
+             (select count(*) from hayloft_opened where effective_end_date is null) as opened",
+        landing = landing_sent(shape, 6, &[("integer", "hayloft_version")]),
         said = said(shape),
         close = close("hayloft_known", shape.contract, durable_key),
         open = open("hayloft_change", shape.contract, durable_key),
@@ -427,21 +436,26 @@ pub fn count_broken(contract: &Contract, durable_key: &Ident, changed: Changed) 
     format!(
         "select count(*) as count\n\
          from {keys} not {fit}",
-        fit = versions_fit(contract, durable_key, "change"),
+        fit = versions_fit(contract, durable_key, "change", &[]),
     )
 }
 
-/// Whether the versions of a key, of which one is open, fit together.
-fn versions_fit(contract: &Contract, durable_key: &Ident, keys: &str) -> String {
+/// Whether the versions of a key fit together: one of them is open, their numbers have no gap, and the
+/// closed ones end before the open one begins. `sent` has the key; further conditions may be asked of
+/// the group of its versions.
+fn versions_fit(contract: &Contract, durable_key: &Ident, sent: &str, further: &[&str]) -> String {
+    let further = further.iter().fold(String::new(), |text, condition| {
+        text + "\n       and " + condition
+    });
     format!(
         "(\n    \
              select count(*) filter (where version.effective_end_date is null) = 1\n       \
                  and count(*) = max(version.version_number)\n       \
                  and (max(version.effective_end_date)\n            \
                      <= max(version.effective_start_date) filter (where version.effective_end_date is null))\n           \
-                     is not false\n    \
+                     is not false{further}\n    \
              from {table} as version\n    \
-             where version.{durable_key} = {keys}.hayloft_key\n\
+             where version.{durable_key} = {sent}.hayloft_key\n\
          )",
         table = contract.table
     )

@@ -591,7 +591,7 @@ fn users_that_are_sent_are_found() {
                 sent.hayloft_0 as "name",
                 sent.hayloft_1 as "email",
                 sent.hayloft_2 as "date_of_birth"
-            from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::date[])
+            from unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::date[])
                 as sent (hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
             )
             select landing.hayloft_key as key, landing.hayloft_line as line,
@@ -602,15 +602,17 @@ fn users_that_are_sent_are_found() {
                         from "datawarehouse"."users" as current
                         where current."user_id" = landing.hayloft_key and current.effective_end_date is null
                     ) end as start,
-                latest."user_id" is null or (
+                (latest."user_id" is null
+                    or latest.effective_start_date < $1 and (
                 select count(*) filter (where version.effective_end_date is null) = 1
                    and count(*) = max(version.version_number)
                    and (max(version.effective_end_date)
                         <= max(version.effective_start_date) filter (where version.effective_end_date is null))
                        is not false
+                   and count(*) = latest.version_number
                 from "datawarehouse"."users" as version
                 where version."user_id" = landing.hayloft_key
-            ) as fit
+            )) is true as fit
             from hayloft_landing as landing
             left join lateral (
                 select version.*
@@ -641,7 +643,7 @@ fn users_that_are_found_are_brought_in() {
                 sent.hayloft_0 as "name",
                 sent.hayloft_1 as "email",
                 sent.hayloft_2 as "date_of_birth"
-            from unnest($5::integer[], $6::uuid[], $7::bigint[], $8::text[], $9::text[], $10::date[])
+            from unnest($6::integer[], $7::uuid[], $8::bigint[], $9::text[], $10::text[], $11::date[])
                 as sent (hayloft_version, hayloft_key, hayloft_line, hayloft_0, hayloft_1, hayloft_2)
             ), hayloft_change as (
             select landing.hayloft_key, landing.hayloft_line,
@@ -652,8 +654,8 @@ fn users_that_are_found_are_brought_in() {
             from hayloft_landing as landing
             ), hayloft_known as (
             select *
-            from unnest($3::uuid[], $4::timestamptz[]) as known (hayloft_key, hayloft_start)
-            where known.hayloft_start < $1
+            from unnest($3::uuid[], $4::timestamptz[], $5::integer[])
+                as known (hayloft_key, hayloft_start, hayloft_number)
             ), hayloft_closed as (
             update "datawarehouse"."users" as version
             set effective_end_date = $1
@@ -661,6 +663,7 @@ fn users_that_are_found_are_brought_in() {
             where version."user_id" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
               and version.effective_end_date is null
+              and version.version_number = change.hayloft_number
             returning 1
             ), hayloft_opened as (
             insert into "datawarehouse"."users"
@@ -668,10 +671,10 @@ fn users_that_are_found_are_brought_in() {
             select hayloft_key, "name", "email", "date_of_birth", $1, hayloft_version, $2, hayloft_line
             from hayloft_change
             where (select count(*) from hayloft_closed) >= 0
-            returning 1
+            returning effective_end_date
             )
             select (select count(*) from hayloft_closed) as closed,
-                (select count(*) from hayloft_opened) as opened
+                (select count(*) from hayloft_opened where effective_end_date is null) as opened
         "#]],
     );
 }
