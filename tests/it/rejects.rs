@@ -229,6 +229,47 @@ fn a_replay_of_some_of_the_rejected_rows_leaves_all_of_them_open() {
     );
 }
 
+/// The kinds of the rejects that are open.
+const KINDS: &str =
+    "select string_agg(kind, ' ' order by kind) from hayloft.reject where status = 'open'";
+
+#[test]
+fn lines_that_were_no_rows_need_not_come_again() {
+    let warehouse = Warehouse::new();
+    let header = "email,name,date_of_birth";
+    let file = format!("{header}\n\nann@x.org,Ann,1\n{header}\ncyd@x.org,Cyd,05/06/1970\n");
+    warehouse.load("users.csv", file).exits(1);
+    assert_eq!(
+        warehouse.query(KINDS),
+        "bad_type blank_line repeated_header\n"
+    );
+    warehouse.write(
+        "mended.csv",
+        format!("{header}\nann@x.org,Ann,01/02/1990\n"),
+    );
+    let run = warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(0);
+    assert!(!run.stderr.contains("open"), "{}", run.stderr);
+    assert_eq!(warehouse.query(KINDS), "∅\n");
+}
+
+#[test]
+fn a_load_that_rejected_nothing_but_blank_lines_is_closed_by_a_header() {
+    let warehouse = Warehouse::new();
+    let header = "email,name,date_of_birth";
+    let file = format!("{header}\nann@x.org,Ann,01/02/1990\n\ncyd@x.org,Cyd,05/06/1970\n");
+    warehouse.load("users.csv", file).exits(1);
+    assert_eq!(warehouse.query(KINDS), "blank_line\n");
+    warehouse
+        .run(&["rejects", "export", "1", "--output", "mended.csv"])
+        .exits(0);
+    warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(0);
+    assert_eq!(warehouse.query(KINDS), "∅\n");
+}
+
 #[test]
 fn what_is_not_open_is_not_replayed_until_the_replay_is_undone() {
     let warehouse = Warehouse::new();
