@@ -13,6 +13,7 @@ pub mod pool;
 pub mod prepared;
 pub mod second;
 pub mod url;
+mod yes_or_no;
 
 pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
 pub use embedded::Embedded;
@@ -20,3 +21,4 @@ pub use message::{is_lock_timeout, without_value};
 pub use prepared::Prepare;
 pub use second::SecondSession;
 pub use url::DatabaseUrl;
+pub use yes_or_no::YesOrNo;

@@ -8,14 +8,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::counts::unsigned;
 use super::sql::{self, Holding, Shape};
 use super::{MergeError, history};
 use crate::contract::{Contract, Ident, Reference};
-use crate::db::Prepare;
+use crate::db::{Prepare, YesOrNo};
 
 /// What became of the held facts that were let in.
 #[derive(QueryableByName, Clone, Copy, Default, Debug)]
@@ -153,16 +153,11 @@ pub(super) fn release(
 
 /// Whether any fact waits for a member of the dimension.
 pub(super) fn is_awaited(conn: &mut PgConnection, dimension: &Contract) -> QueryResult<bool> {
-    #[derive(QueryableByName)]
-    struct Answer {
-        #[diesel(sql_type = Bool)]
-        answer: bool,
-    }
     sql_query(include_str!("held/is_awaited.sql"))
         .bind::<Text, _>(dimension.name.as_str())
         .prepared()
         .get_result(conn)
-        .map(|row: Answer| row.answer)
+        .map(YesOrNo::is_yes)
 }
 
 fn let_in(

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::query_builder::BoxedSqlQuery;
 use diesel::sql_query;
 use diesel::sql_types::{
-    Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use super::key::Candidate;
 use super::said::Standing;
 use super::{FactRow, Observation, Origin, Presence, Shown, Source, Values, Version, sql};
 use crate::contract::{Contract, Kind, Stamps, TableName};
+use crate::db::YesOrNo;
 use crate::ledger::packed;
 use crate::stage::key::KeyScheme;
 
@@ -449,17 +450,12 @@ pub(super) fn keys_are_others(
     contract: &Contract,
     scheme: &KeyScheme,
 ) -> QueryResult<bool> {
-    #[derive(QueryableByName)]
-    struct Answer {
-        #[diesel(sql_type = Bool)]
-        answer: bool,
-    }
     sql_query(include_str!("read/keys_are_others.sql"))
         .bind::<Text, _>(contract.name.as_str())
         .bind::<Integer, _>(KeyScheme::VERSION)
         .bind::<Binary, _>(scheme.fingerprint().to_vec())
         .get_result(conn)
-        .map(|row: Answer| row.answer)
+        .map(YesOrNo::is_yes)
 }
 
 #[cfg(test)]

@@ -25,9 +25,9 @@ use super::beside::{export_snapshot, reader_of};
 use super::send::{BATCH, Batch, Sender, Version, elements, keys_of};
 use super::{Applied, Delivered};
 use crate::contract::{ColumnType, Contract};
-use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
 use crate::db::second::Lender;
+use crate::db::{Prepare, YesOrNo};
 use crate::failpoint;
 use crate::merge::MergeError;
 use crate::merge::counts::unsigned;
@@ -149,16 +149,11 @@ impl Delivered<'_> {
 
 /// Whether no trigger and no rule makes something else of what is written to the table.
 fn keeps_rows_as_told(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
-    #[derive(QueryableByName)]
-    struct Answer {
-        #[diesel(sql_type = Bool)]
-        answer: bool,
-    }
     sql_query(include_str!("ahead/as_told.sql"))
         .bind::<Text, _>(contract.table.to_string())
         .prepared()
         .get_result(conn)
-        .map(|row: Answer| row.answer)
+        .map(YesOrNo::is_yes)
 }
 
 /// How many versions a statement wrote.

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::counts::{self, signed, unsigned};
 use crate::contract::{Contract, TableName};
-use crate::db::Prepare;
+use crate::db::{Prepare, YesOrNo};
 use crate::stage::Delivery;
 use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
@@ -307,12 +307,6 @@ pub(super) fn vouch_for_keys(
     Ok(Keys::Same)
 }
 
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    answer: bool,
-}
-
 /// A refused file, and the latest load of its table since.
 #[derive(QueryableByName, Clone, Copy, Debug)]
 pub(super) struct Overtaken {
@@ -341,7 +335,7 @@ pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryRes
     sql_query(super::sql::is_empty(&contract.table))
         .prepared()
         .get_result(conn)
-        .map(|row: Answer| row.answer)
+        .map(YesOrNo::is_yes)
 }
 
 /// About how many rows the table has.
@@ -358,7 +352,7 @@ fn is_held_nowhere(conn: &mut PgConnection, table: &TableName) -> QueryResult<bo
     sql_query(include_str!("nothing_held.sql"))
         .bind::<Text, _>(table.as_str())
         .get_result(conn)
-        .map(|row: Answer| row.answer)
+        .map(YesOrNo::is_yes)
 }
 
 /// Writes what the load did, as the last statement of its transaction, and what its rows meant, if
