@@ -101,11 +101,7 @@ fn send(
     sink.write_all(wire::HEADER)?;
     let mut tuple = Vec::with_capacity(64);
     let mut rows = staged.rows.in_order();
-    let mut positions = 0..;
-    while let (Some(row), Some(position)) = (rows.next_row()?, positions.next()) {
-        if !wanted(position) {
-            continue;
-        }
+    while let Some(row) = rows.next_wanted(&wanted)? {
         tuple.clear();
         wire::put_tuple(&mut tuple, fields)?;
         wire::put_uuid(&mut tuple, row.key);

@@ -105,8 +105,10 @@ impl Rows {
     pub fn in_order(&self) -> InOrder<'_> {
         InOrder {
             head: self.head,
+            next: 0,
+            end: self.len(),
             source: match &self.winners {
-                Winners::Held(held) => Source::Held { held, next: 0 },
+                Winners::Held(held) => Source::Held(held),
                 Winners::Spilled(spilled) => Source::Spilled(spilled.read()),
             },
         }
@@ -212,6 +214,9 @@ impl Winners {
 #[derive(Debug)]
 pub struct InOrder<'a> {
     head: Head,
+    /// The position of the row that is read next, and the one after the last.
+    next: usize,
+    end: usize,
     source: Source<'a>,
 }
 
@@ -221,21 +226,34 @@ const AHEAD: usize = 16;
 
 #[derive(Debug)]
 enum Source<'a> {
-    Held { held: &'a Held, next: usize },
+    Held(&'a Held),
     Spilled(Reader<'a>),
 }
 
 impl InOrder<'_> {
     /// The next row; `None` after the last.
     pub fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
+        self.next_wanted(|_| true)
+    }
+
+    /// The next row that is wanted, by its position, counted from 0; `None` after the last. Rows in
+    /// memory that are not wanted are not touched: to pass a million of them by takes no time.
+    pub fn next_wanted(&mut self, wanted: impl Fn(usize) -> bool) -> io::Result<Option<Row<'_>>> {
+        let Some(position) = (self.next..self.end).find(|position| wanted(*position)) else {
+            self.next = self.end;
+            return Ok(None);
+        };
+        let unwanted = position - self.next;
+        self.next = position + 1;
         match &mut self.source {
-            Source::Held { held, next } => {
-                held.fetch(*next + AHEAD);
-                let row = held.get(*next);
-                *next += 1;
-                Ok(row)
+            Source::Held(held) => {
+                held.fetch(position + AHEAD);
+                Ok(held.get(position))
             }
             Source::Spilled(reader) => {
+                for _ in 0..unwanted {
+                    reader.next_record()?;
+                }
                 let record = reader.next_record()?;
                 Ok(record.map(|bytes| Stored::new(self.head, bytes).row()))
             }

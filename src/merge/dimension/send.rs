@@ -105,14 +105,8 @@ impl Delivered<'_> {
         }
         let mut sender = Sender::begin(self, conn, applied)?;
         let mut rows = self.staged.rows.in_order();
-        let mut positions = 0..;
-        while let (Some(row), Some(position)) = (
-            rows.next_row().map_err(MergeError::Unreadable)?,
-            positions.next(),
-        ) {
-            if is_left(position) {
-                sender.push(&row)?;
-            }
+        while let Some(row) = rows.next_wanted(is_left).map_err(MergeError::Unreadable)? {
+            sender.push(&row)?;
         }
         sender.finish()
     }

@@ -92,6 +92,16 @@ fn lines(rows: &Rows) -> Vec<u64> {
     lines
 }
 
+/// The lines of the rows at the positions that are wanted.
+fn lines_of(rows: &Rows, wanted: impl Fn(usize) -> bool) -> Vec<u64> {
+    let mut lines = Vec::new();
+    let mut rows = rows.in_order();
+    while let Some(row) = rows.next_wanted(&wanted).unwrap() {
+        lines.push(row.place.line);
+    }
+    lines
+}
+
 /// One key, these cells on lines 2, 3, …: which line wins, and what the others are.
 fn outcome(policy: Duplicates, cells: &[&str]) -> (u64, Vec<(u64, Loss)>) {
     let all: Vec<_> = (2..)
@@ -480,5 +490,9 @@ proptest! {
         prop_assert_eq!(held.remove_contested().unwrap(), spilled.remove_contested().unwrap());
         prop_assert_eq!(held.len(), spilled.len());
         prop_assert_eq!(lines(&held), lines(&spilled));
+        let of_three: Vec<u64> = lines(&held).into_iter().skip(1).step_by(3).collect();
+        let is_wanted = |position: usize| position % 3 == 1;
+        prop_assert_eq!(&lines_of(&held, is_wanted), &of_three);
+        prop_assert_eq!(&lines_of(&spilled, is_wanted), &of_three);
     }
 }
