@@ -135,6 +135,68 @@ const LAST: &str = "user_id = (
     select user_id from datawarehouse.users where load_id = 1 and (source_line - 2) % 75 = 25
     order by user_id desc limit 1)";
 
+/// A file that names everybody in its table, but for a few: it is compared with the whole table, and
+/// what differs is looked up when it has been.
+fn snapshot() -> Warehouse {
+    let toml = HAYLOFT_TOML.replace(
+        "durable_key = \"user_id\"",
+        "durable_key = \"user_id\"\nmode = \"snapshot\"",
+    );
+    let warehouse = Warehouse::with_contract(&format!("{toml}{QUICK}"));
+    let header = "email,name,date_of_birth\n";
+    let people: String = (0..KNOWN + GONE)
+        .map(|number| person(number, 'P'))
+        .collect();
+    warehouse
+        .load("users-base.csv", format!("{header}{people}"))
+        .exits(0);
+    let file: String = (0..KNOWN)
+        .map(|number| person(number, ['P', 'Q', 'R'][number % 3]))
+        .collect();
+    warehouse.drop_file("users.csv", format!("{header}{file}"));
+    warehouse
+}
+
+/// Whom a snapshot does not name.
+const GONE: usize = 5;
+
+#[test]
+fn killed_while_what_differs_of_a_table_is_looked_up() {
+    let warehouse = snapshot();
+    stop(&warehouse).kill();
+    let all = KNOWN + GONE;
+    assert_eq!(
+        warehouse.query(STATE),
+        format!("{all} | {all} | {all} | 1\n")
+    );
+    let watch = warehouse.watch();
+    wait_until_empty(&warehouse);
+    assert_eq!(watch.stop(), 0);
+    let (versions, spoken) = (all + RENAMED, all + KNOWN);
+    assert_eq!(
+        warehouse.query(STATE),
+        format!("{versions} | {KNOWN} | {spoken} | 2\n")
+    );
+    assert_sound(&warehouse);
+}
+
+#[test]
+fn a_version_that_somebody_closes_when_it_was_compared_stays_closed() {
+    let warehouse = snapshot();
+    let stopped = stop(&warehouse);
+    let last = "user_id = (
+        select user_id from datawarehouse.users where load_id = 1 and source_line % 3 = 0
+        order by user_id desc limit 1)";
+    warehouse.execute(&format!(
+        "update datawarehouse.users set effective_end_date = clock_timestamp() where {last}"
+    ));
+    let load = stopped.go_on().next_load();
+    assert_eq!(load["changes"]["updated"], RENAMED - 1, "{load}");
+    assert_eq!(load["changes"]["reopened"], 1, "{load}");
+    assert_eq!(load["changes"]["closed_by_absence"], GONE, "{load}");
+    assert_sound(&warehouse);
+}
+
 /// What was looked up says that there is a version to be closed.
 #[test]
 fn a_version_that_somebody_takes_away_meanwhile_is_not_taken_for_there() {

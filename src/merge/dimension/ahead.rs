@@ -1,4 +1,5 @@
-//! A second session looks rows up, while this one writes.
+//! A second session looks rows up, while this one writes: all rows, where they are few for their
+//! table, or those of which it turned out, when all of it had been read, that they differ.
 //!
 //! To look a row up is a third of what it takes to bring it in, and needs nothing of what is written
 //! before: each key has one row. So the second session is always some hundred rows ahead, and what it
@@ -23,6 +24,7 @@ use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 
 use super::beside::{export_snapshot, reader_of};
 use super::send::{BATCH, Batch, Sender, Version, elements, keys_of};
+use super::sift::Sifted;
 use super::{Applied, Delivered};
 use crate::contract::{ColumnType, Contract};
 use crate::db::array::{ArrayOfElements, Elements};
@@ -33,14 +35,15 @@ use crate::merge::MergeError;
 use crate::merge::counts::unsigned;
 use crate::merge::shared::LOOK_UP;
 use crate::merge::sql;
-use crate::stage::Held;
+use crate::stage::{Held, Row};
 use crate::wire;
 
 /// How many batches may be looked up before they are written. With more, the processor forgets what
 /// was read.
 const AHEAD: usize = 2;
 
-/// How many rows go as they are: by then the second session is there.
+/// How many rows go as they are: by then the second session is there. Where there are no more, it is
+/// not asked.
 const FIRST: usize = BATCH;
 
 /// How long the next batch is waited for. To look one up takes some milliseconds, or some hundred if
@@ -48,14 +51,15 @@ const FIRST: usize = BATCH;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Delivered<'_> {
-    /// Sends all rows, as [`Delivered::send`] does, with two sessions if there are two.
+    /// Sends rows, as [`Delivered::send`] does, with two sessions if there are two.
     pub(super) fn send_ahead(
         &self,
         conn: &mut PgConnection,
+        sifted: Option<&Sifted>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
-        let Some(reader) = self.reader_ahead(conn)? else {
-            return self.send(conn, None, applied);
+        let Some(reader) = self.reader_ahead(conn, sifted)? else {
+            return self.send(conn, sifted, applied);
         };
         let rows = Arc::clone(&reader.rows);
         let (looked_up, taken) = mpsc::sync_channel(AHEAD);
@@ -68,11 +72,19 @@ impl Delivered<'_> {
     /// Who looks the rows up, if there is a second session; if the file says all that a version needs,
     /// as what held before in columns that it does not name is known only where it is read; and if what
     /// comes of the table's versions can be told from what is written to them.
-    fn reader_ahead(&self, conn: &mut PgConnection) -> QueryResult<Option<Reader>> {
+    fn reader_ahead(
+        &self,
+        conn: &mut PgConnection,
+        sifted: Option<&Sifted>,
+    ) -> QueryResult<Option<Reader>> {
         let (Some(second), Some(rows)) = (self.second, self.staged.rows.held()) else {
             return Ok(None);
         };
-        if self.shape.has_silent() || !keeps_rows_as_told(conn, self.shape.contract)? {
+        let rows = Arc::new(Sent::new(rows, sifted));
+        if rows.len() <= FIRST
+            || self.shape.has_silent()
+            || !keeps_rows_as_told(conn, self.shape.contract)?
+        {
             return Ok(None);
         }
         let Some(snapshot) = export_snapshot(conn)? else {
@@ -84,7 +96,7 @@ impl Delivered<'_> {
             begin: format!("{begin};\n{LOOK_UP}"),
             look_up: sql::find_sent(self.shape, self.durable_key),
             at: self.at,
-            rows: Arc::clone(rows),
+            rows,
             empty: Batch::new(self.shape),
         }))
     }
@@ -93,21 +105,21 @@ impl Delivered<'_> {
     fn send_beside_reader(
         &self,
         conn: &mut PgConnection,
-        rows: &Held,
+        rows: &Sent,
         looked_up: &Receiver<LookedUp>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         let statement = sql::bring_in_found(self.shape, self.durable_key);
         let mut sender = Sender::begin(self, conn, applied)?;
         let mut done = FIRST.min(rows.len());
-        sender.push_all(rows, 0..done)?;
+        sender.push_all(&rows.held, rows.positions(0..done))?;
         sender.flush()?;
         while let Ok(next) = looked_up.recv_timeout(PATIENCE) {
             self.bring_in_looked_up(&mut sender, &statement, &next)?;
             done = next.rows.end;
             failpoint!("merge::ahead");
         }
-        sender.push_all(rows, done..rows.len())?;
+        sender.push_all(&rows.held, rows.positions(done..rows.len()))?;
         sender.finish()
     }
 
@@ -165,6 +177,35 @@ struct Written {
     opened: i64,
 }
 
+/// The rows that are sent.
+struct Sent {
+    held: Arc<Held>,
+    /// Where they stand among those of the file.
+    positions: Vec<usize>,
+}
+
+impl Sent {
+    fn new(rows: &Arc<Held>, sifted: Option<&Sifted>) -> Self {
+        let is_left = |position: &usize| sifted.is_none_or(|sifted| sifted.is_left(*position));
+        Self {
+            held: Arc::clone(rows),
+            positions: (0..rows.len()).filter(is_left).collect(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.positions.len()
+    }
+
+    fn positions(&self, some: Range<usize>) -> impl Iterator<Item = usize> {
+        self.positions[some].iter().copied()
+    }
+
+    fn rows(&self, some: Range<usize>) -> impl Iterator<Item = Row<'_>> {
+        self.positions(some).filter_map(|it| self.held.get(it))
+    }
+}
+
 /// Who looks rows up.
 struct Reader {
     lender: Lender,
@@ -173,7 +214,7 @@ struct Reader {
     /// Finds which rows get a version.
     look_up: String,
     at: DateTime<Utc>,
-    rows: Arc<Held>,
+    rows: Arc<Sent>,
     empty: Batch,
 }
 
@@ -195,8 +236,9 @@ impl Reader {
     /// Looks up as many rows as go with one statement; `None` if that cannot be done.
     fn look_up(&self, from: usize) -> Option<LookedUp> {
         let mut batch = self.empty.clone();
+        let mut rows = self.rows.rows(from..self.rows.len());
         while !batch.is_full()
-            && let Some(row) = self.rows.get(from + batch.rows)
+            && let Some(row) = rows.next()
         {
             batch.push(&row).ok()?;
         }
@@ -209,8 +251,8 @@ impl Reader {
         reader.conn.batch_execute("commit").ok()?;
         // So that it can have the log written, until the next batch.
         reader.give_back();
-        let positions = from..from + batch.rows;
-        LookedUp::new(&self.empty, &self.rows, positions, found).ok()
+        let rows = from..from + batch.rows;
+        LookedUp::new(&self.empty, &self.rows, rows, found).ok()
     }
 }
 
@@ -226,7 +268,7 @@ struct Differing {
 
 /// What was found out about some rows.
 struct LookedUp {
-    /// Their positions.
+    /// Which of those that are sent.
     rows: Range<usize>,
     /// The versions that some of them get.
     versions: Vec<Version>,
@@ -245,8 +287,8 @@ struct LookedUp {
 impl LookedUp {
     fn new(
         empty: &Batch,
-        rows: &Held,
-        positions: Range<usize>,
+        sent: &Sent,
+        rows: Range<usize>,
         mut found: Vec<Differing>,
     ) -> io::Result<Self> {
         let mut numbers = elements(&ColumnType::Int4);
@@ -259,7 +301,7 @@ impl LookedUp {
         let unsure = keys_of(found.iter().filter(|it| !it.fit).map(|it| &it.version));
         let versions: Vec<Version> = found.into_iter().map(|it| it.version).collect();
         let mut unmet = versions.iter().peekable();
-        for row in positions.clone().filter_map(|position| rows.get(position)) {
+        for row in sent.rows(rows.clone()) {
             let Some(version) = unmet.next_if(|version| version.key == row.key) else {
                 continue;
             };
@@ -276,7 +318,7 @@ impl LookedUp {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(Self {
-            rows: positions,
+            rows,
             versions,
             numbers,
             batch,

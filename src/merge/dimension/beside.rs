@@ -6,7 +6,7 @@
 
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, Builder};
 
 use diesel::connection::SimpleConnection;
@@ -22,20 +22,16 @@ use crate::merge::MergeError;
 use crate::merge::sql::{self, Order, Snapshot};
 use crate::stage::Held;
 
-/// How many rows are passed on together, and how many such portions may wait.
+/// How many rows are passed on together, and how many such portions may wait: what is written while
+/// as many again are found. The others are sent when all has been read: then there are two sessions
+/// for that, and it goes through the indexes in their order.
 const PORTION: usize = 1 << 9;
-const PORTIONS: usize = 1 << 4;
-
-/// How many rows go in the order in which the table's rows lie. Where there are more, it is better
-/// to go through the indexes, which are in the order of the keys, only once.
-const AT_ONCE: usize = 1 << 16;
+const PORTIONS: usize = 1;
 
 /// Positions of rows that may differ from the current version of their key, on their way to whoever
 /// sends them.
 pub(super) struct Found {
     portion: Vec<usize>,
-    /// How many more may go.
-    room: usize,
     sender: SyncSender<Vec<usize>>,
 }
 
@@ -45,34 +41,43 @@ impl Found {
         let (sender, receiver) = mpsc::sync_channel(PORTIONS);
         let found = Self {
             portion: Vec::with_capacity(PORTION),
-            room: AT_ONCE,
             sender,
         };
         (found, receiver)
     }
 
-    /// Passes a position on, unless enough were.
+    /// Passes a position on, unless as many wait as may.
     pub(super) fn takes(&mut self, position: usize) -> io::Result<bool> {
-        if self.room == 0 {
+        if self.portion.len() == PORTION && !self.passes_on()? {
             return Ok(false);
         }
-        self.room -= 1;
         self.portion.push(position);
-        if self.portion.len() == PORTION {
-            self.pass_on()?;
-        }
         Ok(true)
     }
 
-    /// Passes on what has come together. Fails if nobody takes it any more.
-    pub(super) fn pass_on(&mut self) -> io::Result<()> {
+    /// Passes on what has come together, if that does not have to wait.
+    fn passes_on(&mut self) -> io::Result<bool> {
+        match self.sender.try_send(std::mem::take(&mut self.portion)) {
+            Ok(()) => Ok(true),
+            Err(TrySendError::Full(portion)) => {
+                self.portion = portion;
+                Ok(false)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(not_sent()),
+        }
+    }
+
+    /// Passes on what has come together, and no more after it.
+    pub(super) fn finish(self) -> io::Result<()> {
         if self.portion.is_empty() {
             return Ok(());
         }
-        let portion = std::mem::replace(&mut self.portion, Vec::with_capacity(PORTION));
-        let passed = self.sender.send(portion);
-        passed.map_err(|_| io::Error::other("the rows that differ could not be sent"))
+        self.sender.send(self.portion).map_err(|_| not_sent())
     }
+}
+
+fn not_sent() -> io::Error {
+    io::Error::other("the rows that differ could not be sent")
 }
 
 impl Delivered<'_> {

@@ -65,12 +65,9 @@ impl Delivered<'_> {
         };
         applied.changes.unchanged += sifted.as_ref().map_or(0, |sifted| sifted.same);
         self.guard_absent(conn, landed, sifted.as_ref())?;
-        match sifted {
-            Some(_) => {
-                self.send(conn, sifted.as_ref(), applied)?;
-                self.shared.plan_freely(conn)?;
-            }
-            None => self.send_ahead(conn, applied)?,
+        self.send_ahead(conn, sifted.as_ref(), applied)?;
+        if sifted.is_some() {
+            self.shared.plan_freely(conn)?;
         }
         if !applied.sent.is_empty() {
             applied.spoken.push(Spoken::Sent);

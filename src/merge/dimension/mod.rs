@@ -9,8 +9,8 @@
 //!
 //! Which [`Way`] the rows go decides about nothing but the time that it takes: an empty table
 //! takes them as they are ([`fill`]), and of a large file only what differs is sent ([`sift`]). What is
-//! sent goes with the statement that brings it in ([`send`]), or, where there are two sessions and few
-//! rows for a large table, is looked up by one and brought in by the other ([`ahead`]); unless
+//! sent goes with the statement that brings it in ([`send`]), or, where there are two sessions and more
+//! than some hundred rows, is looked up by one and brought in by the other ([`ahead`]); unless
 //! something must be asked about the rows before: then they land in a table of their own.
 
 mod absent;

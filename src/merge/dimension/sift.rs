@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::Delivered;
 use super::beside::Found;
 use crate::db::copy::read_binary;
+use crate::failpoint;
 use crate::merge::MergeError;
 use crate::merge::sql::{self, Order};
 use crate::stage::{Held, InOrder};
@@ -198,13 +199,14 @@ impl<'a> LookingUp<'a> {
 
     fn finish(mut self) -> io::Result<Sieve<'a>> {
         self.compare_waiting()?;
-        if let Some(found) = &mut self.sieve.found {
-            found.pass_on()?;
+        if let Some(found) = self.sieve.found.take() {
+            found.finish()?;
         }
         Ok(self.sieve)
     }
 
     fn compare_waiting(&mut self) -> io::Result<()> {
+        failpoint!("merge::reading");
         let mut waiting = std::mem::take(&mut self.waiting);
         for key in &waiting.keys {
             self.rows.fetch(self.rows.guess(*key));

@@ -140,9 +140,9 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
 /// the load; of the keys that have a current version, the keys, when that began, and its number; of all,
 /// the numbers of their next versions, and then the arrays of [`bring_in`]. All arrays are in the order
 /// of the keys. Returns how many versions were closed, which are fewer than there are keys that have one
-/// if somebody wrote to the table since, and how many were opened. (Only here is it asked whether a
-/// version is open still: of a table that has grown since the plan was made, that question reads the
-/// whole of a small index for each row.)
+/// if somebody wrote to the table since, and how many were opened. (Whether a version is open still is
+/// asked so that no partial index answers it: where the table has grown since the plan was made, all of
+/// such an index might be read for each row.)
 #[must_use]
 pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
     format!(
@@ -156,7 +156,7 @@ pub fn bring_in_found(shape: Shape<'_>, durable_key: &Ident) -> String {
                  as known (hayloft_key, hayloft_start, hayloft_number)\n\
          ), hayloft_closed as (\n\
              {close}\n  \
-               and version.effective_end_date is null\n  \
+               and num_nulls(version.effective_end_date) = 1\n  \
                and version.version_number = change.hayloft_number\n\
              returning 1\n\
          ), hayloft_opened as (\n\

@@ -662,7 +662,7 @@ fn users_that_are_found_are_brought_in() {
             from hayloft_known as change
             where version."user_id" = change.hayloft_key
               and version.effective_start_date = change.hayloft_start
-              and version.effective_end_date is null
+              and num_nulls(version.effective_end_date) = 1
               and version.version_number = change.hayloft_number
             returning 1
             ), hayloft_opened as (
