@@ -237,7 +237,7 @@ impl InOrder<'_> {
     }
 
     /// The next row that is wanted, by its position, counted from 0; `None` after the last. Rows in
-    /// memory that are not wanted are not touched: to pass a million of them by takes no time.
+    /// memory that are not wanted are passed by without a look at them: a million take no time.
     pub fn next_wanted(&mut self, wanted: impl Fn(usize) -> bool) -> io::Result<Option<Row<'_>>> {
         let Some(position) = (self.next..self.end).find(|position| wanted(*position)) else {
             self.next = self.end;

@@ -181,19 +181,57 @@ fn killed_while_what_differs_of_a_table_is_looked_up() {
 }
 
 #[test]
+fn a_snapshot_goes_on_alone_when_its_second_session_is_cut_off() {
+    let warehouse = snapshot();
+    let stopped = stop(&warehouse);
+    warehouse.wait_until(&format!("select count(*) > 0 {SECOND}"), "t");
+    warehouse.query(&format!("select pg_terminate_backend(pid, 10000) {SECOND}"));
+    assert_snapshot_loaded(&warehouse, stopped);
+}
+
+#[test]
+fn a_snapshot_goes_on_alone_when_its_second_session_stands_still() {
+    let warehouse = snapshot();
+    let stopped = stop(&warehouse);
+    let process = warehouse.query(&format!("select pid {SECOND}"));
+    signal("STOP", process.trim());
+    assert_snapshot_loaded(&warehouse, stopped);
+    signal("CONT", process.trim());
+}
+
+#[track_caller]
+fn assert_snapshot_loaded(warehouse: &Warehouse, stopped: Stopped) {
+    let load = stopped.go_on().next_load();
+    assert_eq!(load["changes"]["updated"], RENAMED, "{load}");
+    assert_eq!(load["changes"]["unchanged"], KNOWN - RENAMED, "{load}");
+    assert_eq!(load["changes"]["closed_by_absence"], GONE, "{load}");
+    // A second attempt would have opened a second load.
+    assert_eq!(load["load_id"], 2, "{load}");
+    assert_sound(warehouse);
+}
+
+#[test]
 fn a_version_that_somebody_closes_when_it_was_compared_stays_closed() {
     let warehouse = snapshot();
     let stopped = stop(&warehouse);
-    let last = "user_id = (
-        select user_id from datawarehouse.users where load_id = 1 and source_line % 3 = 0
-        order by user_id desc limit 1)";
+    let last = format!(
+        "user_id = (
+             select user_id from datawarehouse.users
+             where load_id = 1 and source_line % 3 = 0 and source_line < {KNOWN}
+             order by user_id desc limit 1)"
+    );
     warehouse.execute(&format!(
         "update datawarehouse.users set effective_end_date = clock_timestamp() where {last}"
     ));
+    let closed = format!(
+        "select effective_end_date from datawarehouse.users where version_number = 1 and {last}"
+    );
+    let before = warehouse.query(&closed);
     let load = stopped.go_on().next_load();
     assert_eq!(load["changes"]["updated"], RENAMED - 1, "{load}");
     assert_eq!(load["changes"]["reopened"], 1, "{load}");
     assert_eq!(load["changes"]["closed_by_absence"], GONE, "{load}");
+    assert_eq!(warehouse.query(&closed), before);
     assert_sound(&warehouse);
 }
 

@@ -35,7 +35,7 @@ use crate::merge::MergeError;
 use crate::merge::counts::unsigned;
 use crate::merge::shared::LOOK_UP;
 use crate::merge::sql;
-use crate::stage::{Held, Row};
+use crate::stage::Held;
 use crate::wire;
 
 /// How many batches may be looked up before they are written. With more, the processor forgets what
@@ -55,13 +55,13 @@ impl Delivered<'_> {
     pub(super) fn send_ahead(
         &self,
         conn: &mut PgConnection,
-        sifted: Option<&Sifted>,
+        sifted: Option<&Arc<Sifted>>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         let Some(reader) = self.reader_ahead(conn, sifted)? else {
-            return self.send(conn, sifted, applied);
+            return self.send(conn, sifted.map(Arc::as_ref), applied);
         };
-        let rows = Arc::clone(&reader.rows);
+        let rows = reader.rows.clone();
         let (looked_up, taken) = mpsc::sync_channel(AHEAD);
         // Left to itself: nobody could wake it where it waits for a pooler. If it does not begin, it
         // ends, as far as the other end can tell.
@@ -71,20 +71,20 @@ impl Delivered<'_> {
 
     /// Who looks the rows up, if there is a second session; if the file says all that a version needs,
     /// as what held before in columns that it does not name is known only where it is read; and if what
-    /// comes of the table's versions can be told from what is written to them.
+    /// comes of the table's versions can be told from what is written to them. What this session has
+    /// written so far the other one does not see; it is of other keys.
     fn reader_ahead(
         &self,
         conn: &mut PgConnection,
-        sifted: Option<&Sifted>,
+        sifted: Option<&Arc<Sifted>>,
     ) -> QueryResult<Option<Reader>> {
         let (Some(second), Some(rows)) = (self.second, self.staged.rows.held()) else {
             return Ok(None);
         };
-        let rows = Arc::new(Sent::new(rows, sifted));
-        if rows.len() <= FIRST
-            || self.shape.has_silent()
-            || !keeps_rows_as_told(conn, self.shape.contract)?
-        {
+        let Some(rows) = ToSend::new(rows, sifted) else {
+            return Ok(None);
+        };
+        if self.shape.has_silent() || !keeps_rows_as_told(conn, self.shape.contract)? {
             return Ok(None);
         }
         let Some(snapshot) = export_snapshot(conn)? else {
@@ -105,21 +105,21 @@ impl Delivered<'_> {
     fn send_beside_reader(
         &self,
         conn: &mut PgConnection,
-        rows: &Sent,
+        rows: &ToSend,
         looked_up: &Receiver<LookedUp>,
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         let statement = sql::bring_in_found(self.shape, self.durable_key);
         let mut sender = Sender::begin(self, conn, applied)?;
-        let mut done = FIRST.min(rows.len());
-        sender.push_all(&rows.held, rows.positions(0..done))?;
+        let mut done = rows.first;
+        sender.push_all(&rows.held, rows.within(0..done))?;
         sender.flush()?;
         while let Ok(next) = looked_up.recv_timeout(PATIENCE) {
             self.bring_in_looked_up(&mut sender, &statement, &next)?;
-            done = next.rows.end;
+            done = next.end;
             failpoint!("merge::ahead");
         }
-        sender.push_all(&rows.held, rows.positions(done..rows.len()))?;
+        sender.push_all(&rows.held, rows.within(done..rows.end()))?;
         sender.finish()
     }
 
@@ -143,7 +143,7 @@ impl Delivered<'_> {
             let written: Written = statement.prepared().get_result(sender.conn)?;
             self.assert_written(&written, looked_up)?;
         }
-        sender.count(looked_up.rows.len(), &looked_up.versions);
+        sender.count(looked_up.rows, &looked_up.versions);
         sender.assert_unbroken(&looked_up.unsure)
     }
 
@@ -177,56 +177,60 @@ struct Written {
     opened: i64,
 }
 
-/// The rows that are sent.
-struct Sent {
+/// The rows that are to be sent: all of the file, or those that are left.
+#[derive(Clone)]
+struct ToSend {
     held: Arc<Held>,
-    /// Where they stand among those of the file.
-    positions: Vec<usize>,
+    sifted: Option<Arc<Sifted>>,
+    /// Where the first of them stands that is looked up ahead.
+    first: usize,
 }
 
-impl Sent {
-    fn new(rows: &Arc<Held>, sifted: Option<&Sifted>) -> Self {
-        let is_left = |position: &usize| sifted.is_none_or(|sifted| sifted.is_left(*position));
-        Self {
-            held: Arc::clone(rows),
-            positions: (0..rows.len()).filter(is_left).collect(),
-        }
+impl ToSend {
+    /// `None` if none of them is to be looked up ahead.
+    fn new(held: &Arc<Held>, sifted: Option<&Arc<Sifted>>) -> Option<Self> {
+        let all = Self {
+            held: Arc::clone(held),
+            sifted: sifted.map(Arc::clone),
+            first: 0,
+        };
+        let first = all.within(0..all.end()).nth(FIRST)?;
+        Some(Self { first, ..all })
     }
 
-    fn len(&self) -> usize {
-        self.positions.len()
+    /// The position behind the last one.
+    fn end(&self) -> usize {
+        self.held.len()
     }
 
-    fn positions(&self, some: Range<usize>) -> impl Iterator<Item = usize> {
-        self.positions[some].iter().copied()
-    }
-
-    fn rows(&self, some: Range<usize>) -> impl Iterator<Item = Row<'_>> {
-        self.positions(some).filter_map(|it| self.held.get(it))
+    /// Where those stand that lie between these positions.
+    fn within(&self, positions: Range<usize>) -> impl Iterator<Item = usize> {
+        let sifted = self.sifted.as_ref();
+        positions.filter(move |it| sifted.is_none_or(|sifted| sifted.is_left(*it)))
     }
 }
 
 /// Who looks rows up.
 struct Reader {
     lender: Lender,
-    /// Begins to see what the load sees.
+    /// Begins to see what the load sees, but for what it wrote itself.
     begin: String,
     /// Finds which rows get a version.
     look_up: String,
     at: DateTime<Utc>,
-    rows: Arc<Sent>,
+    rows: ToSend,
     empty: Batch,
 }
 
 impl Reader {
     /// Looks rows up, batch by batch, until it cannot go on or nobody wants to know.
     fn look_ahead(&self, looked_up: &SyncSender<LookedUp>) {
-        let mut from = FIRST;
-        while from < self.rows.len() {
+        let mut from = self.rows.first;
+        while from < self.rows.end() {
             let Some(next) = self.look_up(from) else {
                 return;
             };
-            from = next.rows.end;
+            from = next.end;
             if looked_up.send(next).is_err() {
                 return;
             }
@@ -236,12 +240,13 @@ impl Reader {
     /// Looks up as many rows as go with one statement; `None` if that cannot be done.
     fn look_up(&self, from: usize) -> Option<LookedUp> {
         let mut batch = self.empty.clone();
-        let mut rows = self.rows.rows(from..self.rows.len());
+        let mut positions = self.rows.within(from..self.rows.end());
         while !batch.is_full()
-            && let Some(row) = rows.next()
+            && let Some(position) = positions.next()
         {
-            batch.push(&row).ok()?;
+            batch.push(&self.rows.held.get(position)?).ok()?;
         }
+        let end = positions.next().unwrap_or(self.rows.end());
         let mut reader = reader_of(&self.lender, &self.begin)?;
         let statement = sql_query(self.look_up.as_str())
             .into_boxed()
@@ -251,57 +256,28 @@ impl Reader {
         reader.conn.batch_execute("commit").ok()?;
         // So that it can have the log written, until the next batch.
         reader.give_back();
-        let rows = from..from + batch.rows;
-        LookedUp::new(&self.empty, &self.rows, rows, found).ok()
+        self.looked_up(from..end, batch.rows, found).ok()
     }
-}
 
-/// A row that gets a version.
-#[derive(QueryableByName)]
-struct Differing {
-    #[diesel(embed)]
-    version: Version,
-    /// Whether its key has no version yet, or some that fit together and still do with this one.
-    #[diesel(sql_type = Bool)]
-    fit: bool,
-}
-
-/// What was found out about some rows.
-struct LookedUp {
-    /// Which of those that are sent.
-    rows: Range<usize>,
-    /// The versions that some of them get.
-    versions: Vec<Version>,
-    /// The numbers of these.
-    numbers: Elements,
-    /// These rows.
-    batch: Batch,
-    /// Of those keys among them that have a current version: the keys, when that began, and its number.
-    known: Elements,
-    starts: Elements,
-    current: Elements,
-    /// The keys of which it is to be asked, once they are written, whether their versions fit together.
-    unsure: Elements,
-}
-
-impl LookedUp {
-    fn new(
-        empty: &Batch,
-        sent: &Sent,
-        rows: Range<usize>,
+    /// Puts together what [`Delivered::bring_in_looked_up`] takes.
+    fn looked_up(
+        &self,
+        positions: Range<usize>,
+        rows: usize,
         mut found: Vec<Differing>,
-    ) -> io::Result<Self> {
+    ) -> io::Result<LookedUp> {
         let mut numbers = elements(&ColumnType::Int4);
         let mut known = elements(&ColumnType::Uuid);
         let mut starts = elements(&ColumnType::TimestampTz);
         let mut current = elements(&ColumnType::Int4);
-        let mut batch = empty.clone();
+        let mut batch = self.empty.clone();
         // The order of the rows, too.
         found.sort_unstable_by_key(|it| it.version.key);
         let unsure = keys_of(found.iter().filter(|it| !it.fit).map(|it| &it.version));
         let versions: Vec<Version> = found.into_iter().map(|it| it.version).collect();
         let mut unmet = versions.iter().peekable();
-        for row in sent.rows(rows.clone()) {
+        let looked_up = self.rows.within(positions.clone());
+        for row in looked_up.filter_map(|it| self.rows.held.get(it)) {
             let Some(version) = unmet.next_if(|version| version.key == row.key) else {
                 continue;
             };
@@ -317,7 +293,8 @@ impl LookedUp {
         if unmet.next().is_some() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        Ok(Self {
+        Ok(LookedUp {
+            end: positions.end,
             rows,
             versions,
             numbers,
@@ -328,4 +305,34 @@ impl LookedUp {
             unsure,
         })
     }
+}
+
+/// A row that gets a version.
+#[derive(QueryableByName)]
+struct Differing {
+    #[diesel(embed)]
+    version: Version,
+    /// Whether its key has no version yet, or some that fit together and still do with this one.
+    #[diesel(sql_type = Bool)]
+    fit: bool,
+}
+
+/// What was found out about some rows.
+struct LookedUp {
+    /// Where the next row stands, behind them.
+    end: usize,
+    /// How many they are.
+    rows: usize,
+    /// The versions that some of them get.
+    versions: Vec<Version>,
+    /// The numbers of these.
+    numbers: Elements,
+    /// These rows.
+    batch: Batch,
+    /// Of those keys among them that have a current version: the keys, when that began, and its number.
+    known: Elements,
+    starts: Elements,
+    current: Elements,
+    /// The keys of which it is to be asked, once they are written, whether their versions fit together.
+    unsure: Elements,
 }

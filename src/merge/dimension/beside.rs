@@ -1,8 +1,8 @@
 //! A second session reads the current versions, while this one writes.
 //!
 //! What the load said of whom is written down meanwhile; and rows of which it turns out that they
-//! differ are sent while the rest of the table is still being read. So both cores of the server have
-//! something to do.
+//! differ are sent while the rest of the table is still being read, as many as this session keeps up
+//! with. So both cores of the server have something to do.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -40,7 +40,7 @@ impl Found {
     fn channel() -> (Self, Receiver<Vec<usize>>) {
         let (sender, receiver) = mpsc::sync_channel(PORTIONS);
         let found = Self {
-            portion: Vec::with_capacity(PORTION),
+            portion: Vec::new(),
             sender,
         };
         (found, receiver)
@@ -110,10 +110,10 @@ impl Delivered<'_> {
             let reading = Builder::new().spawn_scoped(scope, read);
             let reading = reading.map_err(MergeError::Unreadable)?;
             let written = self.write_meanwhile(conn, rows, &taken, applied);
-            // Or else a reader that finds more would wait for ever.
+            // Or else a reader that has found all would wait for ever.
             drop(taken);
             let sifted = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
-            // Where this fails, the reading fails as well, and only says that it had to end.
+            // Where this fails, the reading may fail as well, and only says that it had to end.
             written?;
             sifted
         })
@@ -158,7 +158,8 @@ pub(super) fn reader_of(lender: &Lender, begin: &str) -> Option<Lent> {
     None
 }
 
-/// Lets another session see what this one sees, until the end of its transaction.
+/// Lets another session see what this one sees, but for what it wrote itself, until the end of its
+/// transaction.
 pub(super) fn export_snapshot(conn: &mut PgConnection) -> QueryResult<Option<Snapshot>> {
     let exported: Exported = sql_query("select pg_export_snapshot() as name").get_result(conn)?;
     Ok(Snapshot::new(exported.name))

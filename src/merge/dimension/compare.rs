@@ -2,6 +2,8 @@
 //!
 //! All of it in sets; what did not change is not written.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -60,11 +62,11 @@ impl Delivered<'_> {
         applied: &mut Applied,
     ) -> Result<(), MergeError> {
         let sifted = match landed.way {
-            Way::Sift => Some(self.sift_beside(conn, applied)?),
+            Way::Sift => Some(Arc::new(self.sift_beside(conn, applied)?)),
             _ => None,
         };
         applied.changes.unchanged += sifted.as_ref().map_or(0, |sifted| sifted.same);
-        self.guard_absent(conn, landed, sifted.as_ref())?;
+        self.guard_absent(conn, landed, sifted.as_deref())?;
         self.send_ahead(conn, sifted.as_ref(), applied)?;
         if sifted.is_some() {
             self.shared.plan_freely(conn)?;

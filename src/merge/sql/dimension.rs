@@ -41,8 +41,8 @@ impl Snapshot {
     }
 }
 
-/// Begins a transaction that sees what another session sees, and in which the table can be read.
-/// Fails on another server, and where one would have to wait for the table.
+/// Begins a transaction that sees what another session sees, but for what that wrote itself, and in
+/// which the table can be read. Fails on another server, and where one would have to wait for the table.
 #[must_use]
 pub fn begin_reading(contract: &Contract, Snapshot(snapshot): &Snapshot) -> String {
     format!(
