@@ -115,19 +115,36 @@ fn a_load_goes_on_alone_when_its_second_session_is_cut_off() {
 fn a_load_goes_on_alone_when_its_second_session_stands_still() {
     let warehouse = warehouse();
     let stopped = stop(&warehouse);
-    let process = warehouse.query(&format!("select pid {SECOND}"));
-    signal("STOP", process.trim());
+    let standing = StandsStill::second(&warehouse);
     let load = stopped.go_on().next_load();
-    signal("CONT", process.trim());
+    drop(standing);
     assert_eq!(load["changes"]["updated"], RENAMED, "{load}");
     assert_eq!(load["load_id"], 2, "{load}");
     assert_end(&warehouse);
 }
 
-#[track_caller]
-fn signal(name: &str, process: &str) {
-    let sent = Command::new("kill").args(["-s", name, process]).status();
-    assert!(sent.unwrap().success());
+/// A process of the server that stands still until this is dropped: nobody could drop a database
+/// meanwhile.
+struct StandsStill(String);
+
+impl StandsStill {
+    fn second(warehouse: &Warehouse) -> Self {
+        let process = warehouse.query(&format!("select pid {SECOND}"));
+        let standing = Self(process.trim().to_owned());
+        assert!(standing.signal("STOP"), "{process:?} takes no signal");
+        standing
+    }
+
+    fn signal(&self, name: &str) -> bool {
+        let sent = Command::new("kill").args(["-s", name, &self.0]).status();
+        sent.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for StandsStill {
+    fn drop(&mut self) {
+        self.signal("CONT");
+    }
 }
 
 /// Of those whom the file renames, the last in the order of the keys.
@@ -186,22 +203,22 @@ fn a_snapshot_goes_on_alone_when_its_second_session_is_cut_off() {
     let stopped = stop(&warehouse);
     warehouse.wait_until(&format!("select count(*) > 0 {SECOND}"), "t");
     warehouse.query(&format!("select pg_terminate_backend(pid, 10000) {SECOND}"));
-    assert_snapshot_loaded(&warehouse, stopped);
+    let load = stopped.go_on().next_load();
+    assert_snapshot_loaded(&warehouse, &load);
 }
 
 #[test]
 fn a_snapshot_goes_on_alone_when_its_second_session_stands_still() {
     let warehouse = snapshot();
     let stopped = stop(&warehouse);
-    let process = warehouse.query(&format!("select pid {SECOND}"));
-    signal("STOP", process.trim());
-    assert_snapshot_loaded(&warehouse, stopped);
-    signal("CONT", process.trim());
+    let standing = StandsStill::second(&warehouse);
+    let load = stopped.go_on().next_load();
+    drop(standing);
+    assert_snapshot_loaded(&warehouse, &load);
 }
 
 #[track_caller]
-fn assert_snapshot_loaded(warehouse: &Warehouse, stopped: Stopped) {
-    let load = stopped.go_on().next_load();
+fn assert_snapshot_loaded(warehouse: &Warehouse, load: &serde_json::Value) {
     assert_eq!(load["changes"]["updated"], RENAMED, "{load}");
     assert_eq!(load["changes"]["unchanged"], KNOWN - RENAMED, "{load}");
     assert_eq!(load["changes"]["closed_by_absence"], GONE, "{load}");
