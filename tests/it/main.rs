@@ -28,6 +28,7 @@ mod plan_counts;
 mod privacy;
 mod reference_faults;
 mod rejects;
+mod rights;
 mod second_session;
 mod sent;
 mod status;
