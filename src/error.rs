@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::contract::ContractFault;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
-use crate::db::without_value;
+use crate::db::{is_told_by_server, without_value};
 use crate::merge::MergeError;
 use crate::pipeline::InstantFault;
 use crate::retire::RetireError;
@@ -128,7 +128,8 @@ impl LoadError {
                 | MergeError::OtherContract(_)
                 | MergeError::OtherColumns { .. }
                 | MergeError::Overtaken { .. }
-                | MergeError::BrokenHistory { .. } => Verdict::Stop,
+                | MergeError::BrokenHistory { .. }
+                | MergeError::NoEnd { .. } => Verdict::Stop,
             },
             Self::Rule(_) => Verdict::Refuse,
             Self::Instant(fault) => match fault {
@@ -178,6 +179,10 @@ pub fn judge(error: &DbError) -> Verdict {
             Kind::ClosedConnection | Kind::SerializationFailure | Kind::UnableToSendCommand,
             _,
         ) => Verdict::Retry,
+        // Whether it was committed, the ledger tells.
+        DbError::RollbackErrorOnCommit { commit_error, .. } => judge(commit_error),
+        // The client's side failed, and the session is thrown away.
+        DbError::DatabaseError(..) if !is_told_by_server(error) => Verdict::Retry,
         DbError::DatabaseError(_, information)
             if NOT_NOW
                 .iter()
@@ -212,15 +217,16 @@ pub fn judge(error: &DbError) -> Verdict {
 /// An error of the database as people may see it. The server's details hold the values of a row
 /// ("Failing row contains …"), so only its message and the names in it are said.
 fn describe(error: &MergeError) -> String {
-    let MergeError::Database(DbError::DatabaseError(kind, information)) = error else {
+    let MergeError::Database(error) = error else {
         return error.to_string();
     };
-    let mut text = match kind {
-        Kind::ClosedConnection | Kind::UnableToSendCommand => {
-            "The connection to Postgres was lost.".to_owned()
-        }
-        _ => format!("Postgres says: {}.", without_value(information.message())),
+    let DbError::DatabaseError(_, information) = error else {
+        return error.to_string();
     };
+    if !is_told_by_server(error) {
+        return "The connection to Postgres was lost.".to_owned();
+    }
+    let mut text = format!("Postgres says: {}.", without_value(information.message()));
     if let (Some(constraint), Some(table)) =
         (information.constraint_name(), information.table_name())
     {

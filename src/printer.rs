@@ -86,8 +86,15 @@ impl Printer {
             }
             OutputFormat::Json => self.json(&entry.summary),
         }
-        if let (Status::Skipped, Some(reason)) = (entry.summary.status, &entry.reason) {
-            self.say(&format!("`{}` was skipped. {reason}", entry.summary.file));
+        let file = &entry.summary.file;
+        match (entry.summary.status, &entry.reason) {
+            (Status::Skipped, Some(reason)) => {
+                self.say(&format!("`{file}` was skipped. {reason}"));
+            }
+            (Status::Undone, _) => self.say(&format!(
+                "`{file}` was loaded, and its load has been undone since. The file is done with."
+            )),
+            _ => {}
         }
         self.tell_released(entry);
     }
@@ -267,6 +274,9 @@ fn how(summary: &Summary) -> (&'static str, &'static str) {
         Status::Loaded => ("loaded ", GREEN),
         Status::Skipped => ("skipped", YELLOW),
         Status::Failed => ("failed ", RED),
+        Status::Undone => ("undone ", YELLOW),
+        // The ledger gives nobody the entry of a load that has not ended.
+        Status::Loading => ("loading", RED),
     }
 }
 

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::contract::TableName;
+use crate::ledger::words::Word;
 use crate::stage::Tally;
 
 /// What one load did. Serialised, it is the JSON object that scripts rely on: no field is
@@ -30,33 +31,23 @@ pub struct Summary {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// It has not ended. No such row is ever committed.
+    Loading,
     /// Its rows are in the table.
     Loaded,
     /// The same bytes were loaded before; nothing was done.
     Skipped,
     /// Nothing of it is in the table.
     Failed,
+    /// Its rows were in the table, and were taken out again.
+    Undone,
 }
 
 impl Status {
     /// The word in the ledger and in JSON.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Loaded => "loaded",
-            Self::Skipped => "skipped",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads the ledger's word; anything that is not an end is a failure.
-    #[must_use]
-    pub fn from_code(code: &str) -> Self {
-        match code {
-            "loaded" => Self::Loaded,
-            "skipped" => Self::Skipped,
-            _ => Self::Failed,
-        }
+        self.word()
     }
 }
 

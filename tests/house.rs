@@ -274,3 +274,9 @@ fn every_test_that_the_architecture_names_is_there() {
         );
     }
 }
+
+#[test]
+fn a_transaction_commits_only_what_the_server_answered_for() {
+    // Diesel's own commits, and goes on, whatever became of a reply.
+    check("", &[".transaction(", ".transaction::<"], &[]);
+}

@@ -128,6 +128,7 @@ fn done(turn: Turn) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::summary::Status;
 
     #[test]
     fn the_question_names_the_file_and_how_much_it_was() {
@@ -135,7 +136,7 @@ mod tests {
             load_id: 7,
             table: "users".into(),
             file: "users.csv".into(),
-            status: "loaded".into(),
+            status: Status::Loaded,
             header: None,
             read: 1204,
             effective_at: None,

@@ -15,6 +15,8 @@ use diesel::query_builder::AstPass;
 use diesel::sql_types::Text;
 use thiserror::Error;
 
+use super::replies::{self, is_told_by_server};
+use super::transaction::DatabaseCause;
 use crate::contract::Ident;
 use crate::wire;
 
@@ -67,8 +69,19 @@ pub fn copy_binary(
         .execute(conn);
     TARGET.take();
     match failed.into_inner() {
-        Some(error) => Err(CopyError::Rows(error)),
-        None => copied,
+        Some(error) => {
+            // Whether it was the way to the server that failed is not known.
+            replies::note_lost(conn);
+            Err(CopyError::Rows(error))
+        }
+        None => copied.inspect_err(|error| note_if_lost(conn, error)),
+    }
+}
+
+/// Diesel tells an error of COPY as a text alone to whoever listens.
+fn note_if_lost(conn: &mut PgConnection, error: &CopyError) {
+    if !error.database_cause().is_some_and(is_told_by_server) {
+        replies::note_lost(conn);
     }
 }
 
@@ -88,7 +101,7 @@ pub fn read_binary(
     // Diesel leaves the end of the command, or what nobody wanted to read, with libpq, which takes
     // no other command until it is gone. This one throws it away first.
     let goes_on = conn.batch_execute("select");
-    read?;
+    read.inspect_err(|error| note_if_lost(conn, error))?;
     Ok(goes_on?)
 }
 

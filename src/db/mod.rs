@@ -11,7 +11,9 @@ mod message;
 pub mod migrations;
 pub mod pool;
 pub mod prepared;
+mod replies;
 pub mod second;
+mod transaction;
 pub mod url;
 mod yes_or_no;
 
@@ -19,6 +21,8 @@ pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
 pub use embedded::Embedded;
 pub use message::{is_lock_timeout, without_value};
 pub use prepared::Prepare;
+pub use replies::is_told_by_server;
 pub use second::SecondSession;
+pub use transaction::{DatabaseCause, transaction};
 pub use url::DatabaseUrl;
 pub use yes_or_no::YesOrNo;

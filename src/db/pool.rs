@@ -19,6 +19,7 @@ use diesel::sql_types::{Bool, Integer, Text};
 use super::connect_fault::{
     ConnectFault, FaultKind, explain, explain_connection_error, explain_pool_error,
 };
+use super::replies;
 use super::url::DatabaseUrl;
 
 /// Connections to one database.
@@ -84,7 +85,9 @@ impl ManageConnection for Manager {
     fn connect(&self) -> Result<PgConnection, PoolFault> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         let first = first.take();
-        first.map_or_else(|| self.others.connect(), Ok)
+        let mut conn = first.map_or_else(|| self.others.connect(), Ok)?;
+        replies::track(&mut conn);
+        Ok(conn)
     }
 
     fn is_valid(&self, conn: &mut PgConnection) -> Result<(), PoolFault> {
@@ -92,7 +95,7 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, conn: &mut PgConnection) -> bool {
-        self.others.has_broken(conn)
+        replies::has_lost_one(conn) || self.others.has_broken(conn)
     }
 }
 
@@ -146,7 +149,10 @@ pub(super) fn unpooled(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> 
 }
 
 pub(super) fn plain_connection(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
-    PgConnection::establish(url.expose()).map_err(|error| explain_connection_error(&error, url))
+    let mut conn = PgConnection::establish(url.expose())
+        .map_err(|error| explain_connection_error(&error, url))?;
+    replies::track(&mut conn);
+    Ok(conn)
 }
 
 /// Bounds for every way in which the other side can fall silent: without them a load would wait

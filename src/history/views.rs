@@ -20,10 +20,19 @@ pub use aside::{Aside, GivenBack, give_back, put_aside};
 use super::sql::{Dimension, Object, ObjectKind};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::{Contract, Ident, Kind, QualifiedName, WAREHOUSE};
-use crate::db::{is_lock_timeout, without_value};
+use crate::db::{DatabaseCause, is_lock_timeout, transaction, without_value};
 
 /// What the comment on everything that is made here begins with. What lies in databases has it.
 const MADE_HERE: &str = "Made by `hayloft migrate`";
+
+impl DatabaseCause for ViewsError {
+    fn database_cause(&self) -> Option<&DbError> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::NameTooLong { .. } => None,
+        }
+    }
+}
 
 /// Why the views of a dimension could not be made.
 #[derive(Debug, Error)]
@@ -63,7 +72,7 @@ pub fn keep(conn: &mut PgConnection, contract: &Contract) -> Result<Kept, ViewsE
     if wanted.iter().all(|one| one.is_among(&found)) {
         return Ok(Kept::default());
     }
-    conn.transaction(|conn| {
+    transaction(conn, |conn| {
         // Two who make the same view at the same time would fail on the catalog's own indexes.
         conn.batch_execute(include_str!("views/lock.sql"))?;
         let found = namesakes(conn, &wanted)?;
@@ -148,7 +157,7 @@ impl Wanted {
         };
         // In place as far as Postgres can: so a new column at the end takes no grants away, and
         // what was built on the view stays.
-        let replaced = conn.transaction(|conn| self.create(conn));
+        let replaced = transaction(conn, |conn| self.create(conn));
         let Err(error) = replaced else {
             return Ok(Made::Yes);
         };
@@ -162,7 +171,7 @@ impl Wanted {
                 error = without_value(&error.to_string())
             )));
         }
-        let anew = conn.transaction(|conn| {
+        let anew = transaction(conn, |conn| {
             conn.batch_execute(&self.object.drop(&self.name))?;
             self.create(conn)?;
             let mut set = there.iter().flat_map(|found| &found.give_back);

@@ -6,6 +6,9 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Double, Nullable, Text, Timestamptz};
 use serde::Serialize;
 
+use super::words::Action;
+use crate::summary::Status;
+
 /// One load, as far as a list of loads shows it.
 #[derive(QueryableByName, Serialize, Clone, PartialEq, Debug)]
 pub struct Listed {
@@ -21,12 +24,12 @@ pub struct Listed {
     /// The file's name, without its folder.
     #[diesel(sql_type = Text)]
     pub file: String,
-    /// `loaded`, `skipped`, `failed` or `undone`.
+    /// How it ended.
     #[diesel(sql_type = Text)]
-    pub status: String,
-    /// What was done: `load`, `undo` or `redo`.
+    pub status: Status,
+    /// What was done.
     #[diesel(sql_type = Text)]
-    pub action: String,
+    pub action: Action,
     /// The load that was taken back or put in again, if one was.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub target_load_id: Option<i64>,
@@ -131,9 +134,9 @@ pub struct Known {
     /// The file's name, without its folder.
     #[diesel(sql_type = Text)]
     pub file: String,
-    /// `loaded`, `skipped` or `failed`.
+    /// How it ended.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: Status,
     /// The header as the file spells it.
     #[diesel(sql_type = Nullable<Text>)]
     pub header: Option<String>,

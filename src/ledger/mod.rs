@@ -2,13 +2,14 @@
 //!
 //! In: a connection. Out: rows as plain structs, which the text for people and the JSON for
 //! scripts are both made from. Nothing here writes; what writes the ledger is
-//! [`crate::merge::ledger`], within the transaction of a load. How it packs keys, both must know
-//! ([`packed`]).
+//! [`crate::merge::ledger`], within the transaction of a load. How it packs keys, and which words it has, both must know
+//! ([`packed`], [`words`]).
 
 pub mod held;
 pub mod loads;
 pub mod packed;
 pub mod rejects;
+pub mod words;
 
 use diesel::prelude::*;
 use diesel::sql_query;

@@ -7,6 +7,8 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz};
 use serde::Serialize;
 
+use crate::stage::reject::{RejectKind, Severity};
+
 /// A load that has open rejects.
 #[derive(QueryableByName, Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct OfLoad {
@@ -44,10 +46,10 @@ pub struct Finding {
     pub column_name: Option<String>,
     /// The machine's word for what is wrong.
     #[diesel(sql_type = Text)]
-    pub kind: String,
-    /// `error` or `warning`.
+    pub kind: RejectKind,
+    /// Whether it cost the row.
     #[diesel(sql_type = Text)]
-    pub severity: String,
+    pub severity: Severity,
     /// The sentence for people, which holds no value of the row.
     #[diesel(sql_type = Text)]
     pub message: String,

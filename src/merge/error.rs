@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::guard::{CloseBreach, GuardBreach};
 use super::ledger::contract::Changed;
 use crate::contract::TableName;
+use crate::db::DatabaseCause;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
 
@@ -109,6 +110,16 @@ pub enum MergeError {
         /// How many keys.
         keys: u64,
     },
+    /// A load of the ledger that never ended, which cannot be.
+    #[error(
+        "Load {load_id} in the ledger has no end, so it is not known what became of its file. \
+         `hayloft check` says what is wrong with its table. Nothing was done: `hayloft.load` has to be \
+         put right by hand."
+    )]
+    NoEnd {
+        /// The load.
+        load_id: i64,
+    },
     /// A rejected row could not be read again.
     #[error("The file cannot be read: {0}.")]
     Unreadable(#[source] io::Error),
@@ -138,6 +149,15 @@ impl MergeError {
                 _
             ))
         )
+    }
+}
+
+impl DatabaseCause for MergeError {
+    fn database_cause(&self) -> Option<&diesel::result::Error> {
+        match self {
+            Self::Database(error) => Some(error),
+            _ => None,
+        }
     }
 }
 

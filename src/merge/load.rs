@@ -22,6 +22,7 @@ use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Re
 use crate::db::SecondSession;
 use crate::failpoint;
 use crate::history::views;
+use crate::ledger::words::{Absence, Instants, LoadMode};
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::RejectKind;
 use crate::stage::{Finding, Staged};
@@ -46,7 +47,7 @@ pub(super) fn open(
     conn: &mut PgConnection,
     contract: &Contract,
     coming: &[Coming<'_>],
-) -> QueryResult<Vec<Opened>> {
+) -> Result<Vec<Opened>, MergeError> {
     let opened = ledger::open(conn, &contract.name, coming)?;
     failpoint!("merge::ledger");
     Ok(opened)
@@ -218,17 +219,21 @@ impl<'a> Load<'a> {
         }
         let (mode, absence) = match &self.contract.kind {
             Kind::Dimension { history, .. } => (
-                history.mode.word(),
+                LoadMode::from(&history.mode),
                 dimension::closes_absent(history, staged, self.terms.instant),
             ),
-            Kind::Fact { .. } => (Mode::Incremental.word(), false),
+            Kind::Fact { .. } => (LoadMode::Incremental, false),
         };
         let own_words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
         let added = staged.added.iter().map(|column| column.name.name());
         Ok(Meaning {
             mode,
-            absence: if absence { "closes" } else { "ignored" },
-            instants: if own { "own" } else { "shared" },
+            absence: if absence {
+                Absence::Closes
+            } else {
+                Absence::Ignored
+            },
+            instants: if own { Instants::Own } else { Instants::Shared },
             earliest,
             latest,
             columns: own_words(shape.names()),
@@ -414,6 +419,7 @@ impl<'a> Load<'a> {
         let entry = Entry {
             summary,
             reason: Some(reason),
+            set_aside: None,
             released: 0,
         };
         ledger::close(conn, load_id, None, &entry)?;
@@ -457,6 +463,7 @@ impl<'a> Load<'a> {
         Entry {
             summary,
             reason: None,
+            set_aside: None,
             released: applied.released,
         }
     }

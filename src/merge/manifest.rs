@@ -18,6 +18,7 @@ use crate::contract::Ident;
 use crate::db::Prepare;
 use crate::db::copy::{Target, copy_binary};
 use crate::ledger::packed::{Prefix, pack_lines, pack_prefixes, prefix};
+use crate::ledger::words::{ManifestKind, Word};
 use crate::stage::{Finding, Staged};
 use crate::wire;
 
@@ -67,7 +68,7 @@ fn send(conn: &mut PgConnection, load_id: i64, parts: &[Part]) -> QueryResult<()
     }
     sql_query(include_str!("manifest/write.sql"))
         .bind::<BigInt, _>(load_id)
-        .bind::<Array<Text>, _>(all(parts, |part| part.kind))
+        .bind::<Array<Text>, _>(all(parts, |part| part.kind.word()))
         .bind::<Array<diesel::sql_types::Uuid>, _>(all(parts, |part| part.first))
         .bind::<Array<diesel::sql_types::Uuid>, _>(all(parts, |part| part.last))
         .bind::<Array<Binary>, _>(all(parts, |part| part.keys.as_slice()))
@@ -162,7 +163,7 @@ impl Manifest<'_> {
 
 /// Some of the keys of a manifest, in their order.
 struct Part {
-    kind: &'static str,
+    kind: ManifestKind,
     first: Uuid,
     last: Uuid,
     keys: Vec<u8>,
@@ -175,7 +176,7 @@ impl Part {
         let keys: Vec<Prefix> = spoken.iter().map(|(key, _)| *key).collect();
         let lines = spoken.iter().map(|(_, line)| *line);
         Self {
-            kind: "read",
+            kind: ManifestKind::Read,
             lines: Some(pack_lines(lines)),
             ..Self::unread(&keys)
         }
@@ -183,7 +184,7 @@ impl Part {
 
     fn unread(keys: &[Prefix]) -> Self {
         Self {
-            kind: "unread",
+            kind: ManifestKind::Unread,
             first: lowest(keys.first().copied().unwrap_or([0; 8])),
             last: highest(keys.last().copied().unwrap_or([0xff; 8])),
             keys: pack_prefixes(keys),
@@ -193,7 +194,7 @@ impl Part {
 
     /// Writes its columns as fields of a tuple.
     fn put(&self, out: &mut Vec<u8>) {
-        wire::put_bytes(out, self.kind.as_bytes());
+        wire::put_bytes(out, self.kind.word().as_bytes());
         wire::put_uuid(out, self.first);
         wire::put_uuid(out, self.last);
         wire::put_bytes(out, &self.keys);

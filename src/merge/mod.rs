@@ -40,8 +40,9 @@ use self::ledger::{Bytes, Coming, Entry, Opened};
 use self::load::{Done, Load};
 use self::shared::Shared;
 use crate::contract::{Contract, Contracts, Kind, Redelivery, TableName};
-use crate::db::DatabaseUrl;
+use crate::db::{DatabaseUrl, transaction};
 use crate::failpoint;
+use crate::ledger::words::SetAside;
 use crate::stage::key::KeyScheme;
 use crate::stage::{Delivery, Staged, Tally};
 use crate::summary::{Changes, Seconds, Status, Summary};
@@ -164,7 +165,7 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let contract = &contract.with_added(&staged.added);
-    let done = conn.transaction(|conn| {
+    let done = transaction(conn, |conn| {
         failpoint!("merge::begun");
         let shared = Shared::of(iter::once(&*staged));
         let load = Load {
@@ -214,7 +215,7 @@ pub fn merge_together(
     files: &mut [Companion],
 ) -> Result<Vec<Receipt>, MergeError> {
     failpoint!("merge::begin");
-    let all_done = conn.transaction(|conn| {
+    let all_done = transaction(conn, |conn| {
         failpoint!("merge::begun");
         // All rows before the locks, as each load does: who waits for a row holds no lock.
         let coming: Vec<_> = files.iter().map(Companion::coming).collect();
@@ -255,7 +256,7 @@ pub fn turn(
     claim: Uuid,
 ) -> Result<Entry, MergeError> {
     failpoint!("undo::begin");
-    let entry = conn.transaction(|conn| {
+    let entry = transaction(conn, |conn| {
         failpoint!("undo::begun");
         let done = turning::Turning {
             contracts,
@@ -282,9 +283,10 @@ pub fn note_refusal(
     delivery: &Delivery,
     tally: Tally,
     reason: &str,
+    set_aside: SetAside,
     began: Clock,
 ) -> Result<Receipt, MergeError> {
-    let (entry, bytes) = conn.transaction(|conn| {
+    let (entry, bytes) = transaction(conn, |conn| {
         let opened = ledger::open(conn, table, &[(delivery, None)])?.pop();
         let load_id = match opened.ok_or(diesel::NotFound)? {
             Opened::New(load_id) => load_id,
@@ -307,6 +309,7 @@ pub fn note_refusal(
         let entry = Entry {
             summary,
             reason: Some(reason.to_owned()),
+            set_aside: Some(set_aside),
             released: 0,
         };
         ledger::close(conn, load_id, None, &entry)?;

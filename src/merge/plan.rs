@@ -20,6 +20,7 @@ use super::shared::Shared;
 use super::turning::Turning;
 use super::{CloseBreach, Closes, MergeError, Terms, sql};
 use crate::contract::{Contract, Contracts, Kind};
+use crate::db::transaction;
 use crate::stage::Staged;
 use crate::stage::key::KeyScheme;
 
@@ -171,7 +172,7 @@ fn rolled_back(
 ) -> Result<Trial, MergeError> {
     let mut trial = None;
     let mut is_half_known = false;
-    let ended = conn.transaction(|conn| {
+    let ended = transaction(conn, |conn| {
         let (entry, known, path) = work(conn)?;
         let samples = match known {
             Known::Samples(samples) => samples,
@@ -196,14 +197,14 @@ fn rolled_back(
         Err::<(), MergeError>(DbError::RollbackTransaction.into())
     });
     match (trial, ended) {
-        (Some(mut trial), _) => {
+        (Some(mut trial), Err(MergeError::Database(DbError::RollbackTransaction))) => {
             for sample in trial.samples.iter_mut().filter(|_| is_half_known) {
                 sample.before = versions(conn, now, sample.key)?;
             }
             Ok(trial)
         }
-        (None, Err(error)) => Err(error),
-        (None, Ok(())) => Err(DbError::RollbackTransaction.into()),
+        (_, Err(error)) => Err(error),
+        (_, Ok(())) => Err(DbError::RollbackTransaction.into()),
     }
 }
 

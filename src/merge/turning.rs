@@ -116,6 +116,7 @@ impl Turning<'_> {
         Entry {
             summary,
             reason: None,
+            set_aside: None,
             released: turned.released,
         }
     }

@@ -14,15 +14,15 @@ use super::report::Report;
 use crate::contract::{Contract, Contracts};
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
-use crate::merge::ledger::{Bytes, Entry};
+use crate::ledger::words::SetAside;
+use crate::merge::ledger::Bytes;
 use crate::merge::{self, Companion, Indexes, Instant, MergeError, Receipt, Shortcuts, Terms};
 use crate::retire::{self, Disposal, Lot, Retired, Shelf, Synced};
 use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
 use crate::summary::Status;
 use crate::watch::{Arrival, Origin, display_name};
 
-/// How the ledger's reason of a held file ends. By this a file whose move a crash prevented is
-/// known to belong to the held ones.
+/// How the reason of a held file ends.
 const RELEASE: &str = "If these keys are gone indeed, `hayloft accept-closes` loads the file once.";
 
 /// Takes one file from its claim to its end.
@@ -329,7 +329,7 @@ impl<'a> Way<'a> {
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
             let report = Report::new(&entry, None);
-            let outcome = self.set_aside(receipt, belongs_on(&entry), report)?;
+            let outcome = self.set_aside(receipt, entry.set_aside, report)?;
             return Ok(TakenAway::durably(outcome));
         }
         let is_other = receipt.bytes() == Bytes::Other || self.was_written_to(read);
@@ -394,7 +394,13 @@ impl<'a> Way<'a> {
             let mut conn = self.desk.database.get()?;
             let table = &self.contract.name;
             Ok(merge::note_refusal(
-                &mut conn, table, delivery, tally, &reason, self.began,
+                &mut conn,
+                table,
+                delivery,
+                tally,
+                &reason,
+                refused.set_aside,
+                self.began,
             )?)
         })?;
         if receipt.entry().summary.status != Status::Failed {
@@ -403,21 +409,22 @@ impl<'a> Way<'a> {
         }
         let findings = staged.map(|staged| &mut staged.findings);
         let report = Report::new(receipt.entry(), findings).with_keys(refused.error.keys());
-        self.set_aside(&receipt, refused.shelf, report)
+        self.set_aside(&receipt, Some(refused.set_aside), report)
     }
 
     fn set_aside(
         &self,
         receipt: &Receipt,
-        on: Shelf,
+        set_aside: Option<SetAside>,
         report: Report,
     ) -> Result<Outcome, LoadError> {
-        let text = |place: &Path| match on {
+        let shelf = shelf_of(set_aside);
+        let text = |place: &Path| match shelf {
             Shelf::Failed => report.to_mend(),
             Shelf::Held => report.to_release(place),
         };
         let shelves = &self.desk.shelves;
-        let place = retire::set_aside(&self.lot(receipt), on, &text, shelves)?;
+        let place = retire::set_aside(&self.lot(receipt), shelf, &text, shelves)?;
         let entry = receipt.entry().clone();
         Ok(Outcome::Refused {
             entry,
@@ -449,39 +456,37 @@ impl TakenAway {
     }
 }
 
-/// Why a file is set aside, and on which shelf.
+/// Why a file is set aside, and where.
 struct Refused {
     error: LoadError,
-    shelf: Shelf,
+    set_aside: SetAside,
 }
 
 impl Refused {
     /// An error that is the file's own fault; any other is given back.
     fn of(error: LoadError) -> Result<Self, LoadError> {
-        let shelf = match error.verdict() {
-            Verdict::Refuse => Shelf::Failed,
-            Verdict::Hold => Shelf::Held,
+        let set_aside = match error.verdict() {
+            Verdict::Refuse => SetAside::Failed,
+            Verdict::Hold => SetAside::Held,
             Verdict::Retry | Verdict::GiveBack | Verdict::Stop => return Err(error),
         };
-        Ok(Self { error, shelf })
+        Ok(Self { error, set_aside })
     }
 
     /// What the ledger and people are told.
     fn reason(&self) -> String {
-        match self.shelf {
-            Shelf::Failed => self.error.to_string(),
-            Shelf::Held => format!("{} {RELEASE}", self.error),
+        match self.set_aside {
+            SetAside::Failed => self.error.to_string(),
+            SetAside::Held => format!("{} {RELEASE}", self.error),
         }
     }
 }
 
-/// Where the file of a load belongs that the ledger has as failed.
-fn belongs_on(entry: &Entry) -> Shelf {
-    let reason = entry.reason.as_deref().unwrap_or_default();
-    if reason.ends_with(RELEASE) {
-        Shelf::Held
-    } else {
-        Shelf::Failed
+/// Where the ledger says that a file is to be.
+fn shelf_of(set_aside: Option<SetAside>) -> Shelf {
+    match set_aside {
+        Some(SetAside::Held) => Shelf::Held,
+        Some(SetAside::Failed) | None => Shelf::Failed,
     }
 }
 
@@ -490,29 +495,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::contract::TableName;
     use crate::merge::{CloseBreach, CloseLimit};
-    use crate::summary::{Changes, Rows, Seconds, Summary};
-
-    fn entry(reason: String) -> Entry {
-        let summary = Summary {
-            load_id: Some(7),
-            table: TableName::new("users"),
-            file: "users.csv".into(),
-            status: Status::Failed,
-            rows: Rows::default(),
-            changes: Changes::default(),
-            seconds: Seconds::default(),
-        };
-        Entry {
-            summary,
-            reason: Some(reason),
-            released: 0,
-        }
-    }
 
     #[test]
-    fn after_a_crash_the_ledgers_reason_tells_a_held_file_from_a_refused_one() {
+    fn a_snapshot_that_closes_too_much_is_held_and_a_broken_file_is_not() {
         let breach = CloseBreach {
             would_close: 700,
             open: 1000,
@@ -521,10 +507,11 @@ mod tests {
             sample: vec![Uuid::nil()],
         };
         let held = Refused::of(LoadError::Merge(MergeError::Closes(Box::new(breach)))).unwrap();
-        assert_eq!(belongs_on(&entry(held.reason())), Shelf::Held);
+        assert_eq!(held.set_aside, SetAside::Held);
+        assert!(held.reason().ends_with(RELEASE));
         let header = stage::StageFault::Header("No header.".into());
         let refused = Refused::of(LoadError::Stage(header)).unwrap();
-        assert_eq!(belongs_on(&entry(refused.reason())), Shelf::Failed);
+        assert_eq!(refused.set_aside, SetAside::Failed);
     }
 
     #[test]

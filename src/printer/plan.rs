@@ -145,6 +145,7 @@ mod tests {
             entry: Entry {
                 summary,
                 reason: None,
+                set_aside: None,
                 released: 0,
             },
             samples,

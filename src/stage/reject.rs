@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::words::Word;
+
 /// One finding about one row. A row may have several; it counts once.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reject {
@@ -113,30 +115,7 @@ impl RejectKind {
     /// The word in the ledger and in JSON.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::UnparsableLine => "unparsable_line",
-            Self::BlankLine => "blank_line",
-            Self::RepeatedHeader => "repeated_header",
-            Self::TooFewFields => "too_few_fields",
-            Self::TooManyFields => "too_many_fields",
-            Self::TooLong => "too_long",
-            Self::BadEncoding => "bad_encoding",
-            Self::BadType => "bad_type",
-            Self::Overflow => "overflow",
-            Self::NonexistentTime => "nonexistent_time",
-            Self::BadOp => "bad_op",
-            Self::BadInstant => "bad_instant",
-            Self::NullKey => "null_key",
-            Self::NotNull => "not_null",
-            Self::UnresolvedReference => "unresolved_reference",
-            Self::ContestedKey => "contested_key",
-            Self::Late => "late",
-            Self::FutureInstant => "future_instant",
-            Self::TooLate => "too_late",
-            Self::StaleSequence => "stale_sequence",
-            Self::ConflictingDuplicate => "conflicting_duplicate",
-            Self::AmbiguousTime => "ambiguous_time",
-        }
+        self.word()
     }
 
     /// Whether the finding costs the row.
@@ -153,10 +132,7 @@ impl Severity {
     /// The word in the ledger.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
+        self.word()
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::contract::file::{KindEntry, TableEntry};
 use crate::contract::managed::EFFECTIVE_END_DATE;
 use crate::contract::{Ident, QualifiedName, WAREHOUSE};
+use crate::db::transaction;
 
 /// One table.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -146,7 +147,7 @@ const PATIENCE: &str = "set local statement_timeout = '2s'";
 
 fn count(conn: &mut PgConnection, table: &str, kind: TableKind) -> QueryResult<Option<Counts>> {
     let statement = count_rows(table, kind);
-    let counted = conn.transaction(|conn| {
+    let counted = transaction(conn, |conn| {
         conn.batch_execute(PATIENCE)?;
         sql_query(statement).get_result(conn)
     });

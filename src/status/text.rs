@@ -7,9 +7,11 @@ use super::{Imports, Report, Server, ServerKind, Table};
 use crate::ledger::held::Waiting;
 use crate::ledger::loads::Listed;
 use crate::ledger::rejects::OfLoad;
+use crate::ledger::words::Word;
 use crate::printer::ago::ago;
 use crate::printer::columns::{Columns, Side};
 use crate::printer::grouped;
+use crate::summary::Status;
 
 /// Names of a folder's files that are told; the others are counted.
 const MOST_NAMES: usize = 8;
@@ -232,9 +234,17 @@ fn loads_without(report: &Report, dispensed: &[&str]) -> Columns {
 /// nothing else would tell the two apart.
 fn status(load: &Listed) -> String {
     match load.target_load_id {
-        Some(target) if load.status == "loaded" => format!("{} of {target}", load.action),
-        Some(target) => format!("{} ({} of {target})", load.status, load.action),
-        None => load.status.clone(),
+        Some(target) if load.status == Status::Loaded => {
+            format!("{} of {target}", load.action.word())
+        }
+        Some(target) => {
+            format!(
+                "{} ({} of {target})",
+                load.status.code(),
+                load.action.word()
+            )
+        }
+        None => load.status.code().to_owned(),
     }
 }
 
@@ -261,7 +271,11 @@ fn reasons(loads: &[Listed]) -> Vec<String> {
         .iter()
         .filter_map(|load| {
             let reason = load.reason.as_ref()?;
-            Some(format!("load {} {}: {reason}", load.load_id, load.status))
+            Some(format!(
+                "load {} {}: {reason}",
+                load.load_id,
+                load.status.code()
+            ))
         })
         .collect()
 }
@@ -329,6 +343,7 @@ fn count(number: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::words::Action;
     use crate::status::{Listing, TableKind};
 
     fn report() -> Report {
@@ -357,8 +372,8 @@ mod tests {
             parent_load_id: None,
             table: "users".into(),
             file: file.into(),
-            status: "loaded".into(),
-            action: "load".into(),
+            status: Status::Loaded,
+            action: Action::Load,
             target_load_id: None,
             reason: None,
             read: 10_000,
@@ -418,7 +433,7 @@ mod tests {
             last_load_at: Some("2026-11-21T11:57:00Z".parse().unwrap()),
         }];
         let mut failed = load(2, "an-export-with-a-name-that-nobody-typed-2026-11-21.csv");
-        failed.status = "failed".into();
+        failed.status = Status::Failed;
         failed.reason = Some("The header lacks email.".into());
         report.loads = vec![failed, load(1, "users.csv")];
         report.held = vec![Waiting {
@@ -477,12 +492,17 @@ mod tests {
         (late.read, late.new, late.changed) = (11, 0, 1);
         (late.reopened, late.corrected, late.split, late.moved) = (1, 2, 3, 4);
         (late.duplicates, late.held, late.rejected) = (1, 1, 1);
-        let turned = |load_id, action: &str| Listed {
-            action: action.into(),
+        let turned = |load_id, action: Action| Listed {
+            action,
             target_load_id: Some(3),
             ..load(load_id, "users-2026-03-02.csv")
         };
-        report.loads = vec![turned(6, "redo"), turned(5, "undo"), late, snapshot];
+        report.loads = vec![
+            turned(6, Action::Redo),
+            turned(5, Action::Undo),
+            late,
+            snapshot,
+        ];
         let wide = lines(&report, None).join("\n") + "\n";
         expect_test::expect![[r"
             load  file                  status       read    new  changed  closed  unchanged  held  duplicate  rejected     s  when

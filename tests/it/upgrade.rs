@@ -1,30 +1,37 @@
 //! A warehouse that the release before this one has filled: what its ledger does not know is not made
 //! up, and what it knows stays.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use crate::support::{HAYLOFT_TOML, Warehouse};
 
 const USERS: &str =
     "email,name,date_of_birth\nbob@x.org,Bob,03/04/1985\nann@x.org,Ann,01/02/1990\n";
 
-const DOWN: [&str; 4] = [
-    include_str!("../../migrations/2026-11-21-000006_load_columns/down.sql"),
-    include_str!("../../migrations/2026-11-21-000005_id_cache/down.sql"),
-    include_str!("../../migrations/2026-11-21-000004_read_side/down.sql"),
-    include_str!("../../migrations/2026-11-21-000003_history/down.sql"),
-];
+/// The last migration of the release before.
+const BEFORE: &str = "2026-11-21-000002";
 
 /// Goes back to the tables of the release before, as it would have filled them. The next run of the
 /// program brings them up again.
 fn go_back(warehouse: &Warehouse) {
-    for step in DOWN {
-        warehouse.execute(step);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut since: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| &path.file_name().unwrap().to_str().unwrap()[..BEFORE.len()] > BEFORE)
+        .collect();
+    since.sort();
+    for migration in since.iter().rev() {
+        let down = fs::read_to_string(migration.join("down.sql")).unwrap();
+        warehouse.execute(&down);
     }
-    warehouse.execute(
+    warehouse.execute(&format!(
         "drop view if exists datawarehouse.users_history, datawarehouse.users_changes;
          drop function if exists datawarehouse.users_asof(timestamptz);
-         delete from __diesel_schema_migrations where version in
-             (select version from __diesel_schema_migrations order by version desc limit 4)",
-    );
+         delete from __diesel_schema_migrations where version > '{}'",
+        BEFORE.replace('-', "")
+    ));
 }
 
 fn versions(warehouse: &Warehouse) -> String {

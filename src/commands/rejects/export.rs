@@ -13,6 +13,7 @@ use crate::commands::{ExitStatus, Refusal};
 use crate::ledger::loads::Known;
 use crate::ledger::rejects::{self, Original};
 use crate::printer::Printer;
+use crate::summary::Status;
 use crate::watch::display_name;
 
 pub(super) fn run(
@@ -45,8 +46,8 @@ pub(super) fn run(
 
 fn none_to_export(load: &Known) -> String {
     let number = load.load_id;
-    match load.status.as_str() {
-        "failed" => format!(
+    match load.status {
+        Status::Failed => format!(
             "Load {number} was refused as a whole: there are no rejected rows of it, but the \
              file itself, which is to be mended and dropped again."
         ),

@@ -72,8 +72,8 @@ fn tell(findings: &[Finding], originals: Originals, printer: &Printer) {
         table.row([
             finding.line.to_string(),
             finding.column_name.clone().unwrap_or_default(),
-            finding.severity.clone(),
-            finding.kind.clone(),
+            finding.severity.code().to_owned(),
+            finding.kind.code().to_owned(),
             finding.message.clone(),
         ]);
     }
@@ -99,8 +99,8 @@ fn object(load_id: i64, finding: &Finding, originals: Originals) -> Value {
         "line": finding.line,
         "column_number": finding.column_number,
         "column": finding.column_name,
-        "kind": finding.kind,
-        "severity": finding.severity,
+        "kind": finding.kind.code(),
+        "severity": finding.severity.code(),
         "message": finding.message,
     });
     if originals == Originals::Shown {
@@ -123,14 +123,15 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Finding, Originals, object, visible};
+    use crate::stage::reject::{RejectKind, Severity};
 
     fn finding(original: &[u8]) -> Finding {
         Finding {
             line: 7,
             column_number: Some(3),
             column_name: Some("date_of_birth".into()),
-            kind: "bad_type".into(),
-            severity: "error".into(),
+            kind: RejectKind::BadType,
+            severity: Severity::Error,
             message: "not a date".into(),
             original: original.to_vec(),
         }

@@ -19,6 +19,7 @@ use crate::pipeline::Wish;
 use crate::printer::Printer;
 use crate::retire::Disposal;
 use crate::settings::Settings;
+use crate::summary::Status;
 use crate::watch::Arrival;
 
 pub(super) fn run(
@@ -54,19 +55,19 @@ pub(super) fn run(
 
 fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
     let number = parent.load_id;
-    if parent.status == "undone" {
+    if parent.status == Status::Undone {
         return Err(Refusal(format!(
             "Load {number} is undone, so mended rows of it would stand alone. `hayloft redo \
              {number}` puts it in again; then replay them."
         )));
     }
     parent.effective_at.ok_or_else(|| {
-        Refusal(match parent.status.as_str() {
-            "skipped" => format!(
+        Refusal(match parent.status {
+            Status::Skipped => format!(
                 "Load {number} was skipped, as its file had been loaded before: it rejected \
                  nothing."
             ),
-            "loaded" => format!(
+            Status::Loaded => format!(
                 "Load {number} is an undo or a redo, and rejected nothing. Name the load that it was \
                  about."
             ),
@@ -113,26 +114,26 @@ fn table_of(parent: &Known, contracts: &Contracts) -> Result<TableName, Refusal>
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, instant_of};
+    use super::{Known, Status, instant_of};
 
     #[test]
     fn only_a_load_that_was_loaded_can_have_rows_replayed() {
-        let load = |status: &str, effective_at: Option<&str>| Known {
+        let load = |status: Status, effective_at: Option<&str>| Known {
             load_id: 7,
             table: "users".into(),
             file: "users.csv".into(),
-            status: status.into(),
+            status,
             header: None,
             read: 3,
             effective_at: effective_at.map(|at| at.parse().unwrap()),
         };
-        assert!(instant_of(&load("loaded", Some("2026-11-21T10:00:00Z"))).is_ok());
-        let undone = instant_of(&load("undone", Some("2026-11-21T10:00:00Z"))).unwrap_err();
+        assert!(instant_of(&load(Status::Loaded, Some("2026-11-21T10:00:00Z"))).is_ok());
+        let undone = instant_of(&load(Status::Undone, Some("2026-11-21T10:00:00Z"))).unwrap_err();
         assert!(undone.to_string().contains("hayloft redo 7"));
         for (status, part) in [
-            ("skipped", "was skipped"),
-            ("failed", "refused as a whole"),
-            ("loaded", "is an undo or a redo"),
+            (Status::Skipped, "was skipped"),
+            (Status::Failed, "refused as a whole"),
+            (Status::Loaded, "is an undo or a redo"),
         ] {
             let refusal = instant_of(&load(status, None)).unwrap_err().to_string();
             assert!(refusal.contains(part), "{refusal}");

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Plain;
 use crate::contract::TableName;
 use crate::ledger::packed::{self, Prefix, prefix, prefixes};
+use crate::ledger::words::ManifestKind;
 
 const EXAMPLES: usize = 5;
 
@@ -23,7 +24,7 @@ struct Part {
     #[diesel(sql_type = BigInt)]
     load_id: i64,
     #[diesel(sql_type = Text)]
-    kind: String,
+    kind: ManifestKind,
     #[diesel(sql_type = Integer)]
     number: i32,
     #[diesel(sql_type = diesel::sql_types::Uuid)]
@@ -65,7 +66,7 @@ pub(super) fn read(conn: &mut PgConnection, table: &TableName) -> QueryResult<Sh
     let mut before: Option<Before> = None;
     for part in parts {
         let part = part?;
-        if part.kind == "read"
+        if part.kind == ManifestKind::Read
             && let Some(rows) = astray.get_mut(&part.load_id)
         {
             rows.retain(|row| !part.has(row));

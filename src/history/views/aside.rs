@@ -11,7 +11,7 @@ use diesel::sql_types::{Bool, Text};
 
 use super::{Found, find, is_of_the_server};
 use crate::contract::WAREHOUSE;
-use crate::db::without_value;
+use crate::db::{transaction, without_value};
 
 /// What was put aside.
 #[derive(Debug, Default)]
@@ -136,7 +136,7 @@ fn alone<T>(
     conn: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
-    conn.transaction(|conn| {
+    transaction(conn, |conn| {
         conn.batch_execute(include_str!("lock.sql"))?;
         conn.batch_execute("set local search_path = ''")?;
         work(conn)
@@ -148,7 +148,7 @@ fn tried(
     conn: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection) -> QueryResult<()>,
 ) -> QueryResult<Option<String>> {
-    match conn.transaction(work) {
+    match transaction(conn, work) {
         Ok(()) => Ok(None),
         Err(error) if is_of_the_server(&error) => Ok(Some(without_value(&error.to_string()))),
         Err(error) => Err(error),

@@ -4,8 +4,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::said::{Judged, Presence, Source};
+use super::said::{Judged, Source};
 use super::{Answer, Depth, FactRow, Moment, Origin, Shown, Values, Version};
+use crate::ledger::words::Word;
 
 /// The object for an answer; with an instant, of what held then.
 #[must_use]
@@ -98,10 +99,7 @@ fn observation(answer: &Answer, judged: &Judged) -> Value {
     let winner = judged.outcome.winner();
     let object = json!({
         "at": instant(observation.at),
-        "said": match observation.presence {
-            Presence::Present => "present",
-            Presence::Absent => "absent",
-        },
+        "said": observation.presence.word(),
         "source": match observation.source {
             Source::Row => "row",
             Source::Silence => "snapshot",

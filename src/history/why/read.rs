@@ -20,7 +20,9 @@ use super::{FactRow, Observation, Origin, Presence, Shown, Source, Values, Versi
 use crate::contract::{Contract, Kind, Stamps, TableName};
 use crate::db::YesOrNo;
 use crate::ledger::packed;
+use crate::ledger::words::{Absence, ManifestKind};
 use crate::stage::key::KeyScheme;
+use crate::summary::Status;
 
 // ---- the table -------------------------------------------------------------------------------
 
@@ -216,12 +218,7 @@ pub(super) fn observations(
             observations.push(observation);
         }
         for row in own {
-            observations.push(load.observation(
-                row.at,
-                row.presence(),
-                Source::Row,
-                Some(row.line),
-            ));
+            observations.push(load.observation(row.at, row.presence, Source::Row, Some(row.line)));
             if let Some(last) = observations.last_mut() {
                 last.sequence.clone_from(&row.sequence);
                 last.payload = payloads.remove(&(load.load_id, row.line));
@@ -238,13 +235,13 @@ struct SpokenLoad {
     #[diesel(sql_type = Text)]
     file: String,
     #[diesel(sql_type = Text)]
-    status: String,
+    status: Status,
     #[diesel(sql_type = Timestamptz)]
     effective_at: DateTime<Utc>,
     #[diesel(sql_type = Timestamptz)]
     started_at: DateTime<Utc>,
     #[diesel(sql_type = Text)]
-    absence: String,
+    absence: Absence,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     columns: Option<Vec<String>>,
 }
@@ -261,7 +258,7 @@ impl SpokenLoad {
             at,
             presence,
             source,
-            standing: if self.status == "undone" {
+            standing: if self.status == Status::Undone {
                 Standing::Undone
             } else {
                 Standing::Counts
@@ -297,7 +294,7 @@ fn shared_or_absent(
             observation.payload = place.and_then(|place| payloads.remove(&place));
             Some(observation)
         }
-        None if load.absence == "closes" => {
+        None if load.absence == Absence::Closes => {
             Some(load.observation(at, Presence::Absent, Source::Silence, None))
         }
         Some(SpokenOf::Unread) | None => None,
@@ -331,7 +328,7 @@ fn spoken_of(
         #[diesel(sql_type = BigInt)]
         load_id: i64,
         #[diesel(sql_type = Text)]
-        kind: String,
+        kind: ManifestKind,
         #[diesel(sql_type = Binary)]
         keys: Vec<u8>,
         #[diesel(sql_type = Nullable<Binary>)]
@@ -347,7 +344,7 @@ fn spoken_of(
         let Some(place) = place_of(key, &part.keys) else {
             continue;
         };
-        if part.kind == "read" {
+        if part.kind == ManifestKind::Read {
             let line = part.lines.and_then(|lines| line_at(place, &lines));
             found.insert(part.load_id, SpokenOf::Read { line });
         } else {
@@ -380,19 +377,9 @@ struct OwnInstant {
     #[diesel(sql_type = Timestamptz)]
     at: DateTime<Utc>,
     #[diesel(sql_type = Text)]
-    presence: String,
+    presence: Presence,
     #[diesel(sql_type = Binary)]
     sequence: Vec<u8>,
-}
-
-impl OwnInstant {
-    fn presence(&self) -> Presence {
-        if self.presence == "absent" {
-            Presence::Absent
-        } else {
-            Presence::Present
-        }
-    }
 }
 
 fn rows_with_own_instants(

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{FactRow, Origin, Shown, ShownColumn, Values, Version};
 use crate::contract::Role;
+pub use crate::ledger::words::Presence;
 
 /// One observation of the key: at an instant it had some values, or was not there.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,15 +33,6 @@ pub struct Observation {
     pub payload: Option<BTreeMap<String, Option<String>>>,
     /// The load and the line.
     pub origin: Origin,
-}
-
-/// Whether a key was said to be there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Presence {
-    /// It was, with values.
-    Present,
-    /// It was not.
-    Absent,
 }
 
 /// What made an observation.

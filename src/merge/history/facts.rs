@@ -35,7 +35,7 @@ use crate::merge::ledger::{self, Keys};
 use crate::merge::plan::{Sample, Version};
 use crate::merge::sql;
 use crate::stage::key::KeyScheme;
-use crate::summary::Changes;
+use crate::summary::{Changes, Status};
 
 /// What happened.
 #[derive(Debug)]
@@ -73,9 +73,9 @@ pub(in crate::merge) fn turn_facts(
     let (occasion, status) = match turn {
         Turn::Undo => {
             touch_written(conn, contract, keys, load_id)?;
-            (Occasion::Goes(load_id), "undone")
+            (Occasion::Goes(load_id), Status::Undone)
         }
-        Turn::Redo => (Occasion::Returns(load_id), "loaded"),
+        Turn::Redo => (Occasion::Returns(load_id), Status::Loaded),
     };
     sql_query(sql::touch_remembered_facts(contract))
         .bind::<BigInt, _>(load_id)

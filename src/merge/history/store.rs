@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::Table;
@@ -28,7 +28,9 @@ use super::fold::{
 use super::refold::absent;
 use crate::contract::Nullability;
 use crate::ledger::packed::{line, prefix, prefixes};
+use crate::ledger::words::{Absence, Instants, ManifestKind, Presence};
 use crate::merge::sql;
+use crate::summary::Status;
 
 /// What is known of one key before something changes.
 #[derive(Debug)]
@@ -366,12 +368,14 @@ fn read_payloads(
 struct LoadRow {
     #[diesel(sql_type = BigInt)]
     load_id: i64,
-    #[diesel(sql_type = Bool)]
-    counts: bool,
+    #[diesel(sql_type = Text)]
+    status: Status,
+    #[diesel(sql_type = Text)]
+    instants: Instants,
+    #[diesel(sql_type = Text)]
+    absence: Absence,
     #[diesel(sql_type = Nullable<Timestamptz>)]
-    shared_at: Option<DateTime<Utc>>,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    closes_at: Option<DateTime<Utc>>,
+    effective_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     columns: Option<Vec<String>>,
 }
@@ -383,11 +387,12 @@ impl LoadRow {
             None => true,
         };
         let columns = table.contract.columns.iter();
+        let at = self.effective_at.map(|at| at.timestamp_micros());
         Load {
             number: self.load_id,
-            counts: self.counts,
-            shared: self.shared_at.map(|at| at.timestamp_micros()),
-            closes_at: self.closes_at.map(|at| at.timestamp_micros()),
+            counts: self.status == Status::Loaded,
+            shared: at.filter(|_| self.instants == Instants::Shared),
+            closes_at: at.filter(|_| self.absence == Absence::Closes),
             authored: columns.map(|column| spoken(column.name.name())).collect(),
         }
     }
@@ -403,8 +408,8 @@ struct OwnRow {
     load_id: i64,
     #[diesel(sql_type = BigInt)]
     line: i64,
-    #[diesel(sql_type = Bool)]
-    present: bool,
+    #[diesel(sql_type = Text)]
+    presence: Presence,
     #[diesel(sql_type = Nullable<Binary>)]
     sequence: Option<Vec<u8>>,
 }
@@ -424,10 +429,9 @@ fn read_own(
         .load(conn)?;
     let observations = rows.into_iter().filter_map(|row| {
         let load = loads.get(&row.load_id)?;
-        let said = if row.present {
-            load.present()
-        } else {
-            Said::Absent
+        let said = match row.presence {
+            Presence::Present => load.present(),
+            Presence::Absent => Said::Absent,
         };
         let observation = Observation {
             at: row.at.timestamp_micros(),
@@ -455,8 +459,8 @@ impl Load {
 struct PartRow {
     #[diesel(sql_type = BigInt)]
     load_id: i64,
-    #[diesel(sql_type = Bool)]
-    read: bool,
+    #[diesel(sql_type = Text)]
+    kind: ManifestKind,
     #[diesel(sql_type = Binary)]
     keys: Vec<u8>,
     #[diesel(sql_type = Nullable<Binary>)]
@@ -545,7 +549,7 @@ fn mentioned(part: &PartRow, keys: &[Uuid], mut tell: impl FnMut(Uuid, Mention))
             continue;
         };
         let lines = part.lines.as_deref();
-        let mention = if part.read {
+        let mention = if part.kind == ManifestKind::Read {
             let line = lines.and_then(|lines| line(lines, place));
             Mention::Read(line.map_or(0, i64::from))
         } else {

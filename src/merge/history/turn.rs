@@ -9,18 +9,19 @@ use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::{Event, Table, refold};
 use crate::contract::{Contract, Contracts, Ident, Kind, TableName};
 use crate::failpoint;
+use crate::ledger::words::{Absence, Action, Instants, Word};
 use crate::merge::counts::unsigned;
 use crate::merge::ledger::{self, Entry};
 use crate::merge::plan::Sample;
 use crate::merge::sql::{self, Holding, Spoken};
 use crate::merge::{MergeError, held, locks};
-use crate::summary::Changes;
+use crate::summary::{Changes, Status};
 
 /// What happens to a load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,16 +40,16 @@ pub(in crate::merge) struct Target {
     #[diesel(sql_type = Text)]
     pub(in crate::merge) file_name: String,
     #[diesel(sql_type = Text)]
-    status: String,
+    status: Status,
     #[diesel(sql_type = Text)]
-    action: String,
+    action: Action,
     /// Of a turn, the load that it was about.
     #[diesel(sql_type = Nullable<BigInt>)]
     turned: Option<i64>,
     #[diesel(sql_type = Text)]
-    instants: String,
-    #[diesel(sql_type = Bool)]
-    closes_absent: bool,
+    instants: Instants,
+    #[diesel(sql_type = Text)]
+    absence: Absence,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     effective_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = BigInt)]
@@ -86,7 +87,7 @@ impl Target {
             ));
         }
         if let Some(other) = self.turned {
-            return Some(if self.action == "undo" {
+            return Some(if self.action == Action::Undo {
                 format!(
                     "Load {load_id} is the undo of load {other}. `hayloft redo {other}` puts load \
                      {other} in again."
@@ -98,16 +99,19 @@ impl Target {
                 )
             });
         }
-        Some(match (turn, self.status.as_str()) {
-            (Turn::Undo, "loaded") | (Turn::Redo, "undone") => return None,
-            (Turn::Undo, "undone") => {
+        Some(match (turn, self.status) {
+            (Turn::Undo, Status::Loaded) | (Turn::Redo, Status::Undone) => return None,
+            (Turn::Undo, Status::Undone) => {
                 format!("It is undone already; `hayloft redo {load_id}` puts it in again.")
             }
-            (Turn::Redo, "loaded") => {
+            (Turn::Redo, Status::Loaded) => {
                 format!("It counts already; `hayloft undo {load_id}` takes it out.")
             }
-            (_, "skipped") => "It was skipped, so there is nothing of it in the table.".to_owned(),
-            _ => "It failed, so there is nothing of it in the table.".to_owned(),
+            (_, Status::Skipped) => {
+                "It was skipped, so there is nothing of it in the table.".to_owned()
+            }
+            (_, Status::Failed) => "It failed, so there is nothing of it in the table.".to_owned(),
+            (_, Status::Loading) => MergeError::NoEnd { load_id }.to_string(),
         })
     }
 
@@ -148,8 +152,8 @@ pub(in crate::merge) fn turn_dimension(
     failpoint!("undo::touched");
     let table = Table::new(contract, durable_key);
     let (event, status) = match turn {
-        Turn::Undo => (Event::Goes, "undone"),
-        Turn::Redo => (Event::Returns, "loaded"),
+        Turn::Undo => (Event::Goes, Status::Undone),
+        Turn::Redo => (Event::Returns, Status::Loaded),
     };
     let refolded = refold(conn, &table, event, load_id, None, samples)?;
     failpoint!("undo::refolded");
@@ -186,12 +190,12 @@ fn touch(
     sql_query(sql::CREATE_TOUCHED).execute(conn)?;
     let by_load = |statement: &str| sql_query(statement).bind::<BigInt, _>(load_id);
     by_load(include_str!("touch_payloads.sql")).execute(conn)?;
-    if target.instants == "own" {
+    if target.instants == Instants::Own {
         by_load(include_str!("touch_observed.sql")).execute(conn)?;
     } else {
         by_load(&sql::touch_spoken(contract, durable_key)).execute(conn)?;
     }
-    if target.closes_absent {
+    if target.absence == Absence::Closes {
         let absent = match turn {
             Turn::Undo => {
                 sql_query(include_str!("touch_beaten.sql"))
@@ -212,11 +216,11 @@ fn touch(
 pub(in crate::merge) fn set_status(
     conn: &mut PgConnection,
     load_id: i64,
-    status: &str,
+    status: Status,
 ) -> QueryResult<()> {
     sql_query(include_str!("../ledger/set_status.sql"))
         .bind::<BigInt, _>(load_id)
-        .bind::<Text, _>(status)
+        .bind::<Text, _>(status.word())
         .execute(conn)
         .map(drop)
 }
@@ -305,13 +309,13 @@ pub(in crate::merge) fn open(
         load_id: i64,
     }
     let action = match turn {
-        Turn::Undo => "undo",
-        Turn::Redo => "redo",
+        Turn::Undo => Action::Undo,
+        Turn::Redo => Action::Redo,
     };
     let new: Option<New> = sql_query(include_str!("../ledger/open_turn.sql"))
         .bind::<BigInt, _>(load_id)
         .bind::<diesel::sql_types::Uuid, _>(claim)
-        .bind::<Text, _>(action)
+        .bind::<Text, _>(action.word())
         .get_result(conn)
         .optional()?;
     failpoint!("undo::ledger");

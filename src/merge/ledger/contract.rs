@@ -15,7 +15,7 @@ use diesel::sql_types::{Array, Bool, Nullable, Text};
 use super::{is_empty, is_held_nowhere};
 use crate::contract::record::{Change, Difference, Record};
 use crate::contract::{Contract, Contracts, Kind, TableName};
-use crate::db::Prepare;
+use crate::db::{Prepare, transaction};
 use crate::merge::{MergeError, history, locks};
 
 /// What a contract says otherwise than the one that its table was loaded under.
@@ -116,7 +116,7 @@ pub fn take_from_now(
     contracts: &Contracts,
     contract: &Contract,
 ) -> Result<Taken, MergeError> {
-    conn.transaction(|conn| {
+    transaction(conn, |conn| {
         locks::take(conn, contract, contracts)?;
         let Some(row) = written(conn, contract)? else {
             return Ok(Taken::NothingLoaded);

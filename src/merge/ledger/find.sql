@@ -1,4 +1,4 @@
-select load_id, table_name, file_name, file_sha256, status, reason,
+select load_id, table_name, file_name, file_sha256, status, reason, set_aside,
     rows_read, rows_accepted, rows_rejected, rows_duplicate, rows_held,
     keys_inserted, keys_updated, keys_deactivated, keys_unchanged,
     keys_reopened, keys_corrected, keys_split, keys_moved, keys_late_unchanged,

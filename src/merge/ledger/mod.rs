@@ -19,9 +19,11 @@ use diesel::sql_types::{
 };
 use uuid::Uuid;
 
+use super::MergeError;
 use super::counts::{self, signed, unsigned};
 use crate::contract::{Contract, TableName};
 use crate::db::{Prepare, YesOrNo};
+use crate::ledger::words::{Absence, Instants, LoadMode, SetAside, Word};
 use crate::stage::Delivery;
 use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
@@ -51,6 +53,8 @@ pub struct Entry {
     pub summary: Summary,
     /// Why it was skipped, or failed.
     pub reason: Option<String>,
+    /// Where its file is set aside, if it failed.
+    pub set_aside: Option<SetAside>,
     /// Facts of earlier loads that it let in.
     pub released: u64,
 }
@@ -97,7 +101,7 @@ pub(super) fn open(
     conn: &mut PgConnection,
     table: &TableName,
     coming: &[Coming<'_>],
-) -> QueryResult<Vec<Opened>> {
+) -> Result<Vec<Opened>, MergeError> {
     #[derive(QueryableByName)]
     struct New {
         #[diesel(sql_type = diesel::sql_types::Uuid)]
@@ -127,7 +131,7 @@ pub(super) fn open(
     opened.collect()
 }
 
-fn opened_before(conn: &mut PgConnection, delivery: &Delivery) -> QueryResult<Opened> {
+fn opened_before(conn: &mut PgConnection, delivery: &Delivery) -> Result<Opened, MergeError> {
     let row = find_row(conn, delivery.claim)?.ok_or(diesel::NotFound)?;
     let known = row.file_sha256.as_deref();
     let bytes = if known.is_none_or(|known| known == delivery.sha256) {
@@ -135,12 +139,12 @@ fn opened_before(conn: &mut PgConnection, delivery: &Delivery) -> QueryResult<Op
     } else {
         Bytes::Other
     };
-    Ok(Opened::Before(Box::new(Entry::from(row)), bytes))
+    Ok(Opened::Before(Box::new(row.entry()?), bytes))
 }
 
 /// What the ledger knows of a claim.
-pub fn find(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<Entry>> {
-    Ok(find_row(conn, claim)?.map(Entry::from))
+pub fn find(conn: &mut PgConnection, claim: Uuid) -> Result<Option<Entry>, MergeError> {
+    find_row(conn, claim)?.map(LoadRow::entry).transpose()
 }
 
 fn find_row(conn: &mut PgConnection, claim: Uuid) -> QueryResult<Option<LoadRow>> {
@@ -236,9 +240,9 @@ pub(super) fn unsure_columns(
 /// What the rows of a load meant, for whoever reads its observations later.
 #[derive(Debug)]
 pub(super) struct Meaning {
-    pub(super) mode: &'static str,
-    pub(super) absence: &'static str,
-    pub(super) instants: &'static str,
+    pub(super) mode: LoadMode,
+    pub(super) absence: Absence,
+    pub(super) instants: Instants,
     /// The first instant and the last of which they spoke.
     pub(super) earliest: DateTime<Utc>,
     pub(super) latest: DateTime<Utc>,
@@ -398,13 +402,14 @@ pub(super) fn close(
         .bind::<Double, _>(seconds.total)
         .bind::<Double, _>(seconds.stage)
         .bind::<Double, _>(seconds.merge)
-        .bind::<Nullable<Text>, _>(meaning.map(|it| it.mode))
-        .bind::<Nullable<Text>, _>(meaning.map(|it| it.absence))
-        .bind::<Nullable<Text>, _>(meaning.map(|it| it.instants))
+        .bind::<Nullable<Text>, _>(meaning.map(|it| it.mode.word()))
+        .bind::<Nullable<Text>, _>(meaning.map(|it| it.absence.word()))
+        .bind::<Nullable<Text>, _>(meaning.map(|it| it.instants.word()))
         .bind::<Nullable<Timestamptz>, _>(meaning.map(|it| it.earliest))
         .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.columns.as_slice()))
         .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.added.as_slice()))
         .bind::<Nullable<Text>, _>(meaning.and_then(|it| it.accepted_by.as_deref()))
+        .bind::<Nullable<Text>, _>(entry.set_aside.map(Word::word))
         .prepared()
         .run(conn)
 }
@@ -429,9 +434,11 @@ struct LoadRow {
     #[diesel(sql_type = Nullable<Binary>)]
     file_sha256: Option<Vec<u8>>,
     #[diesel(sql_type = Text)]
-    status: String,
+    status: Status,
     #[diesel(sql_type = Nullable<Text>)]
     reason: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    set_aside: Option<SetAside>,
     #[diesel(sql_type = BigInt)]
     rows_read: i64,
     #[diesel(sql_type = BigInt)]
@@ -480,13 +487,26 @@ struct LoadRow {
     seconds_merge: f64,
 }
 
+impl LoadRow {
+    /// What the ledger says of a load that has ended. There should be no other: a load's row and its
+    /// end are one transaction.
+    fn entry(self) -> Result<Entry, MergeError> {
+        if self.status == Status::Loading {
+            return Err(MergeError::NoEnd {
+                load_id: self.load_id,
+            });
+        }
+        Ok(Entry::from(self))
+    }
+}
+
 impl From<LoadRow> for Entry {
     fn from(row: LoadRow) -> Self {
         let summary = Summary {
             load_id: Some(row.load_id),
             table: TableName::new(row.table_name),
             file: row.file_name,
-            status: Status::from_code(&row.status),
+            status: row.status,
             rows: Rows {
                 read: unsigned(row.rows_read),
                 accepted: unsigned(row.rows_accepted),
@@ -519,6 +539,7 @@ impl From<LoadRow> for Entry {
         Self {
             summary,
             reason: row.reason,
+            set_aside: row.set_aside,
             released: unsigned(row.facts_released),
         }
     }

@@ -1,4 +1,4 @@
 select table_name, file_name, status, action, target_load_id as turned, instants,
-    absence = 'closes' as closes_absent, effective_at, rows_read, rows_accepted
+    absence, effective_at, rows_read, rows_accepted
 from hayloft.load
 where load_id = $1

@@ -18,6 +18,7 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use crate::contract::Contract;
+use crate::db::{DatabaseCause, transaction};
 use crate::failpoint;
 use crate::merge::{MergeError, ledger, sql};
 
@@ -37,7 +38,7 @@ pub(super) fn without(
     contract: &Contract,
     work: impl FnOnce(&mut PgConnection) -> Result<(), MergeError>,
 ) -> Result<Bare, MergeError> {
-    let done = conn.transaction(|conn| {
+    let done = transaction(conn, |conn| {
         if plain(conn, contract)?.is_empty() {
             return Err(Fault::Table);
         }
@@ -66,6 +67,13 @@ enum Fault {
     /// The table could not be had, or not without its indexes, or these could not be made again.
     Table,
     Work(MergeError),
+}
+
+impl DatabaseCause for Fault {
+    /// What it was is forgotten: the session remembers whether it can go on.
+    fn database_cause(&self) -> Option<&DbError> {
+        None
+    }
 }
 
 impl From<DbError> for Fault {
