@@ -24,6 +24,7 @@ use anyhow::Result;
 
 use crate::cli::{Cli, Command};
 use crate::contract::ContractFault;
+use crate::db::migrations::MigrationFault;
 use crate::db::url::BadUrl;
 use crate::db::{ConnectFault, FaultKind};
 use crate::history::views::ViewsError;
@@ -128,6 +129,7 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
         || matches!(views, Some(ViewsError::NameTooLong { .. }))
         || error.is::<Refusal>()
         || error.is::<SettingsFault>()
+        || error.is::<MigrationFault>()
         || error.is::<FolderError>()
         || error.is::<BadUrl>();
     if mendable {

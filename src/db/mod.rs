@@ -13,6 +13,7 @@ pub mod pool;
 pub mod prepared;
 mod replies;
 pub mod second;
+mod session;
 mod transaction;
 pub mod url;
 mod yes_or_no;

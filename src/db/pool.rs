@@ -8,18 +8,16 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{
-    ConnectionManager, CustomizeConnection, Error as PoolFault, ManageConnection, NopErrorHandler,
-};
+use diesel::r2d2::{ConnectionManager, Error as PoolFault, ManageConnection, NopErrorHandler};
 use diesel::sql_types::{Bool, Integer, Text};
 
 use super::connect_fault::{
     ConnectFault, FaultKind, explain, explain_connection_error, explain_pool_error,
 };
 use super::replies;
+use super::session;
 use super::url::DatabaseUrl;
 
 /// Connections to one database.
@@ -43,13 +41,13 @@ pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
     let target = with_bounds(url);
     let mut first = plain_connection(&target)?;
     check_server(&mut first, url)?;
+    settle(&mut first, url)?;
     Pool::builder()
         .max_size(size)
         // None is made in the background for the next caller: a process that ends while another
         // thread is still connecting can crash in OpenSSL's own clean-up.
         .min_idle(Some(0))
         .connection_timeout(PATIENCE)
-        .connection_customizer(Box::new(PinnedSession))
         // The default one logs libpq's text, unread by us, and again at each attempt.
         .error_handler(Box::new(NopErrorHandler))
         .build(Manager::new(first, &target))
@@ -70,6 +68,12 @@ impl Manager {
             others: ConnectionManager::new(target.expose()),
         }
     }
+
+    fn another(&self) -> Result<PgConnection, PoolFault> {
+        let mut conn = self.others.connect()?;
+        session::pin(&mut conn).map_err(PoolFault::QueryError)?;
+        Ok(conn)
+    }
 }
 
 impl fmt::Debug for Manager {
@@ -84,8 +88,10 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<PgConnection, PoolFault> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = first.take();
-        let mut conn = first.map_or_else(|| self.others.connect(), Ok)?;
+        let mut conn = match first.take() {
+            Some(pinned) => pinned,
+            None => self.another()?,
+        };
         replies::track(&mut conn);
         Ok(conn)
     }
@@ -135,16 +141,23 @@ impl fmt::Debug for Database {
 
 /// One connection outside of any pool, with the same pinned session.
 pub fn connect_once(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
-    let mut conn = unpooled(url)?;
+    let mut conn = plain_connection(&with_bounds(url))?;
     check_server(&mut conn, url)?;
+    settle(&mut conn, url)?;
     Ok(conn)
+}
+
+/// Makes a session of a server that was looked at one of ours.
+fn settle(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), ConnectFault> {
+    session::pin(conn)
+        .and_then(|()| session::warn_of_replica(conn, &url.place()))
+        .map_err(|error| explain(&error.to_string(), url))
 }
 
 /// The same, to a server that was looked at before.
 pub(super) fn unpooled(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
     let mut conn = plain_connection(&with_bounds(url))?;
-    conn.batch_execute(SESSION)
-        .map_err(|error| explain(&error.to_string(), url))?;
+    session::pin(&mut conn).map_err(|error| explain(&error.to_string(), url))?;
     Ok(conn)
 }
 
@@ -166,41 +179,6 @@ fn with_bounds(url: &DatabaseUrl) -> DatabaseUrl {
         .or_option("tcp_user_timeout", 60_000)
 }
 
-/// What a role or a database may have set otherwise, and what would then go wrong.
-const SESSION: &str = "
-    set application_name = 'hayloft';
-    -- A decoy table in a schema of the user's name is never found.
-    set search_path = public;
-    -- Dates and times read alike everywhere.
-    set datestyle = 'ISO, YMD';
-    set intervalstyle = 'postgres';
-    set timezone = 'UTC';
-    set bytea_output = 'hex';
-    set extra_float_digits = 1;
-    set standard_conforming_strings = on;
-    set client_min_messages = warning;
-    -- Each statement of a load sees what its advisory lock waited for.
-    set default_transaction_isolation = 'read committed';
-    -- A commit that returned has reached the disk: the file is deleted on the strength of it.
-    set synchronous_commit = on;
-    -- Behind somebody's long DDL a load gives up and comes back, instead of queueing readers
-    -- behind itself.
-    set lock_timeout = '10s';
-    -- A large merge takes as long as it takes.
-    set statement_timeout = 0;
-    -- A loader that was stopped in the middle gives its locks back.
-    set idle_in_transaction_session_timeout = '5min';
-";
-
-#[derive(Debug)]
-struct PinnedSession;
-
-impl CustomizeConnection<PgConnection, PoolFault> for PinnedSession {
-    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), PoolFault> {
-        conn.batch_execute(SESSION).map_err(PoolFault::QueryError)
-    }
-}
-
 #[derive(QueryableByName)]
 struct Server {
     #[diesel(sql_type = Integer)]
@@ -215,12 +193,15 @@ struct Server {
     durable: bool,
 }
 
+/// Asked before the session is pinned, as an older server does not know all of that.
 const LOOK_AT_SERVER: &str = "
-    select current_setting('server_version_num')::int as version_num,
-           current_setting('server_version') as version,
-           current_setting('server_encoding') as encoding,
-           pg_is_in_recovery() or current_setting('transaction_read_only')::bool as read_only,
-           current_setting('fsync')::bool and current_setting('full_page_writes')::bool as durable";
+    select pg_catalog.current_setting('server_version_num')::pg_catalog.int4 as version_num,
+           pg_catalog.current_setting('server_version') as version,
+           pg_catalog.current_setting('server_encoding') as encoding,
+           pg_catalog.pg_is_in_recovery()
+               or pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool as read_only,
+           pg_catalog.current_setting('fsync')::pg_catalog.bool
+               and pg_catalog.current_setting('full_page_writes')::pg_catalog.bool as durable";
 
 fn check_server(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), ConnectFault> {
     let server: Server = diesel::sql_query(LOOK_AT_SERVER)

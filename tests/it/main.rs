@@ -33,6 +33,7 @@ mod replies;
 mod rights;
 mod second_session;
 mod sent;
+mod session;
 mod status;
 mod support;
 mod together;

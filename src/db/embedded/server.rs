@@ -198,7 +198,7 @@ fn let_in(url: &DatabaseUrl) -> Result<String, crate::db::ConnectFault> {
     // A process that is stopped by a debugger accepts, and never answers.
     let url = url.clone().or_option("connect_timeout", 10);
     let mut conn = plain_connection(&url)?;
-    diesel::sql_query("select current_setting('server_version') as version")
+    diesel::sql_query("select pg_catalog.current_setting('server_version') as version")
         .get_result::<Version>(&mut conn)
         .map(|row| row.version)
         .map_err(|error| crate::db::connect_fault::explain(&error.to_string(), &url))

@@ -130,15 +130,15 @@ struct There {
     there: bool,
 }
 
-/// Without a search path every name in a definition is told with its schema, and so means the same
-/// whatever the path is later.
+/// With no schema in the search path but Postgres' own, every name in a definition is told with its
+/// schema, and so means the same whatever the path is later.
 fn alone<T>(
     conn: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection) -> QueryResult<T>,
 ) -> QueryResult<T> {
     transaction(conn, |conn| {
+        conn.batch_execute("set local search_path = pg_catalog, pg_temp")?;
         conn.batch_execute(include_str!("lock.sql"))?;
-        conn.batch_execute("set local search_path = ''")?;
         work(conn)
     })
 }
