@@ -347,7 +347,7 @@ fn migrations_are_applied_once_reset_and_united_with_a_folder() {
         migrations::pending(conn, extra).unwrap(),
         Vec::<String>::new()
     );
-    execute(conn, "insert into orders values (1)");
+    execute(conn, "insert into public.orders values (1)");
 
     // Without the folder, one of the applied migrations is unknown, and nothing is touched.
     let error = migrations::reset(conn, None).unwrap_err().to_string();
@@ -355,10 +355,10 @@ fn migrations_are_applied_once_reset_and_united_with_a_folder() {
         error.contains("21260101000000") && error.contains("nothing was reset"),
         "{error}"
     );
-    assert_eq!(value(conn, "select count(*) from orders"), "1");
+    assert_eq!(value(conn, "select count(*) from public.orders"), "1");
     let all = migrations::reset(conn, extra).unwrap();
     assert_eq!(all.last().unwrap(), "2126-01-01-000000_orders");
-    assert_eq!(value(conn, "select count(*) from orders"), "0");
+    assert_eq!(value(conn, "select count(*) from public.orders"), "0");
 
     add(
         &folder,
@@ -372,7 +372,7 @@ fn migrations_are_applied_once_reset_and_united_with_a_folder() {
         "{error}"
     );
     assert!(!error.contains("c4n4ry"), "{error}");
-    assert_eq!(value(conn, "to_regclass('half') is null"), "true");
+    assert_eq!(value(conn, "to_regclass('public.half') is null"), "true");
     assert_eq!(
         value(
             conn,
@@ -405,7 +405,7 @@ fn sessions_are_pinned_whatever_the_defaults_are(url: &DatabaseUrl) {
     let table = [
         ("datestyle", "'SQL, DMY'", "ISO, YMD"),
         ("timezone", "'Asia/Tokyo'", "UTC"),
-        ("search_path", "decoy", "public"),
+        ("search_path", "decoy", "pg_catalog, pg_temp"),
         ("standard_conforming_strings", "off", "on"),
         ("synchronous_commit", "off", "on"),
         ("bytea_output", "escape", "hex"),
