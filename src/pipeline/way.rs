@@ -418,13 +418,13 @@ impl<'a> Way<'a> {
         set_aside: Option<SetAside>,
         report: Report,
     ) -> Result<Outcome, LoadError> {
-        let shelf = shelf_of(set_aside);
-        let text = |place: &Path| match shelf {
+        let on = shelf_of(set_aside);
+        let text = |place: &Path| match on {
             Shelf::Failed => report.to_mend(),
             Shelf::Held => report.to_release(place),
         };
         let shelves = &self.desk.shelves;
-        let place = retire::set_aside(&self.lot(receipt), shelf, &text, shelves)?;
+        let place = retire::set_aside(&self.lot(receipt), on, &text, shelves)?;
         let entry = receipt.entry().clone();
         Ok(Outcome::Refused {
             entry,
