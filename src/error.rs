@@ -117,6 +117,9 @@ impl LoadError {
             Self::Merge(error) => match error {
                 MergeError::Database(error) => judge(error),
                 MergeError::Guard { .. }
+                | MergeError::RowsRefused { .. }
+                | MergeError::RefusedInTurn { .. }
+                | MergeError::CannotClose { .. }
                 | MergeError::Referenced { .. }
                 | MergeError::NotTurned(_) => Verdict::Refuse,
                 MergeError::Closes(_) => Verdict::Hold,

@@ -4,6 +4,7 @@
 //! of sessions that all behave alike goes out. Nothing in here knows of files, contracts or rows.
 
 pub mod array;
+pub mod attempt;
 pub mod connect_fault;
 pub mod copy;
 pub mod embedded;

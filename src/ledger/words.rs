@@ -250,6 +250,7 @@ words!(
     NullKey = "null_key",
     NotNull = "not_null",
     UnresolvedReference = "unresolved_reference",
+    CheckFailed = "check_failed",
     ContestedKey = "contested_key",
     Late = "late",
     FutureInstant = "future_instant",

@@ -6,8 +6,10 @@ use thiserror::Error;
 
 use super::guard::{CloseBreach, GuardBreach};
 use super::ledger::contract::Changed;
+use super::offenders::Offenders;
 use crate::contract::TableName;
 use crate::db::DatabaseCause;
+use crate::db::attempt::RuleBreach;
 use crate::db::copy::CopyError;
 use crate::stage::Finding;
 
@@ -30,6 +32,35 @@ pub enum MergeError {
         breach: GuardBreach,
         /// The rejects among them that staging does not know of.
         findings: Vec<Finding>,
+    },
+    /// Rows of the file break rules of the table. Without them it can be loaded.
+    #[error("`{table}` refuses {} row(s) of the file.", .offenders.count())]
+    RowsRefused {
+        /// The table.
+        table: TableName,
+        /// The rows, and what refuses each.
+        offenders: Offenders,
+    },
+    /// One row after the other turned out to be refused.
+    #[error(
+        "`{table}` refuses many rows of one key, one in the place of the other. Remove those that \
+         break its rules, and load the file again."
+    )]
+    RefusedInTurn {
+        /// The table.
+        table: TableName,
+    },
+    /// A rule of the table refuses that a version ends.
+    #[error(
+        "`{table}` does not let a version of a key end: {} The versions of a dimension have to \
+         end when newer ones begin. Change that rule of the table; the file is not at fault.",
+        .breach.sentence()
+    )]
+    CannotClose {
+        /// The table.
+        table: TableName,
+        /// Which rule.
+        breach: Box<RuleBreach>,
     },
     /// A snapshot would close more keys than the contract allows.
     #[error("{0}")]

@@ -7,13 +7,13 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Timestamptz};
 
 use super::history::{self, Coming};
 use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
 use super::{MergeError, counts, held};
 use crate::contract::{Reference, Unresolved};
+use crate::db::attempt::{self, Binds, Purpose};
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};
@@ -118,7 +118,7 @@ fn update(
         return Ok(0);
     }
     sql_query(sql::REMEMBER_CHANGED).execute(conn)?;
-    write(conn, sql::update_facts(shape), instant, load_id)
+    write(conn, &sql::update_facts(shape), instant, load_id)
 }
 
 fn insert(
@@ -127,20 +127,21 @@ fn insert(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    write(conn, sql::insert_facts(shape), instant, load_id)
+    write(conn, &sql::insert_facts(shape), instant, load_id)
 }
 
 fn write(
     conn: &mut PgConnection,
-    statement: String,
+    statement: &str,
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    sql_query(statement)
-        .bind::<Timestamptz, _>(instant)
-        .bind::<BigInt, _>(load_id)
-        .execute(conn)
-        .map(|rows| rows as u64)
+    attempt::write(
+        conn,
+        Purpose::Write,
+        statement,
+        Binds::Load(instant, load_id),
+    )
 }
 
 fn unresolved(shape: Shape<'_>, reference: &Reference, staged: &Staged, place: Place) -> Reject {

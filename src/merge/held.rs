@@ -8,13 +8,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Text};
 use uuid::Uuid;
 
 use super::counts::unsigned;
 use super::sql::{self, Holding, Shape};
 use super::{MergeError, history};
 use crate::contract::{Contract, Ident, Reference};
+use crate::db::attempt;
 use crate::db::{Prepare, YesOrNo};
 
 /// What became of the held facts that were let in.
@@ -165,8 +166,5 @@ fn let_in(
     fact: &Contract,
     instant: DateTime<Utc>,
 ) -> QueryResult<Released> {
-    sql_query(sql::release_held(fact))
-        .bind::<Timestamptz, _>(instant)
-        .bind::<Text, _>(fact.name.as_str())
-        .get_result(conn)
+    attempt::read(conn, &sql::release_held(fact), instant, fact.name.as_str())
 }

@@ -18,7 +18,9 @@ use super::{
     Closes, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest,
     rejects,
 };
-use crate::contract::{Contract, Contracts, Effective, Kind, Mode, Redelivery, Reference};
+use crate::contract::{
+    Contract, Contracts, Effective, History, Ident, Kind, Mode, Redelivery, Reference,
+};
 use crate::db::SecondSession;
 use crate::failpoint;
 use crate::history::views;
@@ -126,7 +128,6 @@ impl<'a> Load<'a> {
         opened: Opened,
         staged: &mut Staged,
     ) -> Result<Done, MergeError> {
-        let table = &self.contract.name;
         let load_id = match opened {
             Opened::New(load_id) => load_id,
             Opened::Before(entry, bytes) => {
@@ -140,10 +141,7 @@ impl<'a> Load<'a> {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
         }
         self.vouch_for_held(conn, staged)?;
-        let at = match self.terms.instant {
-            Instant::LoadTime => self.shared.load_time(conn, table)?,
-            Instant::OfParent { at, .. } | Instant::Delivered(at) => at,
-        };
+        let at = self.instant(conn)?;
         self.add_columns(conn, staged)?;
         failpoint!("merge::widened");
         let second = self.shortcuts.beside.map(SecondSession::begin);
@@ -167,6 +165,14 @@ impl<'a> Load<'a> {
         })
     }
 
+    /// From when on the rows hold that have no instant of their own.
+    pub(super) fn instant(&self, conn: &mut PgConnection) -> QueryResult<DateTime<Utc>> {
+        match self.terms.instant {
+            Instant::LoadTime => self.shared.load_time(conn, &self.contract.name),
+            Instant::OfParent { at, .. } | Instant::Delivered(at) => Ok(at),
+        }
+    }
+
     /// A snapshot that was held says what was so when it came. Where it takes its instant from the
     /// load, it would be taken for what is so now.
     fn vouch_for_held(&self, conn: &mut PgConnection, staged: &Staged) -> Result<(), MergeError> {
@@ -185,7 +191,7 @@ impl<'a> Load<'a> {
     }
 
     /// Adds the columns that the file has, the contract wants, and the table does not have.
-    fn add_columns(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<()> {
+    pub(super) fn add_columns(&self, conn: &mut PgConnection, staged: &Staged) -> QueryResult<()> {
         for column in &staged.added {
             sql_query(sql::add_column(self.contract, column)).execute(conn)?;
         }
@@ -245,7 +251,7 @@ impl<'a> Load<'a> {
         })
     }
 
-    fn shape<'s>(&'s self, staged: &'s Staged) -> Shape<'s> {
+    pub(super) fn shape<'s>(&'s self, staged: &'s Staged) -> Shape<'s> {
         Shape {
             contract: self.contract,
             filled: &staged.columns,
@@ -266,26 +272,40 @@ impl<'a> Load<'a> {
                 history,
             } => {
                 let delivered = Delivered {
-                    shape: self.shape(staged),
-                    durable_key,
-                    history,
-                    dependants: self.contracts.referring_to(&self.contract.name).collect(),
-                    at,
-                    instant: self.terms.instant,
-                    load_id,
-                    staged,
                     second: second.filter(|_| staged.added.is_empty()),
-                    indexes: self.shortcuts.indexes,
-                    closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
-                    closes: &self.terms.closes,
-                    shared: self.shared,
-                    samples: self.samples,
+                    ..self.delivered((durable_key, history), load_id, at, staged)
                 };
                 self.apply_to_dimension(conn, &delivered)
             }
             Kind::Fact { references, .. } => {
                 self.apply_to_facts(conn, references, load_id, at, staged)
             }
+        }
+    }
+
+    /// What there is to bring into a dimension, by this session alone.
+    pub(super) fn delivered<'s>(
+        &'s self,
+        (durable_key, history): (&'s Ident, &'s History),
+        load_id: i64,
+        at: DateTime<Utc>,
+        staged: &'s Staged,
+    ) -> Delivered<'s> {
+        Delivered {
+            shape: self.shape(staged),
+            durable_key,
+            history,
+            dependants: self.contracts.referring_to(&self.contract.name).collect(),
+            at,
+            instant: self.terms.instant,
+            load_id,
+            staged,
+            second: None,
+            indexes: self.shortcuts.indexes,
+            closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
+            closes: &self.terms.closes,
+            shared: self.shared,
+            samples: self.samples,
         }
     }
 

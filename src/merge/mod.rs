@@ -18,6 +18,7 @@ pub mod ledger;
 mod load;
 mod locks;
 mod manifest;
+mod offenders;
 mod plan;
 mod rejects;
 mod shared;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 pub use error::MergeError;
 pub use guard::{CloseBreach, CloseLimit, Closes, GuardBreach, guard};
 pub use history::Turn;
+pub use offenders::Offenders;
 pub use plan::{Plan, Sample, Version, plan, plan_turn};
 
 use self::ledger::{Bytes, Coming, Entry, Opened};
@@ -175,6 +177,11 @@ pub fn merge(
         let done = load.run(conn, staged)?;
         failpoint!("merge::commit");
         Ok::<_, MergeError>(done)
+    });
+    let done = done.map_err(|error| {
+        let shared = Shared::of(iter::once(&*staged));
+        let load = Load::new(contracts, contract, keys, terms, &shared);
+        offenders::explain(conn, &load, staged, error)
     })?;
     failpoint!("merge::committed");
     Ok(Receipt::of(claim, done))

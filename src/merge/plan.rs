@@ -18,7 +18,7 @@ use super::ledger::Entry;
 use super::load::Load;
 use super::shared::Shared;
 use super::turning::Turning;
-use super::{CloseBreach, Closes, MergeError, Terms, sql};
+use super::{CloseBreach, Closes, MergeError, Terms, offenders, sql};
 use crate::contract::{Contract, Contracts, Kind};
 use crate::db::transaction;
 use crate::stage::Staged;
@@ -86,9 +86,15 @@ pub fn plan(
                 ..Load::new(contracts, wider, keys, terms, &shared)
             };
             let done = load.run(conn, staged)?;
+            // A load would be told at its commit.
+            offenders::check_deferred(conn)?;
             Ok((done.entry, Known::Keys(done.told), done.way.words()))
         };
-        rolled_back(conn, contract, wider, trial)
+        rolled_back(conn, contract, wider, trial).map_err(|error| {
+            let shared = Shared::of(iter::once(&*staged));
+            let load = Load::new(contracts, wider, keys, terms, &shared);
+            offenders::explain(conn, &load, staged, error)
+        })
     };
     let (trial, closes) = match attempt(conn, terms) {
         Err(MergeError::Closes(breach)) => {
@@ -131,6 +137,7 @@ pub fn plan_turn(
             claim: Uuid::now_v7(),
         };
         let done = turning.run(conn)?;
+        offenders::check_deferred(conn)?;
         let known = match &contract.kind {
             Kind::Dimension { .. } => Known::Keys(done.told),
             Kind::Fact { .. } => Known::Samples(done.samples),

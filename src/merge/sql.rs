@@ -137,6 +137,24 @@ pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
         .collect()
 }
 
+/// Lands some of the rows that are searched for those that the table refuses: of these turns, and on
+/// these lines if there are some. Binds: the first turn, the one after the last, the lines.
+#[must_use]
+pub fn land_searched(shape: Shape<'_>) -> String {
+    let columns: Vec<String> = landing_columns(shape)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let columns = columns.join(", ");
+    format!(
+        "insert into {LANDING}\n    ({columns})\n\
+         select {columns}\n\
+         from pg_temp.hayloft_searched\n\
+         where hayloft_turn >= $1 and hayloft_turn < $2\n  \
+           and ($3::bigint[] is null or hayloft_line = any($3))"
+    )
+}
+
 /// Hayloft does not know the binary form of every type there is; those land as text.
 fn landing_type(column_type: &ColumnType) -> String {
     match column_type {

@@ -56,11 +56,12 @@ pub fn plan(
 
 fn plan_one(way: &Way<'_>, arrival: &Arrival, samples: usize) -> Result<Planned, LoadError> {
     let file = open(arrival).map_err(LoadError::Open)?;
-    let (instant, mut staged) = match way.take_in(&file) {
+    let taken_in = way.without_refused(&file, |staged, instant| way.plan(staged, instant, samples));
+    let (mut staged, planned) = match taken_in {
         Ok(taken_in) => taken_in,
         Err(error) => return refused(error, None),
     };
-    match way.plan(&mut staged, instant, samples) {
+    match planned {
         Ok(plan) => tell(Forecast::Merge(Box::new(plan)), Some(&mut staged)),
         Err(error) => {
             add_findings(&mut staged, &error).map_err(StageFault::Spool)?;

@@ -1,7 +1,7 @@
 //! One file's way from its claim to its end.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant as Clock;
@@ -18,7 +18,7 @@ use crate::ledger::words::SetAside;
 use crate::merge::ledger::Bytes;
 use crate::merge::{self, Companion, Indexes, Instant, MergeError, Receipt, Shortcuts, Terms};
 use crate::retire::{self, Disposal, Lot, Retired, Shelf, Synced};
-use crate::stage::{self, Delivery, Source, Staged, Stamp, Tally};
+use crate::stage::{self, Delivery, Source, Staged, Stamp, TableRejects, Tally};
 use crate::summary::Status;
 use crate::watch::{Arrival, Origin, display_name};
 
@@ -134,6 +134,10 @@ pub(super) struct Way<'a> {
     began: Clock,
 }
 
+/// How often a file is brought in without rows that the table refuses, until it refuses no more of
+/// them. Once is enough, unless another row takes the place of a refused one: a duplicate of it.
+const ROUNDS: u32 = 100;
+
 /// From how many rows on a load has a second session. To make one takes the server some
 /// milliseconds, on a core that would have nothing to do.
 const LARGE: usize = 1 << 12;
@@ -164,7 +168,8 @@ impl<'a> Way<'a> {
     fn go(&self) -> Result<Outcome, LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
         let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
-        let (instant, mut staged) = match self.take_in(&file) {
+        let taken_in = self.without_refused(&file, |staged, instant| self.merge(staged, instant));
+        let (mut staged, merged) = match taken_in {
             Ok(taken_in) => taken_in,
             Err(error) => {
                 let refused = Refused::of(error)?;
@@ -172,7 +177,7 @@ impl<'a> Way<'a> {
                 return self.refuse(&refused, read, &self.unread(&file)?, Tally::default(), None);
             }
         };
-        match self.merge(&mut staged, instant) {
+        match merged {
             Ok(receipt) => {
                 self.note_columns(&receipt, &staged);
                 self.retire(&receipt, read)
@@ -191,7 +196,7 @@ impl<'a> Way<'a> {
     pub(super) fn make_ready(&self) -> Result<(Stamp, Companion), LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
         let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
-        let (instant, staged) = self.take_in(&file)?;
+        let (instant, staged) = self.take_in(&file, &TableRejects::default())?;
         self.guard(&staged)?;
         let companion = Companion {
             staged,
@@ -202,12 +207,36 @@ impl<'a> Way<'a> {
     }
 
     /// Everything that can be known of the file without the database.
-    pub(super) fn take_in(&self, file: &File) -> Result<(Instant, Staged), LoadError> {
+    fn take_in(&self, file: &File, refused: &TableRejects) -> Result<(Instant, Staged), LoadError> {
         let instant = match self.wish.instant {
             Some(instant) => instant,
             None => instant::of(self.contract, self.arrival)?,
         };
-        Ok((instant, self.stage(file)?))
+        Ok((instant, self.stage(file, refused)?))
+    }
+
+    /// Does the work with what the file says; and again, without the rows that the table turns out to
+    /// refuse. The error is of the file before the work; what came of the work is beside what was staged.
+    pub(super) fn without_refused<T>(
+        &self,
+        file: &File,
+        work: impl Fn(&mut Staged, Instant) -> Result<T, LoadError>,
+    ) -> Result<(Staged, Result<T, LoadError>), LoadError> {
+        let mut refused = TableRejects::default();
+        for _ in 0..ROUNDS {
+            let (instant, mut staged) = self.take_in(file, &refused)?;
+            match work(&mut staged, instant) {
+                Err(LoadError::Merge(MergeError::RowsRefused { offenders, .. }))
+                    if refused.learn(offenders.rows().iter().cloned()) => {}
+                done => return Ok((staged, done)),
+            }
+        }
+        let (_, staged) = self.take_in(file, &refused)?;
+        let table = self.contract.name.clone();
+        Ok((
+            staged,
+            Err(LoadError::Merge(MergeError::RefusedInTurn { table })),
+        ))
     }
 
     /// Finds that a file is not about to be refused for what its table was like some time ago.
@@ -236,15 +265,18 @@ impl<'a> Way<'a> {
         })
     }
 
-    fn stage(&self, file: &File) -> Result<Staged, LoadError> {
+    fn stage(&self, file: &File, refused: &TableRejects) -> Result<Staged, LoadError> {
         failpoint!("stage::begin");
+        // It may have been read before.
+        (&*file).rewind().map_err(LoadError::Open)?;
         let source = Source {
             claim: self.arrival.claim().uuid(),
             name: self.arrival.name().to_owned(),
             file: file.try_clone().map_err(LoadError::Open)?,
         };
         let Desk { keys, limits, .. } = self.desk;
-        let staged = stage::stage(source, self.contract, keys, limits, self.attendant)?;
+        let contract = self.contract;
+        let staged = stage::stage_without(refused, source, contract, keys, limits, self.attendant)?;
         failpoint!("stage::done");
         Ok(staged)
     }

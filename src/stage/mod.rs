@@ -33,6 +33,7 @@ mod rows;
 mod share;
 mod source;
 mod spool;
+mod table_rejects;
 pub mod value;
 
 use std::io;
@@ -45,6 +46,7 @@ pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
 pub use rows::{Gathering, Held, InOrder, Loss, Presence, Row, Rows};
 pub use source::{Delivery, Source, Stamp, digest};
+pub use table_rejects::{TableReject, TableRejects};
 
 use crate::contract::{Column, Contract, Duplicates, Kind, Mode};
 use crate::stage::batch::{BATCH_BYTES, Batch, Outcome};
@@ -171,10 +173,39 @@ pub fn stage(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<Staged, StageFault> {
-    stage_in_batches(source, contract, keys, limits, progress, BATCH_BYTES)
+    stage_without(
+        &TableRejects::default(),
+        source,
+        contract,
+        keys,
+        limits,
+        progress,
+    )
+}
+
+/// Does the same without the rows that the table is known to refuse: they are rejects like those that
+/// are found here.
+pub fn stage_without(
+    refused: &TableRejects,
+    source: Source,
+    contract: &Contract,
+    keys: &KeyScheme,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Staged, StageFault> {
+    stage_in_batches(
+        refused,
+        source,
+        contract,
+        keys,
+        limits,
+        progress,
+        BATCH_BYTES,
+    )
 }
 
 fn stage_in_batches(
+    refused: &TableRejects,
     source: Source,
     contract: &Contract,
     keys: &KeyScheme,
@@ -192,6 +223,8 @@ fn stage_in_batches(
         originals,
         findings: Findings::new(),
         tally: Tally::default(),
+        refused,
+        fields: parser.fields(),
         unread: is_snapshot(contract).then(Unread::default),
     };
     let mut gathering = Gathering::new(contract, limits.memory_bytes);
@@ -230,20 +263,27 @@ fn is_snapshot(contract: &Contract) -> bool {
 const LONGEST_REJECT: u64 = 64 << 20;
 
 /// Where what happens to rows is written down.
-struct Book {
+struct Book<'a> {
     originals: Originals,
     findings: Findings,
     tally: Tally,
+    /// Rows that the table refuses.
+    refused: &'a TableRejects,
+    /// The columns of the file that are loaded.
+    fields: Vec<RejectColumn>,
     /// The keys of rejected rows, where they matter.
     unread: Option<Unread>,
 }
 
-impl Book {
+impl Book<'_> {
     /// Gathers the rows of a batch, and writes down what is wrong with the others.
     fn enter(&mut self, batch: &mut Batch, gathering: &mut Gathering) -> Result<(), StageFault> {
         for (place, outcome) in batch.outcomes() {
             self.tally.read += 1;
             match outcome {
+                Outcome::Accepted(row, _) if self.refused.has(place.line) => {
+                    self.refuse_by_table(row.key, place)?;
+                }
                 Outcome::Accepted(row, warnings) => {
                     gathering.push(&row)?;
                     self.note(take(warnings), place)?;
@@ -252,6 +292,14 @@ impl Book {
             }
         }
         Ok(())
+    }
+
+    fn refuse_by_table(&mut self, key: Uuid, place: Place) -> Result<(), StageFault> {
+        if let Some(unread) = &mut self.unread {
+            unread.keys.push(key);
+        }
+        let reject = self.refused.reject(place, &self.fields);
+        self.refuse(reject.into_iter().collect(), place)
     }
 
     fn refuse_row(&mut self, refused: &mut Refused, place: Place) -> Result<(), StageFault> {

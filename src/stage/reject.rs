@@ -86,6 +86,8 @@ pub enum RejectKind {
     NotNull,
     /// A fact whose member is unknown, in a table that does not hold such facts.
     UnresolvedReference,
+    /// A row that a constraint or a trigger of the table refuses.
+    CheckFailed,
     /// One of several rows of its file that share a key but differ, where the contract uses none.
     ContestedKey,
     /// A row older than what the table already knows of its key.

@@ -87,7 +87,15 @@ fn stage_text_by(
         file: file.reopen().unwrap(),
     };
     let keys = KeyScheme::plain();
-    stage_in_batches(source, contract, &keys, limits, &Silent, batch_bytes)
+    stage_in_batches(
+        &TableRejects::default(),
+        source,
+        contract,
+        &keys,
+        limits,
+        &Silent,
+        batch_bytes,
+    )
 }
 
 fn staged(lines: &str, text: &str) -> Staged {

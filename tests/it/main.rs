@@ -6,6 +6,7 @@
 mod at_once;
 mod check;
 mod commands;
+mod constraints;
 mod contract;
 mod copy;
 mod demo;

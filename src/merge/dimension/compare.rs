@@ -7,12 +7,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use super::way::{Joins, Way};
 use super::{Applied, Delivered, Landed, Whereabouts, absent, limit};
 use crate::contract::{Contract, Ident};
+use crate::db::attempt::{self, Binds, Purpose};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
 use crate::merge::sql::{self, Changed, Refolded, Spoken};
@@ -197,10 +198,8 @@ fn close_changed(
     durable_key: &Ident,
     instant: DateTime<Utc>,
 ) -> QueryResult<u64> {
-    sql_query(sql::close_changed(contract, durable_key))
-        .bind::<Timestamptz, _>(instant)
-        .execute(conn)
-        .map(|rows| rows as u64)
+    let statement = sql::close_changed(contract, durable_key);
+    attempt::write(conn, Purpose::Close, &statement, Binds::Instant(instant))
 }
 
 fn open_new(
@@ -210,11 +209,13 @@ fn open_new(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    sql_query(sql::open_new(contract, durable_key))
-        .bind::<Timestamptz, _>(instant)
-        .bind::<BigInt, _>(load_id)
-        .execute(conn)
-        .map(|rows| rows as u64)
+    let statement = sql::open_new(contract, durable_key);
+    attempt::write(
+        conn,
+        Purpose::Write,
+        &statement,
+        Binds::Load(instant, load_id),
+    )
 }
 
 fn assert_unbroken(

@@ -276,6 +276,44 @@ impl Delivered<'_> {
         Ok(applied)
     }
 
+    /// Lands all rows, for whoever looks for those that the table refuses; returns the way that they
+    /// go in groups.
+    pub(super) fn land_to_search(&self, conn: &mut PgConnection) -> Result<Way, MergeError> {
+        let way = match self.choose(conn)? {
+            Way::Refold => Way::Refold,
+            Way::Fill | Way::Sift | Way::LookUp | Way::Join => Way::Join,
+        };
+        landing::land(conn, self.shape, self.staged)?;
+        self.refuse_instants(conn)?;
+        Ok(way)
+    }
+
+    /// Brings in the rows that are in the landing table, some of the file, and nothing else that the
+    /// file means.
+    pub(super) fn bring_in_group(
+        &self,
+        conn: &mut PgConnection,
+        way: Way,
+        rows: u64,
+    ) -> Result<(), MergeError> {
+        let doubtful = match way {
+            Way::Refold => None,
+            _ => self.doubtful(conn)?,
+        };
+        let landed = Landed {
+            way,
+            findings: Vec::new(),
+            unread: Vec::new(),
+            rows: Whereabouts::Landed { rows, doubtful },
+            sifted: None,
+        };
+        match way {
+            Way::Refold => self.refold(conn, &landed)?,
+            _ => self.compare(conn, &landed)?,
+        };
+        Ok(())
+    }
+
     /// Lets in the facts that waited for these members.
     fn release(&self, conn: &mut PgConnection, applied: &Applied) -> Result<u64, MergeError> {
         let (contract, spoken) = (self.shape.contract, &applied.spoken);

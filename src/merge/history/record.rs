@@ -16,6 +16,7 @@ use super::fold::{Cell, Version};
 use super::settle::Settled;
 use super::store::{Past, Payload, Shown};
 use crate::contract::Ident;
+use crate::db::attempt::{self, Binds, Purpose};
 use crate::db::copy::{Target, copy_binary};
 use crate::failpoint;
 use crate::merge::{MergeError, sql};
@@ -181,13 +182,15 @@ pub(super) fn send(
 pub(super) fn apply(conn: &mut PgConnection, table: &Table<'_>) -> Result<(), MergeError> {
     sql_query("analyze pg_temp.hayloft_refold").execute(conn)?;
     let (contract, durable_key) = (table.contract, table.durable_key);
-    sql_query(sql::shrink_versions(contract, durable_key)).execute(conn)?;
+    let mut write =
+        |purpose, statement: String| attempt::write(conn, purpose, &statement, Binds::None);
+    write(Purpose::Close, sql::shrink_versions(contract, durable_key))?;
     failpoint!("refold::shrunk");
-    sql_query(sql::delete_versions(contract, durable_key)).execute(conn)?;
+    write(Purpose::Close, sql::delete_versions(contract, durable_key))?;
     failpoint!("refold::deleted");
-    sql_query(sql::rewrite_versions(contract, durable_key)).execute(conn)?;
+    write(Purpose::Write, sql::rewrite_versions(contract, durable_key))?;
     failpoint!("refold::rewritten");
-    sql_query(sql::insert_versions(contract, durable_key)).execute(conn)?;
+    write(Purpose::Write, sql::insert_versions(contract, durable_key))?;
     failpoint!("refold::inserted");
     sql_query(include_str!("remember.sql")).execute(conn)?;
     failpoint!("refold::remembered");

@@ -12,6 +12,7 @@ use super::super::record::{put_cell, said_target, send};
 use super::super::same::is_same;
 use super::chain::{Past, Row, Saying, Settled, Since, Waiting};
 use crate::contract::{Contract, Ident, Reference};
+use crate::db::attempt::{self, Binds, Purpose};
 use crate::db::copy::Target;
 use crate::merge::MergeError;
 use crate::merge::sql::{self, Holding};
@@ -239,7 +240,7 @@ pub(super) fn apply(
         sql::rewrite_facts(contract),
         sql::add_facts(contract),
     ] {
-        sql_query(statement).execute(conn)?;
+        attempt::write(conn, Purpose::Write, &statement, Binds::None)?;
     }
     for statement in [sql::drop_refolded_held(), sql::hold_refolded(contract)] {
         sql_query(statement)

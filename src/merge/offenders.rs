@@ -1,0 +1,357 @@
+//! Which rows of a file a table refuses, by a constraint, a trigger or whatever else it has of its own.
+//!
+//! In: a load that the table refused. Out: the lines of the rows that it refuses, each with what
+//! refuses it; the load then begins again without them, as if the file did not have them. A load that
+//! goes well pays nothing for this.
+//!
+//! All rows land in a table. Groups of them are brought in as a load would, each group in a savepoint of
+//! its own, and a group that is refused is halved until single rows are left ([`halves`]). Rows are
+//! tried in the order of the file, and what is taken stays: of two rows that exclude each other, the
+//! first is loaded. Rows of one key are tried together, as they are one history. In the end all of it is
+//! rolled back.
+
+mod halves;
+
+use std::ops::Range;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::Error as DbError;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+
+use self::halves::{Attempt, Judge, Search};
+use super::counts::{self, signed, unsigned};
+use super::dimension::{Delivered, Way};
+use super::guard::guard;
+use super::ledger::Opened;
+use super::load::{self, Load};
+use super::{Instant, MergeError, fact, landing, sql};
+use crate::contract::{Kind, Reference};
+use crate::db::attempt::{self, Binds, Purpose, RuleBreach};
+use crate::db::transaction;
+use crate::stage::{Staged, TableReject};
+
+/// Rows that their table refuses.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Offenders(Vec<TableReject>);
+
+impl Offenders {
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &[TableReject] {
+        &self.0
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// How many are looked for at least, even if fewer already refuse the file: its report names them.
+const ENOUGH: u64 = 1000;
+
+/// Whether an error may be about some of the rows.
+pub(super) fn may_be_of_rows(error: &MergeError) -> bool {
+    use diesel::result::DatabaseErrorKind as Kind;
+    matches!(
+        error,
+        MergeError::Database(DbError::DatabaseError(
+            Kind::UniqueViolation
+                | Kind::ForeignKeyViolation
+                | Kind::NotNullViolation
+                | Kind::CheckViolation
+                | Kind::ExclusionViolation
+                | Kind::RestrictViolation
+                | Kind::Unknown,
+            _
+        ))
+    )
+}
+
+/// The error of a load, once it is known whether it is about some of its rows.
+pub(super) fn explain(
+    conn: &mut PgConnection,
+    load: &Load<'_>,
+    staged: &Staged,
+    error: MergeError,
+) -> MergeError {
+    if !may_be_of_rows(&error) {
+        return error;
+    }
+    match find(conn, load, staged) {
+        Ok(Offenders(rows)) if rows.is_empty() => error,
+        Ok(offenders) => MergeError::RowsRefused {
+            table: load.contract.name.clone(),
+            offenders,
+        },
+        Err(found) => found,
+    }
+}
+
+/// Looks for the rows, in a transaction that is rolled back.
+fn find(
+    conn: &mut PgConnection,
+    load: &Load<'_>,
+    staged: &Staged,
+) -> Result<Offenders, MergeError> {
+    let mut found = None;
+    let ended = transaction(conn, |conn| {
+        found = Some(look(conn, load, staged)?);
+        Err::<(), MergeError>(DbError::RollbackTransaction.into())
+    });
+    match (found, ended) {
+        (Some(found), _) => Ok(found),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Ok(Offenders::default()),
+    }
+}
+
+fn look(
+    conn: &mut PgConnection,
+    load: &Load<'_>,
+    staged: &Staged,
+) -> Result<Offenders, MergeError> {
+    let coming = (&staged.delivery, load.terms.parent());
+    let opened = load::open(conn, load.contract, &[coming])?.pop();
+    let Some(Opened::New(load_id)) = opened else {
+        return Ok(Offenders::default());
+    };
+    load.make_ready(conn)?;
+    let at = load.instant(conn)?;
+    load.add_columns(conn, staged)?;
+    conn.batch_execute(attempt::PREPARE)?;
+    load.shared.work_in_sets(conn)?;
+    let target = match &load.contract.kind {
+        Kind::Dimension {
+            durable_key,
+            history,
+        } => {
+            let delivered = Delivered {
+                closes_absent: false,
+                ..load.delivered((durable_key, history), load_id, at, staged)
+            };
+            let way = delivered.land_to_search(conn)?;
+            Target::Dimension(Box::new(delivered), way)
+        }
+        Kind::Fact { references, .. } => {
+            let shape = load.shape(staged);
+            landing::land(conn, shape, staged)?;
+            fact::refuse(conn, shape, references, staged)?;
+            Target::Fact(references)
+        }
+    };
+    conn.batch_execute(include_str!("offenders/gather.sql"))?;
+    let turns = counts::count(conn, include_str!("offenders/turns.sql"))?;
+    let deferred = Deferred::find(conn)?;
+    let mut trial = Trial {
+        conn,
+        deferred,
+        load,
+        staged,
+        load_id,
+        at,
+        target,
+        found: Vec::new(),
+    };
+    halves::search(turns, &mut trial)?;
+    Ok(Offenders(trial.found))
+}
+
+/// What the rows are brought into.
+enum Target<'a> {
+    Dimension(Box<Delivered<'a>>, Way),
+    Fact(&'a [Reference]),
+}
+
+/// Brings in groups of rows, and sees what becomes of them.
+struct Trial<'t, 'a> {
+    conn: &'t mut PgConnection,
+    load: &'t Load<'a>,
+    staged: &'t Staged,
+    load_id: i64,
+    at: chrono::DateTime<chrono::Utc>,
+    target: Target<'t>,
+    deferred: Deferred,
+    found: Vec<TableReject>,
+}
+
+/// What becomes of a group that was tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Taken,
+    Nothing,
+}
+
+impl Trial<'_, '_> {
+    /// Tries the rows of some turns: all of them, or those on some lines.
+    fn attempt(
+        &mut self,
+        turns: &Range<u64>,
+        lines: Option<&[i64]>,
+        keep: Keep,
+    ) -> Result<Option<RuleBreach>, MergeError> {
+        let shape = self.load.shape(self.staged);
+        let (load, load_id, at, target) = (self.load, self.load_id, self.at, &self.target);
+        let deferred = &self.deferred;
+        let conn = &mut *self.conn;
+        let mut taken = false;
+        let (done, caught) = attempt::catching(|| {
+            transaction(conn, |conn| {
+                let rows = sql_query(sql::land_searched(shape))
+                    .bind::<BigInt, _>(signed(turns.start))
+                    .bind::<BigInt, _>(signed(turns.end))
+                    .bind::<Nullable<Array<BigInt>>, _>(lines)
+                    .execute(conn)?;
+                match target {
+                    Target::Dimension(delivered, way) => {
+                        delivered.bring_in_group(conn, *way, rows as u64)?;
+                    }
+                    Target::Fact(references) => match load.terms.instant {
+                        Instant::LoadTime => {
+                            fact::apply(conn, shape, references, at, load_id)?;
+                        }
+                        _ => {
+                            fact::apply_late(conn, shape, at, load_id)?;
+                        }
+                    },
+                }
+                deferred.check(conn)?;
+                clear_away(conn)?;
+                taken = true;
+                match keep {
+                    Keep::Taken => Ok(()),
+                    Keep::Nothing => Err(MergeError::from(DbError::RollbackTransaction)),
+                }
+            })
+        });
+        match (caught, done) {
+            (Some((Purpose::Write, breach)), _) => Ok(Some(breach)),
+            (Some((Purpose::Close, breach)), _) => self.cannot_close(turns, breach),
+            (None, _) if taken => Ok(None),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Ok(None),
+        }
+    }
+
+    /// To close a version is not what a row says: where that alone is refused, no row can be loaded that
+    /// changes something, and the table has to be seen to.
+    fn cannot_close(
+        &self,
+        turns: &Range<u64>,
+        breach: RuleBreach,
+    ) -> Result<Option<RuleBreach>, MergeError> {
+        if turns.end - turns.start > 1 {
+            return Ok(Some(breach));
+        }
+        Err(MergeError::CannotClose {
+            table: self.load.contract.name.clone(),
+            breach: Box::new(breach),
+        })
+    }
+
+    /// Tries the rows of one key, one after the other beside those that were taken.
+    fn try_key(&mut self, turn: u64) -> Result<(), MergeError> {
+        let turns = turn..turn + 1;
+        let lines: Vec<LineOfTurn> = sql_query(include_str!("offenders/lines.sql"))
+            .bind::<BigInt, _>(signed(turn))
+            .load(self.conn)?;
+        let mut taken = Vec::new();
+        for LineOfTurn { line } in lines {
+            taken.push(line);
+            if let Some(breach) = self.attempt(&turns, Some(&taken), Keep::Nothing)? {
+                taken.pop();
+                self.note(line, &breach);
+            }
+        }
+        self.attempt(&turns, Some(&taken), Keep::Taken)?;
+        Ok(())
+    }
+
+    fn note(&mut self, line: i64, breach: &RuleBreach) {
+        self.found.push(TableReject {
+            line: unsigned(line),
+            column: breach.column_name.clone(),
+            message: breach.sentence(),
+        });
+    }
+
+    /// Whether those that were found refuse the file, so that no others matter.
+    fn is_enough(&self) -> bool {
+        let found = self.found.len() as u64;
+        let tally = &self.staged.tally;
+        let guards = &self.load.contract.guards;
+        found >= ENOUGH && guard(guards, tally.read, tally.rejected + found).is_err()
+    }
+}
+
+impl Judge for Trial<'_, '_> {
+    type Error = MergeError;
+
+    fn attempt(&mut self, range: Range<u64>) -> Result<Attempt, MergeError> {
+        let refused = Trial::attempt(self, &range, None, Keep::Taken)?;
+        Ok(match refused {
+            None => Attempt::Taken,
+            Some(_) => Attempt::Refused,
+        })
+    }
+
+    fn one(&mut self, number: u64) -> Result<Search, MergeError> {
+        self.try_key(number)?;
+        Ok(if self.is_enough() {
+            Search::Stop
+        } else {
+            Search::GoOn
+        })
+    }
+}
+
+#[derive(QueryableByName)]
+struct LineOfTurn {
+    #[diesel(sql_type = BigInt)]
+    line: i64,
+}
+
+/// The statements that have constraints checked now, and later again, where some are deferrable.
+#[derive(QueryableByName)]
+struct Deferred {
+    #[diesel(sql_type = Nullable<Text>)]
+    now: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    later: Option<String>,
+}
+
+impl Deferred {
+    fn find(conn: &mut PgConnection) -> QueryResult<Self> {
+        sql_query(include_str!("offenders/deferred.sql")).get_result(conn)
+    }
+
+    fn check(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        if let (Some(now), Some(later)) = (&self.now, &self.later) {
+            attempt::write(conn, Purpose::Write, now, Binds::None)?;
+            conn.batch_execute(later)?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the server check now what it would check at the commit.
+pub(super) fn check_deferred(conn: &mut PgConnection) -> QueryResult<()> {
+    Deferred::find(conn)?.check(conn)
+}
+
+fn clear_away(conn: &mut PgConnection) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Made {
+        #[diesel(sql_type = Text)]
+        statement: String,
+    }
+    conn.batch_execute("truncate pg_temp.hayloft_landing")?;
+    let made: Vec<Made> = sql_query(include_str!("offenders/clear_away.sql")).load(conn)?;
+    for Made { statement } in made {
+        conn.batch_execute(&statement)?;
+    }
+    Ok(())
+}
