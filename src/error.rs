@@ -15,6 +15,7 @@ use crate::merge::MergeError;
 use crate::pipeline::InstantFault;
 use crate::retire::RetireError;
 use crate::stage::{Finding, StageFault};
+use crate::watch::FileWriter;
 
 /// Why a file is not loaded, or not removed.
 #[derive(Debug, Error)]
@@ -22,6 +23,9 @@ pub enum LoadError {
     /// The file cannot be opened.
     #[error("The file cannot be opened: {0}.")]
     Open(#[source] io::Error),
+    /// Somebody writes it, so it may not be complete.
+    #[error("{}", still_open(.0))]
+    BeingWritten(FileWriter),
     /// It cannot be staged.
     #[error(transparent)]
     Stage(#[from] StageFault),
@@ -104,6 +108,7 @@ impl LoadError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Open(_) => Verdict::Retry,
+            Self::BeingWritten(_) => Verdict::GiveBack,
             Self::Stage(fault) => match fault {
                 StageFault::Changed => Verdict::GiveBack,
                 StageFault::Unreadable(_) | StageFault::Spool(_) => Verdict::Retry,
@@ -215,6 +220,12 @@ pub fn judge(error: &DbError) -> Verdict {
         ) => Verdict::Refuse,
         _ => Verdict::Stop,
     }
+}
+
+fn still_open(writer: &FileWriter) -> String {
+    let mut text = writer.to_string();
+    text.replace_range(..1, "P");
+    text + " has it open for writing, so it may not be complete."
 }
 
 /// An error of the database as people may see it. The server's details hold the values of a row

@@ -1,7 +1,7 @@
 //! Receipt → the file gone.
 //!
 //! In: an arrival, and the receipt that says what the ledger has of it. Out: the file deleted,
-//! archived, kept, or set aside with a report; and its sidecar, if it has one, where it goes. This is the only code that removes a person's
+//! archived, kept, or set aside with a report; and what lies beside it, where it goes. This is the only code that removes a person's
 //! file, and without a receipt it cannot be called.
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::contract::OnDone;
 use crate::failpoint;
 use crate::merge::Receipt;
-use crate::watch::{ARCHIVE, Arrival, FAILED, HELD, KEPT, Origin, SIDECAR};
+use crate::watch::{ARCHIVE, Arrival, Beside, FAILED, FileWriter, HELD, KEPT, Origin};
 
 /// The folders that files go to, below `imports/`.
 #[derive(Clone, Debug)]
@@ -72,8 +72,8 @@ impl Shelves {
 pub struct Lot<'a> {
     /// The file.
     pub arrival: &'a Arrival,
-    /// The file beside it that says from when on it holds, if its table has such files.
-    pub sidecar: Option<PathBuf>,
+    /// What lies beside it, if its table has such files.
+    pub beside: Vec<Beside>,
     /// What the ledger has of it.
     pub receipt: &'a Receipt,
 }
@@ -205,15 +205,26 @@ impl Lot<'_> {
         Ok(())
     }
 
-    /// The sidecar goes first: alone it would be taken for that of the next file of its name. A
-    /// file that lost its sidecar in a crash is known to the ledger, and needs it no more.
+    /// What lies beside it goes first: alone it would be taken for that of the next file of its name.
+    /// A file that lost it in a crash is known to the ledger, and needs it no more.
     fn remove(&self) -> io::Result<Removal> {
-        if let Some(sidecar) = &self.sidecar {
-            remove(sidecar)?;
-            sync(folder_of(sidecar))?;
+        let path = self.arrival.path();
+        for what in &self.beside {
+            remove(&with_suffix(path, what.suffix()))?;
         }
-        remove(self.arrival.path())?;
+        if !self.beside.is_empty() {
+            sync(folder_of(path))?;
+        }
+        remove(path)?;
         Ok(Removal::Unsynced)
+    }
+
+    /// The suffixes of what lies beside the file now.
+    fn present(&self) -> Vec<&str> {
+        let suffixes = self.beside.iter().map(Beside::suffix);
+        suffixes
+            .filter(|suffix| is_there(&with_suffix(self.arrival.path(), suffix)))
+            .collect()
     }
 
     /// Moves the file to a shelf under this name, or, where the name is taken, under one that the
@@ -232,19 +243,21 @@ impl Lot<'_> {
         }
         let path = self.arrival.path();
         let wanted = folder.join(name);
-        let sidecar = self.sidecar.as_deref().filter(|sidecar| is_there(sidecar));
+        let beside = self.present();
         // Asked first, so that a report of the file that has the name is not written over. Only
         // Hayloft puts files here, one at a time for a table.
-        let is_taken =
-            is_there(&wanted) || sidecar.is_some() && is_there(&with_suffix(&wanted, SIDECAR));
+        let is_taken = is_there(&wanted)
+            || beside
+                .iter()
+                .any(|suffix| is_there(&with_suffix(&wanted, suffix)));
         let place = if is_taken {
             folder.join(prefixed(self.arrival))
         } else {
             wanted
         };
         prepare(&place)?;
-        if let Some(sidecar) = sidecar {
-            rename_new(sidecar, &with_suffix(&place, SIDECAR))?;
+        for suffix in beside {
+            rename_new(&with_suffix(path, suffix), &with_suffix(&place, suffix))?;
             failpoint!("retire::sidecar");
         }
         rename_new(path, &place)?;
@@ -253,6 +266,12 @@ impl Lot<'_> {
         sync(folder_of(&place))?;
         Ok(place)
     }
+}
+
+/// Why a file stays that a process has open for writing.
+pub(crate) fn still_open(arrival: &Arrival, writer: &FileWriter) -> RetireError {
+    let why = format!("{writer} has it open for writing");
+    stuck(arrival.path(), io::Error::other(why))
 }
 
 fn is_there(path: &Path) -> bool {

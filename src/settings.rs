@@ -91,8 +91,6 @@ pub enum Verbosity {
 pub struct Watching {
     /// The folder.
     pub imports: PathBuf,
-    /// How long a file must not change before it is taken up.
-    pub settle: Duration,
     /// How often the folder is listed, whatever the notifications say.
     pub sweep: Duration,
 }
@@ -284,7 +282,6 @@ fn watching(typed: Option<&Path>, file: &ContractFile) -> Watching {
     };
     Watching {
         imports: typed.map_or_else(beside_the_file, Path::to_owned),
-        settle: file.watch.settle,
         sweep: file.watch.sweep,
     }
 }

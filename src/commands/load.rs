@@ -17,7 +17,7 @@ use crate::retire::Disposal;
 use crate::settings::Settings;
 use crate::stage::Progress;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
-use crate::watch::{Arrival, Recognised, Unknown, absence, delivered_name, display_name};
+use crate::watch::{Arrival, Beside, Recognised, Unknown, absence, delivered_name, display_name};
 
 /// A load by hand gives up after about half a minute: somebody is waiting at the terminal.
 const MOST_ATTEMPTS: u32 = 8;
@@ -202,10 +202,13 @@ fn named_for(path: &Path, wanted: Wanted, contracts: &Contracts) -> Result<Table
         Recognised::Unknown(Unknown::Format) => Err(format!(
             "`{shown}` {failed}. Only .csv files are read: unpack it, or save it as CSV."
         )),
-        Recognised::Sidecar { .. } => Err(format!(
-            "`{shown}` {failed}. It says from when on the file beside it holds: name that \
-             one."
-        )),
+        Recognised::Beside { what, .. } => {
+            let what = match what {
+                Beside::Effective => "says from when on the file beside it holds",
+                Beside::Marker(_) => "says that the file beside it is complete",
+            };
+            Err(format!("`{shown}` {failed}. It {what}: name that one."))
+        }
         Recognised::Unknown(_) | Recognised::Temporary => Err(format!(
             "`{shown}` {failed}. Its name does not say which table it is for: name it with \
              --table. {}",

@@ -61,7 +61,6 @@ fn watch(
     stop: &Stop,
 ) -> Audience {
     let options = Options {
-        settle: settings.watching.settle,
         sweep: settings.watching.sweep,
         ..Options::default()
     };
@@ -194,10 +193,14 @@ fn tell(news: &News, place: &str, printer: &Printer) {
             "`{file}` is no longer in {}: somebody removed it, and nothing more is done about it.",
             place.display()
         )),
-        News::GivenBack { file } => {
+        News::GivenBack { file, error } => {
             printer.say(&format!(
-                "`{file}` changed while it was read. It is taken up again when it stands still."
+                "`{file}` is left where it was, and taken up again later. {error}"
             ));
         }
+        News::Blind(blindness) => printer.say(&format!(
+            "Not every program is known that may still be writing a file: {blindness}. A file of \
+             which nothing else is known waits five times as long as watch.settle says."
+        )),
     }
 }

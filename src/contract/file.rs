@@ -4,6 +4,7 @@
 //! default is in place, and each value knows its line. Whether the tables and columns that it
 //! names exist is not known here; `resolve` asks the catalog.
 
+mod complete;
 mod history;
 mod table;
 
@@ -15,9 +16,11 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+pub use complete::{CompleteEntry, ReadyWord};
 pub use history::{EffectiveEntry, HistoryEntry, ModeEntry};
 pub use table::{ColumnEntry, KindEntry, ReferenceEntry, TableEntry};
 
+use super::Completeness;
 use super::fault::{ContractFault, Problem};
 pub use super::section::At;
 use super::section::{Section, Source};
@@ -42,8 +45,8 @@ pub struct ContractFile {
 pub struct WatchSection {
     /// The folder that files are dropped into, seen from the folder of the contract.
     pub imports: PathBuf,
-    /// How long a file must not change before it is taken up.
-    pub settle: Duration,
+    /// When a file is complete, for tables that say nothing else.
+    pub complete: CompleteEntry,
     /// How often the folder is listed, whatever the notifications say.
     pub sweep: Duration,
 }
@@ -74,7 +77,7 @@ impl Default for WatchSection {
     fn default() -> Self {
         Self {
             imports: "imports".into(),
-            settle: Duration::from_secs(2),
+            complete: CompleteEntry::default(),
             sweep: Duration::from_secs(5),
         }
     }
@@ -107,6 +110,12 @@ impl ContractFile {
                 source,
             }),
         }
+    }
+
+    /// When a file of a table is complete.
+    #[must_use]
+    pub fn completeness(&self, table: &TableEntry) -> Completeness {
+        table.watch.below(&self.watch.complete)
     }
 
     /// Reads the text of a file; `path` is for messages and for what stands beside the file.
@@ -144,8 +153,27 @@ fn read_root(path: &Path, mut root: Section<'_>) -> ContractFile {
         limits: root.section("limits").map(read_limits).unwrap_or_default(),
         load: root.section("load").map(read_load).unwrap_or_default(),
     };
+    refuse_idle_markers(&file, &root);
     root.finish();
     file
+}
+
+/// A marker that is named where none is waited for was meant to be.
+fn refuse_idle_markers(file: &ContractFile, root: &Section<'_>) {
+    for table in &file.tables {
+        if let Some(marker) = &table.watch.marker
+            && file.completeness(table).marker().is_none()
+        {
+            root.refuse(
+                marker.line,
+                format!(
+                    "tables.{0}.watch.marker is named, and nothing waits for it. Write \
+                     tables.{0}.watch.ready = \"marker\" too, or remove it.",
+                    table.name
+                ),
+            );
+        }
+    }
 }
 
 fn read_tables(root: &mut Section<'_>) -> Vec<TableEntry> {
@@ -169,9 +197,7 @@ fn read_watch(mut section: Section<'_>) -> WatchSection {
     let imports = section
         .name("imports")
         .map_or(default.imports, |at| at.value.into());
-    let settle = section
-        .duration("settle")
-        .map_or(default.settle, |at| at.value);
+    let complete = CompleteEntry::read(&mut section);
     let sweep = section.duration("sweep");
     if let Some(zero) = sweep.as_ref().filter(|at| at.value.is_zero()) {
         section.refuse(
@@ -183,7 +209,7 @@ fn read_watch(mut section: Section<'_>) -> WatchSection {
     section.finish();
     WatchSection {
         imports,
-        settle,
+        complete,
         sweep,
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod catalog;
 mod column;
+mod completeness;
 mod fault;
 pub mod file;
 mod history;
@@ -20,6 +21,7 @@ mod section;
 pub use column::{
     Canonical, Column, ColumnType, EmptyAs, JsonKind, Nullability, NumericLimit, Spelling,
 };
+pub use completeness::{Completeness, ReadyWhen};
 pub use fault::{ContractFault, Problem, Problems};
 pub use file::ContractFile;
 pub use history::{Deletes, Effective, History, Late, Mode, Role, SequenceField};

@@ -19,7 +19,7 @@ use super::catalog::{Catalog, UniqueKey};
 use super::fault::{ContractFault, Problem};
 use super::file::{ContractFile, KindEntry, TableEntry};
 use super::managed::{EFFECTIVE_END_DATE, EFFECTIVE_START_DATE};
-use super::{Contract, Kind, TableName};
+use super::{Completeness, Contract, Kind, TableName};
 
 /// The schema of all dimensions and facts.
 pub const WAREHOUSE: &str = "datawarehouse";
@@ -29,6 +29,7 @@ pub const WAREHOUSE: &str = "datawarehouse";
 pub struct Contracts {
     contracts: Vec<Contract>,
     routes: Vec<(TableName, Option<String>)>,
+    completeness: BTreeMap<TableName, Completeness>,
 }
 
 impl Contracts {
@@ -76,7 +77,16 @@ impl Contracts {
             .iter()
             .map(|entry| (entry.name.clone(), entry.pattern.clone()))
             .collect();
-        Ok(Self { contracts, routes })
+        let completeness = file
+            .tables
+            .iter()
+            .map(|entry| (entry.name.clone(), file.completeness(entry)))
+            .collect();
+        Ok(Self {
+            contracts,
+            routes,
+            completeness,
+        })
     }
 
     /// The contracts, each after those that it refers to: dimensions first. A dimension refers to
@@ -98,6 +108,12 @@ impl Contracts {
     #[must_use]
     pub fn routes(&self) -> &[(TableName, Option<String>)] {
         &self.routes
+    }
+
+    /// When a file of each table is complete.
+    #[must_use]
+    pub fn completeness(&self) -> &BTreeMap<TableName, Completeness> {
+        &self.completeness
     }
 
     /// The dimensions that each fact table refers to.

@@ -30,7 +30,7 @@ use crate::error::{LoadError, Verdict};
 use crate::failpoint;
 use crate::merge;
 use crate::stage::{Progress, Stamp};
-use crate::watch::{Arrival, Mode, Released, Trouble, WatchEvent, Watcher, Why};
+use crate::watch::{Arrival, Blindness, Mode, Released, Trouble, WatchEvent, Watcher, Why};
 
 /// The pause before a load is tried again that needs a person's help first.
 const HELP: Duration = Duration::from_secs(30);
@@ -58,6 +58,8 @@ pub enum News {
         /// Why.
         why: Why,
     },
+    /// Not every process is shown that may have a file open.
+    Blind(Blindness),
     /// Something is wrong with the watch.
     Trouble(Trouble),
     /// A file came to its end.
@@ -92,10 +94,12 @@ pub enum News {
         /// Where it lay.
         place: PathBuf,
     },
-    /// A file changed while it was read, and was given back.
+    /// A file is not complete, and was given back.
     GivenBack {
         /// The file.
         file: String,
+        /// What shows that.
+        error: String,
     },
 }
 
@@ -364,6 +368,7 @@ impl<'a> Dispatcher<'a> {
             if error.verdict() == Verdict::GiveBack {
                 let news = News::GivenBack {
                     file: arrival.name().to_owned(),
+                    error: error.to_string(),
                 };
                 match arrival.release() {
                     Ok(Released::StillClaimed(again)) => arrival = again,
@@ -521,6 +526,7 @@ fn tell_event(event: WatchEvent, tell: &mut dyn FnMut(News)) {
     match event {
         WatchEvent::Ready(mode) => tell(News::Ready(mode)),
         WatchEvent::LeftAlone { name, why } => tell(News::LeftAlone { name, why }),
+        WatchEvent::Blind(blindness) => tell(News::Blind(blindness)),
         WatchEvent::Degraded(trouble) => tell(News::Trouble(trouble)),
         WatchEvent::Arrived(_) => {}
     }

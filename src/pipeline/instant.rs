@@ -2,7 +2,6 @@
 //! name, or in the small file beside it, its sidecar. The watch sees to it that a sidecar travels
 //! with its file and never looks into it; it is read here.
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,10 +12,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustix::fs::OFlags;
 use thiserror::Error;
 
-use crate::contract::{Contract, Contracts, Effective, History, Kind};
+use crate::contract::{Completeness, Contract, Contracts, Effective, History, Kind};
 use crate::merge::Instant;
 use crate::stage::value::instant::{Found, InstantParser};
-use crate::watch::{Arrival, Routes, SIDECAR};
+use crate::watch::{Arrival, Beside, Routes, SIDECAR};
 
 /// A sidecar holds one instant. What is longer is something else.
 const LONGEST: u64 = 1024;
@@ -106,12 +105,18 @@ pub fn routes(contracts: &Contracts) -> Routes {
         .iter()
         .filter(|contract| takes_sidecar(contract))
         .map(|contract| contract.name.clone());
-    Routes::new(contracts.routes().iter().cloned()).with_sidecars(with_sidecar)
+    Routes::new(contracts.routes().iter().cloned())
+        .with_sidecars(with_sidecar)
+        .with_completeness(contracts.completeness().clone())
 }
 
-/// Where the file's sidecar lies, if its table has files with sidecars.
-pub(super) fn sidecar(contract: &Contract, arrival: &Arrival) -> Option<PathBuf> {
-    takes_sidecar(contract).then(|| beside(arrival.path()))
+/// What lies beside each file of a table.
+pub(super) fn beside(contracts: &Contracts, contract: &Contract) -> Vec<Beside> {
+    let completeness = contracts.completeness().get(&contract.name);
+    let marker = completeness.and_then(Completeness::marker);
+    let marker = marker.map(|suffix| Beside::Marker(suffix.to_owned()));
+    let sidecar = takes_sidecar(contract).then_some(Beside::Effective);
+    sidecar.into_iter().chain(marker).collect()
 }
 
 /// From when on a file holds.
@@ -143,10 +148,8 @@ fn takes_sidecar(contract: &Contract) -> bool {
     )
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(SIDECAR);
-    PathBuf::from(name)
+fn sidecar_of(path: &Path) -> PathBuf {
+    Beside::Effective.name(path.as_os_str()).into()
 }
 
 fn in_name(
@@ -173,7 +176,7 @@ fn stem(name: &[u8]) -> &[u8] {
 
 fn in_sidecar(parser: &InstantParser, arrival: &Arrival) -> Result<DateTime<Utc>, InstantFault> {
     let name = format!("{}{SIDECAR}", arrival.name());
-    let text = match read(&beside(arrival.path())) {
+    let text = match read(&sidecar_of(arrival.path())) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(InstantFault::NoSidecar { name });
@@ -370,8 +373,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("users.csv");
         fs::write(home.path().join("elsewhere"), "2026-11-21").unwrap();
-        std::os::unix::fs::symlink("elsewhere", beside(&path)).unwrap();
-        assert!(read(&beside(&path)).is_err());
+        std::os::unix::fs::symlink("elsewhere", sidecar_of(&path)).unwrap();
+        assert!(read(&sidecar_of(&path)).is_err());
     }
 
     const HISTORY: History = History {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use super::desk::{self, Attendant, Desk, Outcome, Patience, Wish};
-use super::way::Way;
+use super::way::{self, Way};
 use crate::contract::Contracts;
 use crate::error::LoadError;
 use crate::merge::{self, Companion, Receipt};
 use crate::retire::Synced;
 use crate::stage::{Progress, Stamp};
-use crate::watch::Arrival;
+use crate::watch::{Arrival, ScanDepth};
 
 /// How the way of a file ended that went with others, and the file as it was read.
 pub(super) struct End {
@@ -26,6 +26,8 @@ pub(super) struct Ready {
     contracts: Arc<Contracts>,
     files: Vec<Companion>,
     reads: Vec<Stamp>,
+    /// Whether nobody writes them. Else each goes alone, which finds out which it is.
+    closed: Result<(), LoadError>,
 }
 
 /// What the ledger has of a file that was loaded with others, and the file as it was read.
@@ -53,11 +55,13 @@ pub(super) fn merge(
         contracts,
         mut files,
         reads,
+        closed,
     } = match ready {
         Some(ready) if Arc::ptr_eq(&ready.contracts, &contracts) => ready,
         // A file before them may have added a column.
         _ => Ready::by(contracts, desk, arrivals),
     };
+    closed?;
     let contract = arrivals.first().and_then(|it| contracts.get(it.table()));
     let Some(contract) = contract.filter(|_| !files.is_empty()) else {
         return Ok(Vec::new());
@@ -77,10 +81,12 @@ pub(super) fn retire(
     merged: &[Merged],
 ) -> Result<Vec<End>, LoadError> {
     let contracts = desk.contracts();
+    let reads: Vec<_> = merged.iter().map(|merged| merged.read).collect();
+    let writers = way::writers(&reads, ScanDepth::Descriptors);
     let mut retired = Vec::with_capacity(merged.len());
     for (arrival, Merged { read, receipt }) in arrivals.iter().zip(merged) {
         let way = Way::new(desk, &contracts, arrival, &Wish::CONTRACT, &Nobody)?;
-        retired.push((*read, way.take_away(receipt, *read)));
+        retired.push((*read, way.take_away(receipt, *read, &writers)));
     }
     // When all are gone: they lie in one folder.
     let mut synced = Synced::default();
@@ -108,10 +114,12 @@ impl Ready {
                 _ => break,
             }
         }
+        let closed = way::refuse_open(&reads, ScanDepth::Descriptors);
         Self {
             contracts,
             files,
             reads,
+            closed,
         }
     }
 }

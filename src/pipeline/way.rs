@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
 use std::time::Instant as Clock;
 
 use rustix::fs::OFlags;
@@ -20,7 +21,7 @@ use crate::merge::{self, Companion, Indexes, Instant, MergeError, Receipt, Short
 use crate::retire::{self, Disposal, Lot, Retired, Shelf, Synced};
 use crate::stage::{self, Delivery, Source, Staged, Stamp, TableRejects, Tally};
 use crate::summary::Status;
-use crate::watch::{Arrival, Origin, display_name};
+use crate::watch::{Arrival, Identity, Origin, ScanDepth, Writers, display_name};
 
 /// How the reason of a held file ends.
 const RELEASE: &str = "If these keys are gone indeed, `hayloft accept-closes` loads the file once.";
@@ -123,6 +124,28 @@ pub(super) fn open(arrival: &Arrival) -> io::Result<File> {
     Ok(file)
 }
 
+/// Refuses files that a process has open for writing: they may not be complete.
+pub(super) fn refuse_open(read: &[Stamp], depth: ScanDepth) -> Result<(), LoadError> {
+    let writers = writers(read, depth);
+    let writer = read
+        .iter()
+        .find_map(|stamp| writers.writer(identity(*stamp)));
+    writer.map_or(Ok(()), |writer| {
+        Err(LoadError::BeingWritten(writer.clone()))
+    })
+}
+
+/// Who has these files open for writing.
+pub(super) fn writers(read: &[Stamp], depth: ScanDepth) -> Writers {
+    let files: Vec<_> = read.iter().map(|stamp| identity(*stamp)).collect();
+    Writers::of(&files, depth)
+}
+
+fn identity(stamp: Stamp) -> Identity {
+    let (device, inode) = stamp.file();
+    Identity { device, inode }
+}
+
 /// One file, and everything that its load needs.
 pub(super) struct Way<'a> {
     desk: &'a Desk,
@@ -196,7 +219,7 @@ impl<'a> Way<'a> {
     pub(super) fn make_ready(&self) -> Result<(Stamp, Companion), LoadError> {
         let file = open(self.arrival).map_err(LoadError::Open)?;
         let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
-        let (instant, staged) = self.take_in(&file, &TableRejects::default())?;
+        let (instant, staged) = self.read_in(&file, &TableRejects::default())?;
         self.guard(&staged)?;
         let companion = Companion {
             staged,
@@ -206,8 +229,25 @@ impl<'a> Way<'a> {
         Ok((read, companion))
     }
 
-    /// Everything that can be known of the file without the database.
+    /// Reads the file, and finds meanwhile that no process has it open for writing. Of a claimed one
+    /// the watch found that before; whoever came between is found here. That counts before whatever
+    /// is wrong with the file: half a row is no fault of it yet.
     fn take_in(&self, file: &File, refused: &TableRejects) -> Result<(Instant, Staged), LoadError> {
+        let read = Stamp::of(&file.metadata().map_err(LoadError::Open)?);
+        let depth = match self.arrival.origin() {
+            Origin::Claimed => ScanDepth::Descriptors,
+            Origin::InPlace => ScanDepth::DescriptorsAndMappings,
+        };
+        thread::scope(|scope| {
+            let look = scope.spawn(|| refuse_open(&[read], depth));
+            let taken_in = self.read_in(file, refused);
+            look.join().unwrap_or(Err(LoadError::Defect))?;
+            taken_in
+        })
+    }
+
+    /// Everything that can be known of the file without the database.
+    fn read_in(&self, file: &File, refused: &TableRejects) -> Result<(Instant, Staged), LoadError> {
         let instant = match self.wish.instant {
             Some(instant) => instant,
             None => instant::of(self.contract, self.arrival)?,
@@ -349,20 +389,39 @@ impl<'a> Way<'a> {
     }
 
     fn retire(&self, receipt: &Receipt, read: Stamp) -> Result<Outcome, LoadError> {
-        let taken = self.take_away(receipt, read)?;
+        let writers = match self.disposal() {
+            Disposal::Leave => Writers::none(),
+            Disposal::OnDone(_) => writers(&[read], ScanDepth::Descriptors),
+        };
+        let taken = self.take_away(receipt, read, &writers)?;
         taken.sync(&mut Synced::default())
     }
 
-    /// Removes the file, which a power cut can still undo.
-    pub(super) fn take_away(&self, receipt: &Receipt, read: Stamp) -> Result<TakenAway, LoadError> {
+    fn disposal(&self) -> Disposal {
         let by_contract = Disposal::OnDone(self.contract.on_done);
-        let disposal = self.wish.disposal.unwrap_or(by_contract);
+        self.wish.disposal.unwrap_or(by_contract)
+    }
+
+    /// Removes the file, which a power cut can still undo. One that a process has opened for writing
+    /// meanwhile stays until that is done, as its bytes would go with the file.
+    pub(super) fn take_away(
+        &self,
+        receipt: &Receipt,
+        read: Stamp,
+        writers: &Writers,
+    ) -> Result<TakenAway, LoadError> {
+        let disposal = self.disposal();
         let entry = receipt.entry().clone();
         if entry.summary.status == Status::Failed {
             // A crash came between the ledger's note of the failure and the move of the file.
             let report = Report::new(&entry, None);
             let outcome = self.set_aside(receipt, entry.set_aside, report)?;
             return Ok(TakenAway::durably(outcome));
+        }
+        if disposal != Disposal::Leave
+            && let Some(writer) = writers.writer(identity(read))
+        {
+            return Err(retire::still_open(self.arrival, writer).into());
         }
         let is_other = receipt.bytes() == Bytes::Other || self.was_written_to(read);
         let outcome = Outcome::Done(entry);
@@ -381,7 +440,7 @@ impl<'a> Way<'a> {
     fn lot<'r>(&'r self, receipt: &'r Receipt) -> Lot<'r> {
         Lot {
             arrival: self.arrival,
-            sidecar: instant::sidecar(self.contract, self.arrival),
+            beside: instant::beside(self.contracts, self.contract),
             receipt,
         }
     }

@@ -112,6 +112,12 @@ impl Stamp {
             changed: (file.ctime(), file.ctime_nsec()),
         }
     }
+
+    /// Which file it is, whatever its state: its device and its number there.
+    #[must_use]
+    pub fn file(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
 }
 
 /// The size and digest of a file that staging did not read to its end, for the ledger's note of

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::ahead::Slot;
 use super::claim::{Claim, ClaimId};
 use super::folder::Folder;
-use super::name::{Format, display_name};
+use super::name::{Beside, Format, display_name};
 use crate::contract::TableName;
 
 /// One delivery, from its claim to its end.
@@ -43,6 +43,7 @@ enum Home {
     Claimed {
         folder: Arc<Folder>,
         claim: Claim,
+        beside: Vec<Beside>,
         slot: Slot,
     },
     InPlace,
@@ -105,6 +106,7 @@ impl Arrival {
         folder: &Arc<Folder>,
         claim: Claim,
         (table, format): (TableName, Format),
+        beside: &[Beside],
         slot: Slot,
     ) -> Self {
         Self {
@@ -117,6 +119,7 @@ impl Arrival {
             home: Home::Claimed {
                 folder: Arc::clone(folder),
                 claim,
+                beside: beside.to_vec(),
                 slot,
             },
         }
@@ -170,6 +173,7 @@ impl Arrival {
         let Home::Claimed {
             folder,
             claim,
+            beside,
             slot,
         } = &self.home
         else {
@@ -178,7 +182,7 @@ impl Arrival {
         let file = claim.identity(folder).ok_or(io::ErrorKind::NotFound)?;
         // Before the rename: its event must not pass for a writer's finished file.
         slot.expect_back(file);
-        let put_back = claim.put_back(folder);
+        let put_back = claim.put_back(folder, beside);
         if put_back.is_err() {
             slot.expect_back_no_more(file);
         }

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use uuid::Uuid;
 
 use super::folder::{Folder, Room, Sight};
-use super::name::SIDECAR;
+use super::name::Beside;
 use super::settle::{Identity, Observation};
 use crate::failpoint;
 
@@ -67,12 +67,13 @@ const ID_LENGTH: usize = 36;
 impl Claim {
     /// Renames a settled file into `.claimed/`. The claim counts only once [`Folder::sync`] has
     /// made it durable, which the caller does once for a batch.
+    #[cfg(test)]
     pub(crate) fn take(
         folder: &Folder,
         name: &OsStr,
         settled: &Observation,
     ) -> Result<Self, NotClaimed> {
-        Self::take_as(ClaimId::fresh(), folder, name, settled)
+        Self::take_with(folder, name, settled, &[])
     }
 
     fn take_as(
@@ -105,33 +106,45 @@ impl Claim {
         }
     }
 
-    /// The same for a file with a sidecar. The sidecar is renamed first, so that a claimed file
-    /// never lies there without it; one that lies there alone was left by a crash.
-    pub(crate) fn take_with_sidecar(
+    /// The same for a file with others beside it. These are renamed first, so that a claimed file
+    /// never lies there without them; one that lies there alone was left by a crash.
+    pub(crate) fn take_with(
         folder: &Folder,
         name: &OsStr,
         settled: &Observation,
-        sidecar: &Observation,
+        beside: &[(Beside, Observation)],
     ) -> Result<Self, NotClaimed> {
         let id = ClaimId::fresh();
-        let beside = Self::take_as(id, folder, &sidecar_of(name), sidecar)?;
-        failpoint!("watch::sidecar");
-        Self::take_as(id, folder, name, settled).inspect_err(|_| {
-            // If that is not possible, a newer sidecar lies there, and the older one stays where
-            // it is, for a person to look at.
-            let _ = beside.put_back_alone(folder);
-        })
+        let mut taken = Vec::with_capacity(beside.len());
+        let mut take = || {
+            for (what, seen) in beside {
+                taken.push(Self::take_as(id, folder, &what.name(name), seen)?);
+                failpoint!("watch::sidecar");
+            }
+            Self::take_as(id, folder, name, settled)
+        };
+        let claim = take();
+        if claim.is_err() {
+            for other in taken {
+                // If that is not possible, a newer one lies there, and the older one stays where it
+                // is, for a person to look at.
+                let _ = other.put_back_alone(folder);
+            }
+        }
+        claim
     }
 
-    /// Gives the file its name back, if that is free, and its sidecar's to its sidecar.
-    pub(crate) fn put_back(&self, folder: &Folder) -> io::Result<()> {
+    /// Gives the file its name back, if that is free, and theirs to those beside it.
+    pub(crate) fn put_back(&self, folder: &Folder, beside: &[Beside]) -> io::Result<()> {
         self.put_back_alone(folder)?;
-        let sidecar = Self {
-            id: self.id,
-            name: sidecar_of(&self.name),
-        };
-        // Most files have none. Where its name is taken, a newer one was sent for the same file.
-        let _ = sidecar.put_back_alone(folder);
+        for what in beside {
+            let other = Self {
+                id: self.id,
+                name: what.name(&self.name),
+            };
+            // Where its name is taken, a newer one was sent for the same file.
+            let _ = other.put_back_alone(folder);
+        }
         Ok(())
     }
 
@@ -143,14 +156,12 @@ impl Claim {
         )
     }
 
-    /// Of the claim of a sidecar, that of its file.
-    pub(crate) fn beside_sidecar(&self) -> Self {
-        let name = self.name.as_bytes();
-        let file = name.len().saturating_sub(SIDECAR.len());
-        Self {
+    /// Of the claim of something beside a file, that of the file.
+    pub(crate) fn of_its_file(&self, what: &Beside) -> Option<Self> {
+        Some(Self {
             id: self.id,
-            name: OsStr::from_bytes(&name[..file]).to_owned(),
-        }
+            name: what.file(&self.name)?.to_owned(),
+        })
     }
 
     /// Reads the name of a file in `.claimed/`.
@@ -179,13 +190,6 @@ impl Claim {
             Ok(Sight::Gone) | Err(_) => None,
         }
     }
-}
-
-/// The name of the file beside a file that says from when on it holds.
-pub(crate) fn sidecar_of(name: &OsStr) -> OsString {
-    let mut sidecar = name.to_owned();
-    sidecar.push(SIDECAR);
-    sidecar
 }
 
 #[cfg(test)]
@@ -263,7 +267,7 @@ mod tests {
         let claim = Claim::take(&folder, name, &settled).unwrap();
         std::fs::write(home.path().join(name), "second").unwrap();
 
-        assert!(claim.put_back(&folder).is_err());
+        assert!(claim.put_back(&folder, &[]).is_err());
 
         let there = std::fs::read(home.path().join(name)).unwrap();
         assert_eq!(there, b"second");

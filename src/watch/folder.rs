@@ -21,6 +21,7 @@ use rustix::io::Errno;
 
 use super::Why;
 use super::settle::{Identity, Observation};
+use super::writers::{Blindness, shared_file_system};
 
 const CLAIMED: &str = ".claimed";
 const LOCK: &str = ".hayloft.lock";
@@ -202,6 +203,11 @@ impl Folder {
         )?)
     }
 
+    /// Why others may write to the files here without any process of this machine.
+    pub(crate) fn shared_file_system(&self) -> Option<Blindness> {
+        shared_file_system(self.imports.as_fd())
+    }
+
     /// Makes renames between the rooms survive a power cut.
     pub(crate) fn sync(&self) -> io::Result<()> {
         fsync(&self.claimed)?;
@@ -250,7 +256,7 @@ fn same_file(one: rustix::io::Result<Stat>, other: rustix::io::Result<Stat>) -> 
 // The widths of these fields differ between systems.
 #[allow(clippy::unnecessary_cast, clippy::cast_lossless)]
 #[allow(clippy::cast_sign_loss, clippy::cast_possible_wrap)]
-fn identity_of(stat: &Stat) -> Identity {
+pub(super) fn identity_of(stat: &Stat) -> Identity {
     Identity {
         device: stat.st_dev as u64,
         inode: stat.st_ino as u64,

@@ -31,6 +31,7 @@ mod settle;
 mod sweep;
 mod take;
 mod watcher;
+mod writers;
 
 use std::fmt;
 use std::time::Duration;
@@ -41,9 +42,11 @@ pub(crate) use claim::Claim;
 pub use claim::ClaimId;
 pub use folder::{Folder, FolderError};
 pub(crate) use name::SIDECAR;
-pub use name::{Format, Recognised, Routes, Unknown, display_name};
+pub use name::{Beside, Format, Recognised, Routes, Unknown, display_name};
 pub use settle::{Hint, Identity, Observation, Patience, Settling, Verdict};
 pub use watcher::{Stopper, Watcher};
+pub use writers::{Blindness, FileWriter};
+pub(crate) use writers::{ScanDepth, Writers};
 
 /// Below the imports: files that were refused.
 pub(crate) const FAILED: &str = "failed";
@@ -66,6 +69,8 @@ pub enum WatchEvent {
         /// Why.
         why: Why,
     },
+    /// The kernel does not show every process that may have a file open. Said once.
+    Blind(Blindness),
     /// Something is wrong; said once, and `Ready` ends it.
     Degraded(Trouble),
     /// The folder is watched, and everything that lay in it has been looked at.
@@ -118,6 +123,11 @@ pub enum Why {
     NotAClaim,
     /// Its table has files with sidecars, and its own does not come.
     NoSidecar,
+    /// Its table takes files that a marker shows to be complete, and its own does not come. This is
+    /// the marker's suffix.
+    NoMarker(String),
+    /// A process has it open for writing, and has had it open for long.
+    OpenForWriting(FileWriter),
     /// It is a sidecar in `.claimed/`, and its file is nowhere.
     SidecarAlone,
     /// The system refused the rename.
@@ -159,6 +169,15 @@ impl fmt::Display for Why {
                 "the file beside it, of the same name with .effective at its end, is not here, and \
                  says from when on it holds; it is taken when that comes",
             ),
+            Self::NoMarker(suffix) => write!(
+                f,
+                "its table takes a file once its marker is here, an empty file of the same name \
+                 with {suffix} at its end"
+            ),
+            Self::OpenForWriting(writer) => write!(
+                f,
+                "{writer} has it open for writing; it is taken when that closes it"
+            ),
             Self::SidecarAlone => f.write_str(
                 "it lies in .claimed without the file that it was sent with; remove it, or move \
                  it to imports beside that file",
@@ -174,7 +193,8 @@ impl fmt::Display for Why {
 /// How patient the watch is, and how far it runs ahead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// How long a file must stand still when no event told that it is complete.
+    /// How long a file must stand still when no event told that it is complete, and its table says
+    /// nothing else.
     pub settle: Duration,
     /// How often the folder is looked through.
     pub sweep: Duration,
@@ -198,7 +218,7 @@ impl Default for Options {
 #[cfg(test)]
 mod tests {
     /// Words that open a file for its content, or remove one. `folder.rs` opens directories and
-    /// the lock, and nothing else.
+    /// the lock, `writers.rs` what the kernel tells of processes, and nothing else.
     const FORBIDDEN: [&str; 10] = [
         "File::open",
         "fs::read",
@@ -221,11 +241,15 @@ mod tests {
             let source = std::fs::read_to_string(&path).unwrap();
             let source = source.split("#[cfg(test)]").next().unwrap();
             let is_folder = path.ends_with("folder.rs");
+            let is_writers = path.ends_with("writers.rs");
             for word in FORBIDDEN {
                 let allowed = match word {
                     // Once for `.claimed`, once for the lock (and once for its import).
                     "openat(" if is_folder => 1,
                     "OpenOptions" if is_folder => 2,
+                    // What `/proc` has of a process.
+                    "openat(" if is_writers => 3,
+                    "read_to_" if is_writers => 1,
                     _ => 0,
                 };
                 let found = source.matches(word).count();

@@ -4,23 +4,26 @@
 //! name is for, or why it is for none. Pure: this file never touches the disk, and nothing of a
 //! name ever leaves it but the name of a configured table, so no file name can become SQL.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::contract::TableName;
+use crate::contract::{Completeness, TableName};
 
 /// What a file name says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recognised {
     /// A name that writers use for files that are not ready. Never said, never touched.
     Temporary,
-    /// The file beside a delivery that says from when on it holds.
-    Sidecar {
+    /// A file beside a delivery, which goes where that goes.
+    Beside {
         /// The table of the delivery.
         table: TableName,
+        /// What it is there for.
+        what: Beside,
     },
     /// A name that is for no table, or not of a format that can be read.
     Unknown(Unknown),
@@ -42,6 +45,42 @@ pub enum Unknown {
     Format,
 }
 
+/// What a file beside a delivery is there for. Its name is that of the delivery, and a suffix.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Beside {
+    /// It says from when on the delivery holds.
+    Effective,
+    /// It says that the delivery is complete. This is its suffix.
+    Marker(String),
+}
+
+impl Beside {
+    /// What its name has after that of the delivery.
+    #[must_use]
+    pub fn suffix(&self) -> &str {
+        match self {
+            Self::Effective => SIDECAR,
+            Self::Marker(suffix) => suffix,
+        }
+    }
+
+    /// Its name, beside a file of this name.
+    #[must_use]
+    pub fn name(&self, file: &OsStr) -> OsString {
+        let mut name = file.to_owned();
+        name.push(self.suffix());
+        name
+    }
+
+    /// The name of the file that it lies beside, if it is one of this kind.
+    pub(crate) fn file<'n>(&self, name: &'n OsStr) -> Option<&'n OsStr> {
+        let name = name.as_bytes();
+        let (file, end) = name.split_at_checked(name.len().checked_sub(self.suffix().len())?)?;
+        end.eq_ignore_ascii_case(self.suffix().as_bytes())
+            .then(|| OsStr::from_bytes(file))
+    }
+}
+
 /// How a file is to be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -58,8 +97,10 @@ pub struct Routes {
     named: Vec<(String, TableName)>,
     /// Which table's files come first, of those that are found at once.
     order: Vec<TableName>,
-    /// Tables whose files come with a sidecar each.
-    with_sidecar: Vec<TableName>,
+    /// What lies beside the files of tables that have such.
+    beside: BTreeMap<TableName, Vec<Beside>>,
+    /// When a file is complete, of tables that say so.
+    completeness: BTreeMap<TableName, Completeness>,
 }
 
 /// What the name of a sidecar has after that of its file.
@@ -93,7 +134,8 @@ impl Routes {
             patterns: Vec::new(),
             named: Vec::new(),
             order: Vec::new(),
-            with_sidecar: Vec::new(),
+            beside: BTreeMap::new(),
+            completeness: BTreeMap::new(),
         };
         for (table, pattern) in tables {
             match pattern {
@@ -118,13 +160,39 @@ impl Routes {
     /// Has the files of these tables wait for the file beside them, `FILE.effective`.
     #[must_use]
     pub fn with_sidecars(mut self, tables: impl IntoIterator<Item = TableName>) -> Self {
-        self.with_sidecar = tables.into_iter().collect();
+        for table in tables {
+            self.beside
+                .entry(table)
+                .or_default()
+                .push(Beside::Effective);
+        }
         self
     }
 
-    /// Whether a table's files come with a sidecar each.
-    pub(super) fn takes_sidecar(&self, table: &TableName) -> bool {
-        self.with_sidecar.contains(table)
+    /// Has files be complete when these say so. Where a marker shows it, they wait for that.
+    #[must_use]
+    pub fn with_completeness(
+        mut self,
+        tables: impl IntoIterator<Item = (TableName, Completeness)>,
+    ) -> Self {
+        for (table, completeness) in tables {
+            if let Some(suffix) = completeness.marker() {
+                let marker = Beside::Marker(suffix.to_owned());
+                self.beside.entry(table.clone()).or_default().push(marker);
+            }
+            self.completeness.insert(table, completeness);
+        }
+        self
+    }
+
+    /// What lies beside each file of a table.
+    pub(crate) fn beside(&self, table: &TableName) -> &[Beside] {
+        self.beside.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// When the files of tables are complete, where they say so.
+    pub(super) fn completeness(&self) -> &BTreeMap<TableName, Completeness> {
+        &self.completeness
     }
 
     /// The place of a table in that order.
@@ -135,17 +203,29 @@ impl Routes {
     /// Says what a name is for. Case does not matter, nor does the Unicode form.
     #[must_use]
     pub fn recognise(&self, name: &OsStr) -> Recognised {
-        let name = fold(name.as_bytes());
-        if is_temporary(&name) {
+        let folded = fold(name.as_bytes());
+        if is_temporary(&folded) {
             return Recognised::Temporary;
         }
-        if let Some(Recognised::Delivery { table, .. }) =
-            name.strip_suffix(SIDECAR).map(|file| self.file(file))
-            && self.takes_sidecar(&table)
-        {
-            return Recognised::Sidecar { table };
+        match self.is_beside(name) {
+            Some((table, what)) => Recognised::Beside { table, what },
+            None => self.file(&folded),
         }
-        self.file(&name)
+    }
+
+    /// The table whose files have something of this name beside them.
+    fn is_beside(&self, name: &OsStr) -> Option<(TableName, Beside)> {
+        let mut all = self
+            .beside
+            .iter()
+            .flat_map(|(table, all)| all.iter().map(move |what| (table, what)));
+        let (table, what) = all.find(|(table, what)| {
+            let file = what
+                .file(name)
+                .map(|file| self.file(&fold(file.as_bytes())));
+            matches!(file, Some(Recognised::Delivery { table: of, .. }) if of == **table)
+        })?;
+        Some((table.clone(), what.clone()))
     }
 
     fn file(&self, name: &str) -> Recognised {
@@ -248,6 +328,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::ReadyWhen;
 
     fn routes() -> Routes {
         let table = |name: &str| (TableName::new(name), None);
@@ -264,12 +345,22 @@ mod tests {
             (TableName::new("stock"), Some("stock*".into())),
         ])
         .with_sidecars(["rates", "stock"].map(TableName::new))
+        .with_completeness([(TableName::new("stock"), with_marker(".ok"))])
+    }
+
+    fn with_marker(suffix: &str) -> Completeness {
+        Completeness {
+            ready: ReadyWhen::Marker(suffix.into()),
+            ..Completeness::default()
+        }
     }
 
     fn said(name: &[u8]) -> String {
         match routes().recognise(OsStr::from_bytes(name)) {
             Recognised::Temporary => "temporary".into(),
-            Recognised::Sidecar { table } => format!("beside a file for {table}"),
+            Recognised::Beside { table, what } => {
+                format!("{what:?} beside a file for {table}").to_lowercase()
+            }
             Recognised::Unknown(Unknown::Table) => "unknown table".into(),
             Recognised::Unknown(Unknown::Format) => "unknown format".into(),
             Recognised::Delivery { table, .. } => format!("for {table}"),
@@ -333,13 +424,26 @@ mod tests {
     fn a_sidecar_is_known_by_its_file_where_the_table_has_sidecars() {
         let table: &[(&str, &str)] = &[
             ("rates-2026.csv", "for rates"),
-            ("rates-2026.csv.effective", "beside a file for rates"),
-            ("Rates-2026.CSV.Effective", "beside a file for rates"),
+            (
+                "rates-2026.csv.effective",
+                "effective beside a file for rates",
+            ),
+            (
+                "Rates-2026.CSV.Effective",
+                "effective beside a file for rates",
+            ),
             ("rates-2026.effective", "unknown format"),
             ("rates.csv.effective.tmp", "temporary"),
             ("stock_7", "for stock"),
-            ("stock_7.effective", "beside a file for stock"),
+            ("stock_7.effective", "effective beside a file for stock"),
             ("users.csv.effective", "unknown format"),
+            ("stock_7.ok", "marker(\".ok\") beside a file for stock"),
+            ("stock_7.OK", "marker(\".ok\") beside a file for stock"),
+            ("stock_7.ok.tmp", "temporary"),
+            // The sign for Kelvin is another letter, and longer.
+            ("stock_7.o\u{212a}", "for stock"),
+            ("rates-2026.csv.ok", "unknown format"),
+            ("users.csv.ok", "unknown format"),
         ];
         for (name, expected) in table {
             assert_eq!(said(name.as_bytes()), *expected, "{name}");

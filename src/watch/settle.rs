@@ -10,8 +10,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::writers::Blindness;
+use crate::contract::{Completeness, ReadyWhen};
+
 /// Which file a name stands for, however often it is renamed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Identity {
     /// The file system.
     pub device: u64,
@@ -51,14 +54,21 @@ pub enum Hint {
     Touched,
 }
 
+/// The shortest time after a closing.
+const AFTER_CLOSING: Duration = Duration::from_millis(20);
+
 /// How long a file has to stand still.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Patience {
     /// After its writer closed it. `docker cp` closes the file and then calls `chown`, `chmod`
     /// and `utimes` by name, which would fail if the file were renamed in between.
     pub quiet: Duration,
-    /// When nothing is known of a writer.
+    /// After it was renamed into place.
+    pub in_place: Duration,
+    /// After it was closed and is empty.
     pub settle: Duration,
+    /// When nothing is known of a writer.
+    pub unknown: Duration,
     /// When writes were told of, but no opening. The writer may have opened the file before the
     /// watch began, or the file system forwards events of another machine (Docker Desktop) and
     /// then forwards no closing.
@@ -71,15 +81,24 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// The times that follow from the one setting.
+    /// The times that follow from the settings. Where the kernel does not show every process that
+    /// may have a file open, a file of which no event told waits longer.
     #[must_use]
-    pub fn from_settle(settle: Duration) -> Self {
+    pub fn of(completeness: &Completeness, blindness: Option<Blindness>) -> Self {
+        let settle = completeness.settle;
+        let long = settle.saturating_mul(5);
+        let (quiet, in_place) = match completeness.ready {
+            ReadyWhen::Still => (settle.max(AFTER_CLOSING), settle),
+            ReadyWhen::Closed | ReadyWhen::Marker(_) => (AFTER_CLOSING, Duration::ZERO),
+        };
         Self {
-            quiet: Duration::from_millis(20),
+            quiet,
+            in_place,
             settle,
-            overheard: settle * 5,
+            unknown: if blindness.is_some() { long } else { settle },
+            overheard: long,
             stalled: Duration::from_secs(15 * 60),
-            alone: settle * 5,
+            alone: long,
         }
     }
 }
@@ -139,6 +158,12 @@ impl Settling {
         self.seen
     }
 
+    /// Whether the last that was told of it is that its writer closed it.
+    #[must_use]
+    pub fn was_closed(&self) -> bool {
+        self.writer == Writer::Closed
+    }
+
     /// Takes in another look.
     pub fn observe(&mut self, seen: Observation, now: Instant) {
         if self.seen != seen {
@@ -179,10 +204,11 @@ impl Settling {
 
     fn time_to_stand_still(&self, patience: &Patience) -> Duration {
         match self.writer {
-            Writer::InPlace => Duration::ZERO,
+            Writer::InPlace => patience.in_place,
             // An empty file is more often one that is about to be filled (`: > users.csv`).
             Writer::Closed if self.seen.size > 0 => patience.quiet,
-            Writer::Closed | Writer::Unknown | Writer::Created | Writer::Opened => patience.settle,
+            Writer::Closed => patience.settle,
+            Writer::Unknown | Writer::Created | Writer::Opened => patience.unknown,
             Writer::Overheard => patience.overheard,
             Writer::Writing => patience.stalled,
         }
@@ -216,7 +242,9 @@ mod tests {
 
     const PATIENCE: Patience = Patience {
         quiet: Duration::from_millis(20),
+        in_place: Duration::ZERO,
         settle: Duration::from_secs(2),
+        unknown: Duration::from_secs(2),
         overheard: Duration::from_secs(10),
         stalled: Duration::from_secs(900),
         alone: Duration::from_secs(10),
@@ -235,12 +263,16 @@ mod tests {
 
     /// How long a file with these events, all at once, has to stand still.
     fn waits(size: u64, hints: &[Hint]) -> Duration {
+        waits_with(&PATIENCE, size, hints)
+    }
+
+    fn waits_with(patience: &Patience, size: u64, hints: &[Hint]) -> Duration {
         let start = Instant::now();
         let mut file = Settling::begin(seen(size, 0), start);
         for hint in hints {
             file.hint(*hint, start);
         }
-        match file.verdict(start, &PATIENCE) {
+        match file.verdict(start, patience) {
             Verdict::Settled => Duration::ZERO,
             Verdict::NotBefore(due) | Verdict::BeingWritten(due) => due - start,
         }
@@ -255,7 +287,7 @@ mod tests {
             settle,
             overheard,
             stalled,
-            alone: _,
+            ..
         } = PATIENCE;
         let stories: &[(&str, &[Hint], Duration)] = &[
             ("seen by a sweep alone", &[], settle),
@@ -354,5 +386,51 @@ mod tests {
             file.verdict(start + PATIENCE.settle, &PATIENCE),
             Verdict::Settled
         );
+    }
+
+    fn completeness(ready: ReadyWhen) -> Completeness {
+        Completeness {
+            settle: Duration::from_secs(30),
+            ready,
+        }
+    }
+
+    #[test]
+    fn a_file_that_must_stand_still_waits_after_a_closing_and_a_rename() {
+        let patience = Patience::of(&completeness(ReadyWhen::Still), None);
+        for hint in [Hint::Closed, Hint::MovedIn] {
+            assert_eq!(waits_with(&patience, 100, &[hint]), patience.settle);
+        }
+        let closed = Patience::of(&completeness(ReadyWhen::Closed), None);
+        assert_eq!(waits_with(&closed, 100, &[Hint::Closed]), AFTER_CLOSING);
+        assert_eq!(waits_with(&closed, 100, &[Hint::MovedIn]), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_burst_begins_the_wait_after_a_closing_again() {
+        let patience = Patience::of(&completeness(ReadyWhen::Still), None);
+        let start = Instant::now();
+        let mut file = Settling::begin(seen(100, 0), start);
+        file.hint(Hint::Closed, start);
+        let burst = start + patience.settle - Duration::from_secs(1);
+        for hint in [Hint::Opened, Hint::Written, Hint::Closed] {
+            file.hint(hint, burst);
+        }
+        assert_eq!(
+            file.verdict(start + patience.settle, &patience),
+            Verdict::NotBefore(burst + patience.settle)
+        );
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_is_known_waits_longer_where_writers_are_hidden() {
+        let seeing = Patience::of(&completeness(ReadyWhen::Closed), None);
+        let blind = Patience::of(
+            &completeness(ReadyWhen::Closed),
+            Some(Blindness::OtherUsers),
+        );
+        assert_eq!(waits_with(&seeing, 100, &[]), seeing.settle);
+        assert_eq!(waits_with(&blind, 100, &[]), seeing.settle * 5);
+        assert_eq!(waits_with(&blind, 100, &[Hint::Closed]), AFTER_CLOSING);
     }
 }

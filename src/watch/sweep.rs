@@ -8,9 +8,10 @@ use std::time::Instant;
 use super::claim::{Claim, LONGEST_NAME};
 use super::events::Subscription;
 use super::folder::{Room, Sight};
-use super::name::{Recognised, Unknown, display_name};
+use super::name::{Beside, Recognised, Unknown, display_name};
 use super::settle::{Hint, Identity, Settling};
-use super::watcher::{Attempt, Health, Role, Waiting, Watcher};
+use super::watcher::{Attempt, Health, Role, Waiting, Watcher, patience};
+use super::writers::{Blindness, ScanDepth, Writers};
 use super::{ARCHIVE, Arrival, FAILED, HELD, KEPT, Mode, Trouble, WatchEvent, Why};
 use crate::failpoint;
 
@@ -20,6 +21,7 @@ impl Watcher {
     pub(super) fn sweep(&mut self, now: Instant) {
         self.next_sweep = now + self.options.sweep;
         self.sweeps += 1;
+        self.notice_blindness(Writers::of(&[], ScanDepth::Descriptors).blindness());
         match self.look_at_everything(now) {
             Ok(mode) => self.report(Health::Ready(mode)),
             Err(trouble) => {
@@ -83,6 +85,23 @@ impl Watcher {
         }
     }
 
+    /// Whether every process is shown that may have a file open decides how long a file waits of
+    /// which nothing is known.
+    pub(super) fn notice_blindness(&mut self, of_processes: Option<Blindness>) {
+        let blindness = self.folder.shared_file_system().or(of_processes);
+        if blindness == self.blindness {
+            return;
+        }
+        self.blindness = blindness;
+        self.patience = patience(&self.routes, &self.options, blindness);
+        if let Some(blindness) = blindness
+            && self.told_blindness != Some(blindness)
+        {
+            self.told_blindness = Some(blindness);
+            self.news.push(WatchEvent::Blind(blindness));
+        }
+    }
+
     /// Makes arrivals of the claims that nobody has: those of an earlier run, and those whose
     /// arrival was dropped without being brought to an end.
     fn recover(&mut self) -> io::Result<()> {
@@ -111,7 +130,7 @@ impl Watcher {
         let claimed_name = claim.claimed_name();
         let to = match self.routes.recognise(&claim.name) {
             Recognised::Delivery { table, format } => (table, format),
-            Recognised::Sidecar { .. } => return self.recover_sidecar(&claim),
+            Recognised::Beside { what, .. } => return self.recover_beside(&claim, &what),
             Recognised::Temporary | Recognised::Unknown(_) => {
                 self.leave_alone_by_name(Room::Claimed, claimed_name, Why::UnknownTable);
                 return Ok(());
@@ -120,7 +139,8 @@ impl Watcher {
         match self.folder.look(Room::Claimed, &claimed_name)? {
             Sight::File(_) => {
                 let slot = self.ahead.take(claim.id, &to.0);
-                let arrival = Arrival::claimed(&self.folder, claim, to, slot);
+                let beside = self.routes.beside(&to.0);
+                let arrival = Arrival::claimed(&self.folder, claim, to.clone(), beside, slot);
                 self.news.push(WatchEvent::Arrived(arrival));
             }
             Sight::Other(identity, why) => {
@@ -131,10 +151,12 @@ impl Watcher {
         Ok(())
     }
 
-    /// A sidecar goes with its file. One that was claimed when a crash kept its file from being
-    /// claimed goes back to where that still lies.
-    fn recover_sidecar(&mut self, sidecar: &Claim) -> io::Result<()> {
-        let file = sidecar.beside_sidecar();
+    /// What lies beside a file goes with it. Where a crash kept the file from being claimed after it,
+    /// it goes back to where the file still lies.
+    fn recover_beside(&mut self, sidecar: &Claim, what: &Beside) -> io::Result<()> {
+        let Some(file) = sidecar.of_its_file(what) else {
+            return Ok(());
+        };
         if let Sight::Gone = self.folder.look(Room::Claimed, &file.claimed_name())? {
             let still_there = !matches!(self.folder.look(Room::Imports, &file.name)?, Sight::Gone);
             if !still_there || sidecar.put_back_alone(&self.folder).is_err() {
@@ -148,13 +170,13 @@ impl Watcher {
     /// Looks at one name, and takes in what was told of it.
     pub(super) fn see(&mut self, name: OsString, hints: &[Hint], now: Instant) {
         let (table, role) = match self.routes.recognise(&name) {
-            Recognised::Delivery { .. } | Recognised::Sidecar { .. }
+            Recognised::Delivery { .. } | Recognised::Beside { .. }
                 if name.len() > LONGEST_NAME =>
             {
                 return self.leave_alone_by_name(Room::Imports, name, Why::NameTooLong);
             }
             Recognised::Delivery { table, format } => (table, Role::Delivery(format)),
-            Recognised::Sidecar { table } => (table, Role::Sidecar),
+            Recognised::Beside { table, .. } => (table, Role::Sidecar),
             Recognised::Temporary => return,
             Recognised::Unknown(Unknown::Table) => {
                 return self.leave_alone_by_name(Room::Imports, name, Why::UnknownTable);

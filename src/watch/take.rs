@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::time::Instant;
 
-use super::claim::{Claim, NotClaimed, sidecar_of};
+use super::claim::{Claim, NotClaimed};
 use super::folder::{Room, Sight};
-use super::name::Format;
-use super::settle::{Observation, Verdict};
+use super::name::{Beside, Format};
+use super::settle::{Identity, Observation, Verdict};
 use super::watcher::{Attempt, Role, Waiting, Watcher};
+use super::writers::{ScanDepth, Writers};
 use super::{Arrival, WatchEvent, Why};
 use crate::contract::TableName;
 use crate::failpoint;
@@ -40,7 +41,24 @@ struct Ready {
     file: Observation,
     format: Format,
     /// What is to be claimed with it.
-    sidecar: Option<Observation>,
+    beside: Vec<(Beside, Observation)>,
+    /// Where somebody may show who has it open.
+    depth: ScanDepth,
+}
+
+/// A file that is settled, before it is known whether somebody has it open.
+struct ClaimCandidate {
+    name: OsString,
+    table: TableName,
+    ready: Ready,
+}
+
+impl ClaimCandidate {
+    /// The files that nobody may have open for writing.
+    fn identities(&self) -> impl Iterator<Item = Identity> {
+        let beside = self.ready.beside.iter().map(|(_, seen)| seen.identity);
+        beside.chain([self.ready.file.identity])
+    }
 }
 
 /// A claim that is not durable yet.
@@ -54,7 +72,42 @@ struct Fresh {
 impl Watcher {
     /// Claims, of each table, as many settled files as there is room for.
     pub(super) fn claim_settled(&mut self, now: Instant) {
-        let mut claims = Vec::new();
+        let candidates = self.candidates(now);
+        if candidates.is_empty() {
+            return;
+        }
+        let closed = self.without_writers(candidates, now);
+        let claims = closed.into_iter().filter_map(|candidate| {
+            let ClaimCandidate { name, table, ready } = candidate;
+            if !self.is_unchanged(&name, ready.file) {
+                return None;
+            }
+            let claim = self.claim(&name, &table, &ready)?;
+            Some(Fresh {
+                claim,
+                settled: ready.file,
+                table,
+                format: ready.format,
+            })
+        });
+        let claims = claims.collect();
+        self.make_arrivals(claims);
+    }
+
+    /// To look for writers takes some milliseconds, in which one that is done with the content may
+    /// still change owner, mode or times by name.
+    fn is_unchanged(&mut self, name: &OsStr, before: Observation) -> bool {
+        let Ok(Sight::File(seen)) = self.folder.look(Room::Imports, name) else {
+            return false;
+        };
+        if let Some(waiting) = self.waiting.get_mut(name) {
+            waiting.file.observe(seen, Instant::now());
+        }
+        seen == before
+    }
+
+    fn candidates(&mut self, now: Instant) -> Vec<ClaimCandidate> {
+        let mut candidates = Vec::new();
         for (table, names) in self.in_order_of_arrival() {
             let mut room = self.ahead.room_for(&table);
             for name in names {
@@ -63,22 +116,58 @@ impl Watcher {
                 }
                 match self.readiness(&name, now) {
                     Readiness::Ready(ready) => {
-                        if let Some(claim) = self.claim(&name, &ready) {
-                            room -= 1;
-                            claims.push(Fresh {
-                                claim,
-                                settled: ready.file,
-                                table: table.clone(),
-                                format: ready.format,
-                            });
-                        }
+                        room -= 1;
+                        let table = table.clone();
+                        candidates.push(ClaimCandidate { name, table, ready });
                     }
                     Readiness::PassOver => {}
                     Readiness::Wait => break,
                 }
             }
         }
-        self.make_arrivals(claims);
+        candidates
+    }
+
+    /// Leaves out the files that a process has open for writing, whatever events told of them. They
+    /// are looked at again when one tells of their closing, and at each sweep. Whoever opens one in the
+    /// moment between this look and the claim is found by the load, which looks again before it
+    /// merges.
+    fn without_writers(
+        &mut self,
+        candidates: Vec<ClaimCandidate>,
+        now: Instant,
+    ) -> Vec<ClaimCandidate> {
+        let files: Vec<_> = candidates
+            .iter()
+            .flat_map(ClaimCandidate::identities)
+            .collect();
+        let depth = candidates
+            .iter()
+            .map(|candidate| candidate.ready.depth)
+            .max();
+        let writers = Writers::of(&files, depth.unwrap_or(ScanDepth::Descriptors));
+        self.notice_blindness(writers.blindness());
+        let mut closed = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let writer = candidate
+                .identities()
+                .find_map(|file| writers.writer(file).cloned());
+            match writer {
+                None => closed.push(candidate),
+                Some(writer) => {
+                    let ClaimCandidate { name, table, ready } = candidate;
+                    let Some(waiting) = self.waiting.get_mut(&name) else {
+                        continue;
+                    };
+                    waiting.attempt = Attempt::Refused;
+                    if waiting.file.still_for(now) >= self.patience.of(&table).alone {
+                        let why = Why::OpenForWriting(writer);
+                        self.leave_alone(Room::Imports, name, ready.file.identity, why);
+                    }
+                }
+            }
+        }
+        closed
     }
 
     /// Of each table that has room, the names of its files, the oldest first. Age is the inode's
@@ -124,24 +213,34 @@ impl Watcher {
         else {
             return Readiness::PassOver;
         };
-        let (format, with_sidecar) = (*format, self.routes.takes_sidecar(table));
-        let sidecar = match with_sidecar.then(|| self.settled(&sidecar_of(name), now)) {
-            None => None,
-            Some(Settled::Yes(seen)) => Some(seen),
-            Some(Settled::Gone) => {
-                self.tell_of_missing_sidecar(name, now);
-                return Readiness::PassOver;
+        let format = *format;
+        let wanted = self.routes.beside(table).to_vec();
+        let mut beside = Vec::with_capacity(wanted.len());
+        for what in wanted {
+            let seen = match &what {
+                Beside::Effective => self.settled(&what.name(name), now),
+                Beside::Marker(_) => self.present(&what.name(name)),
+            };
+            match seen {
+                Settled::Yes(seen) => beside.push((what, seen)),
+                Settled::Gone => {
+                    self.tell_of_missing(name, what, now);
+                    return Readiness::PassOver;
+                }
+                // Files of such a table come when what is beside them comes, so none waits for
+                // another.
+                Settled::NotYet | Settled::BeingWritten => return Readiness::PassOver,
             }
-            // Files of such a table hold from instants of their own, so none waits for another.
-            Some(Settled::NotYet | Settled::BeingWritten) => return Readiness::PassOver,
-        };
+        }
         match self.settled(name, now) {
             Settled::Yes(file) => {
                 failpoint!("watch::settled");
+                let depth = self.depth(name);
                 Readiness::Ready(Ready {
                     file,
                     format,
-                    sidecar,
+                    beside,
+                    depth,
                 })
             }
             Settled::NotYet => Readiness::Wait,
@@ -154,7 +253,8 @@ impl Watcher {
         let Some(waiting) = self.waiting.get_mut(name) else {
             return Settled::Gone;
         };
-        match waiting.file.verdict(now, &self.patience) {
+        let patience = self.patience.of(&waiting.table);
+        match waiting.file.verdict(now, patience) {
             Verdict::Settled if waiting.attempt == Attempt::Refused => {
                 return Settled::BeingWritten;
             }
@@ -175,36 +275,54 @@ impl Watcher {
             }
             Err(_) => return Settled::Gone,
         }
-        match waiting.file.verdict(now, &self.patience) {
+        match waiting.file.verdict(now, patience) {
             Verdict::Settled => Settled::Yes(waiting.file.seen()),
             Verdict::NotBefore(_) => Settled::NotYet,
             Verdict::BeingWritten(_) => Settled::BeingWritten,
         }
     }
 
-    /// Once, when the file has waited so long that its sidecar was probably forgotten.
-    fn tell_of_missing_sidecar(&mut self, name: &OsStr, now: Instant) {
-        let Some(waiting) = self.waiting.get(name) else {
-            return;
-        };
-        let is_complete = waiting.file.verdict(now, &self.patience) == Verdict::Settled;
-        if is_complete && waiting.file.still_for(now) >= self.patience.alone {
-            let file = waiting.file.seen().identity;
-            self.leave_alone(Room::Imports, name.to_owned(), file, Why::NoSidecar);
+    fn depth(&self, name: &OsStr) -> ScanDepth {
+        match self.waiting.get(name) {
+            Some(waiting) if waiting.file.was_closed() => ScanDepth::Descriptors,
+            _ => ScanDepth::DescriptorsAndMappings,
         }
     }
 
-    fn claim(&mut self, name: &OsStr, ready: &Ready) -> Option<Claim> {
-        let Ready { file, sidecar, .. } = ready;
-        let taken = match sidecar {
-            Some(sidecar) => Claim::take_with_sidecar(&self.folder, name, file, sidecar),
-            None => Claim::take(&self.folder, name, file),
+    /// A marker has nothing in it that must be complete.
+    fn present(&self, name: &OsStr) -> Settled {
+        match self.folder.look(Room::Imports, name) {
+            Ok(Sight::File(seen)) => Settled::Yes(seen),
+            _ => Settled::Gone,
+        }
+    }
+
+    /// Once, when the file has waited so long that what belongs beside it was probably forgotten.
+    fn tell_of_missing(&mut self, name: &OsStr, what: Beside, now: Instant) {
+        let Some(waiting) = self.waiting.get(name) else {
+            return;
         };
-        match taken {
+        let patience = self.patience.of(&waiting.table);
+        let is_complete = waiting.file.verdict(now, patience) == Verdict::Settled;
+        if is_complete && waiting.file.still_for(now) >= patience.alone {
+            let file = waiting.file.seen().identity;
+            let why = match what {
+                Beside::Effective => Why::NoSidecar,
+                Beside::Marker(suffix) => Why::NoMarker(suffix),
+            };
+            self.leave_alone(Room::Imports, name.to_owned(), file, why);
+        }
+    }
+
+    fn claim(&mut self, name: &OsStr, table: &TableName, ready: &Ready) -> Option<Claim> {
+        let Ready { file, beside, .. } = ready;
+        match Claim::take_with(&self.folder, name, file, beside) {
             Ok(claim) => {
                 failpoint!("watch::claimed");
                 self.waiting.remove(name);
-                self.waiting.remove(&sidecar_of(name));
+                for what in self.routes.beside(table) {
+                    self.waiting.remove(&what.name(name));
+                }
                 self.ahead.came_back(file.identity);
                 Some(claim)
             }
@@ -245,15 +363,24 @@ impl Watcher {
         } in claims
         {
             let slot = self.ahead.take(claim.id, &table);
-            let arrival = Arrival::claimed(&self.folder, claim, (table, format), slot);
+            let beside = self.routes.beside(&table);
+            let to = (table.clone(), format);
+            let arrival = Arrival::claimed(&self.folder, claim, to, beside, slot);
             self.news.push(WatchEvent::Arrived(arrival));
         }
     }
 
     /// What cannot be put back stays in `.claimed/`, and the next sweep tries to sync it again.
     fn give_up(&mut self, claims: Vec<Fresh>, error: &str) {
-        for Fresh { claim, settled, .. } in claims {
-            if claim.put_back(&self.folder).is_ok() {
+        for Fresh {
+            claim,
+            settled,
+            table,
+            ..
+        } in claims
+        {
+            let beside = self.routes.beside(&table);
+            if claim.put_back(&self.folder, beside).is_ok() {
                 self.ahead.expect_back(settled.identity);
             }
             let why = Why::NotClaimable(error.to_owned());

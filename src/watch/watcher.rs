@@ -14,8 +14,9 @@ use super::events::{Lost, Signal, Subscription};
 use super::folder::{Folder, Room};
 use super::name::{Format, Routes};
 use super::settle::{Hint, Identity, Patience, Settling, Verdict};
+use super::writers::Blindness;
 use super::{Mode, Options, Trouble, WatchEvent, Why};
-use crate::contract::TableName;
+use crate::contract::{Completeness, TableName};
 
 /// Signals that wait to be taken in. More than these are a loss, which a sweep makes good.
 const INBOX: usize = 4096;
@@ -26,7 +27,11 @@ pub struct Watcher {
     pub(super) folder: Arc<Folder>,
     pub(super) routes: Routes,
     pub(super) options: Options,
-    pub(super) patience: Patience,
+    pub(super) patience: TablePatience,
+    /// Why not every process is shown that may have a file open.
+    pub(super) blindness: Option<Blindness>,
+    /// Which of these was last told.
+    pub(super) told_blindness: Option<Blindness>,
     pub(super) ahead: Ahead,
     /// Files that are not claimed yet, by name.
     pub(super) waiting: BTreeMap<OsString, Waiting>,
@@ -40,6 +45,38 @@ pub struct Watcher {
     pub(super) turns: u64,
     pub(super) next_sweep: Instant,
     pub(super) inbox: Inbox,
+}
+
+/// How long files have to stand still, by their table.
+#[derive(Debug)]
+pub(super) struct TablePatience {
+    by_table: BTreeMap<TableName, Patience>,
+    other: Patience,
+}
+
+impl TablePatience {
+    pub(super) fn of(&self, table: &TableName) -> &Patience {
+        self.by_table.get(table).unwrap_or(&self.other)
+    }
+}
+
+/// What follows from the settings of each table.
+pub(super) fn patience(
+    routes: &Routes,
+    options: &Options,
+    blindness: Option<Blindness>,
+) -> TablePatience {
+    let by_table = routes.completeness().iter();
+    let other = Completeness {
+        settle: options.settle,
+        ..Completeness::default()
+    };
+    TablePatience {
+        by_table: by_table
+            .map(|(table, complete)| (table.clone(), Patience::of(complete, blindness)))
+            .collect(),
+        other: Patience::of(&other, blindness),
+    }
 }
 
 /// A file that is not claimed yet.
@@ -60,7 +97,7 @@ pub(super) struct Waiting {
 pub(super) enum Role {
     /// A delivery, to be read like this.
     Delivery(Format),
-    /// The file beside one. It settles like any other, and is claimed with its delivery.
+    /// A file beside one. It settles like any other, and is claimed with its delivery.
     Sidecar,
 }
 
@@ -132,9 +169,11 @@ impl Watcher {
         let (sender, signals) = sync_channel(INBOX);
         Self {
             folder: Arc::new(folder),
+            patience: patience(&routes, &options, None),
+            blindness: None,
+            told_blindness: None,
             routes,
             options,
-            patience: Patience::from_settle(options.settle),
             ahead: Ahead::new(options.ahead.max(1), sender.clone()),
             waiting: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -228,7 +267,7 @@ impl Watcher {
     /// room in its table, or for the next sweep.
     fn next_look(&self, now: Instant) -> std::time::Duration {
         let due = self.waiting.values().filter_map(|waiting| {
-            match waiting.file.verdict(now, &self.patience) {
+            match waiting.file.verdict(now, self.patience.of(&waiting.table)) {
                 Verdict::Settled => None,
                 Verdict::NotBefore(due) | Verdict::BeingWritten(due) => Some(due),
             }

@@ -274,3 +274,15 @@ at_each_step! { sidecars;
     set_aside_and_the_move_not_synced = "retire::moved", Yes;
     set_aside_and_not_told = "load::ended#2", Yes;
 }
+
+at_each_step! { markers;
+    marker_claimed = "watch::sidecar", No;
+    claimed_and_the_claim_not_synced = "watch::claimed", No;
+    claims_synced = "watch::synced", No;
+    committed = "merge::committed", Partly;
+    marker_removed = "retire::removed", Partly;
+    file_removed = "retire::removed#2", Partly;
+    refusal_committed = "refusal::committed", Yes;
+    marker_set_aside = "retire::sidecar", Yes;
+    set_aside_and_the_move_not_synced = "retire::moved", Yes;
+}

@@ -256,6 +256,23 @@ impl Story {
         }
     }
 
+    /// Files that markers show to be complete: one to load, one that is refused.
+    pub fn markers() -> Self {
+        let warehouse = warehouse("watch = { ready = \"marker\" }");
+        warehouse.drop_file("users-1.csv", people(0..2));
+        warehouse.drop_file(
+            "users-2.csv",
+            "email,name,date_of_birth\n,Nobody,01/02/1990\n",
+        );
+        warehouse.drop_file("users-1.csv.done", "");
+        warehouse.drop_file("users-2.csv.done", "");
+        Self {
+            warehouse,
+            act: Act::Dropped,
+            end: expect_file!["ends/markers.txt"],
+        }
+    }
+
     /// Does it, and waits until it has come to the step.
     pub fn stop_at(&self, step: &str) -> Stopped {
         let arguments: &[&str] = match self.act {

@@ -43,3 +43,4 @@ mod upgrade;
 mod views;
 mod watch;
 mod why;
+mod writers;

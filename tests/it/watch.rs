@@ -5,12 +5,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, renameat_with, utimensat};
 
-use hayloft::contract::TableName;
+use hayloft::contract::{Completeness, ReadyWhen, TableName};
 use hayloft::watch::{
     Arrival, Folder, FolderError, Mode, Options, Origin, Released, Routes, Stopper, Trouble,
     WatchEvent, Watcher, Why,
@@ -79,14 +79,22 @@ impl Ground {
     }
 
     fn watch(&self, options: Options) -> Watch {
+        self.watch_by(routes(), options)
+    }
+
+    fn watch_by(&self, routes: Routes, options: Options) -> Watch {
         let folder = Folder::open(self.imports()).unwrap();
-        let mut watcher = Watcher::new(folder, routes(), options);
+        let mut watcher = Watcher::new(folder, routes, options);
         let stopper = watcher.stopper();
         let (tell, news) = channel();
         let thread = thread::spawn(move || {
-            watcher.run(|event| match tell.send(event) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
+            watcher.run(|event| match event {
+                // Where the tests run in a container, which is nothing that they are about.
+                WatchEvent::Blind(_) => ControlFlow::Continue(()),
+                event => match tell.send(event) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                },
             });
         });
         Watch {
@@ -762,4 +770,171 @@ fn the_time_of_modification_means_nothing() {
         watch.retire(arrival);
     }
     watch.nothing_else();
+}
+
+/// A process that has opened a file to append to it, and waits for a line.
+struct OutsideWriter(std::process::Child);
+
+impl OutsideWriter {
+    fn open(path: &Path) -> Self {
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "exec 3>>\"$1\"; echo open; read line; echo row >&3",
+                "sh",
+            ])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut said)
+            .unwrap();
+        assert_eq!(said, "open\n");
+        Self(child)
+    }
+
+    fn write_and_close(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_writer_from_before_the_watch_is_waited_for() {
+    let ground = Ground::new();
+    let path = ground.imports().join("users.csv");
+    fs::write(&path, "row\n").unwrap();
+    let writer = OutsideWriter::open(&path);
+    let mut watch = ground.ready(quick());
+
+    let (name, why) = watch.left_alone();
+    assert_eq!(name, "users.csv");
+    let Why::OpenForWriting(process) = why else {
+        panic!("{why}");
+    };
+    assert_eq!((process.pid, &*process.name), (writer.0.id(), "sh"));
+    watch.nothing_else();
+    writer.write_and_close();
+
+    let arrival = watch.arrival();
+    assert_eq!(watch.content(&arrival), "row\nrow\n");
+    watch.retire(arrival);
+    watch.nothing_else();
+}
+
+#[test]
+fn a_file_that_is_moved_in_while_it_is_open_is_waited_for() {
+    let ground = Ground::new();
+    let mut watch = ground.ready(quick());
+    let outside = watch.outside.join("moving");
+    fs::write(&outside, "row\n").unwrap();
+    let writer = OutsideWriter::open(&outside);
+
+    fs::rename(&outside, watch.imports.join("users.csv")).unwrap();
+
+    watch.nothing_else();
+    let (name, _) = watch.left_alone();
+    assert_eq!(name, "users.csv");
+    writer.write_and_close();
+    let arrival = watch.arrival();
+    assert_eq!(watch.content(&arrival), "row\nrow\n");
+}
+
+#[test]
+fn a_second_writer_is_waited_for_when_the_first_has_closed() {
+    let ground = Ground::new();
+    let mut watch = ground.ready(quick());
+    let path = watch.imports.join("users.csv");
+    let mut first = File::create_new(&path).unwrap();
+    first.write_all(b"row\n").unwrap();
+    let second = OutsideWriter::open(&path);
+    drop(first);
+
+    watch.nothing_else();
+
+    let (name, _) = watch.left_alone();
+    assert_eq!(name, "users.csv");
+    second.write_and_close();
+    let arrival = watch.arrival();
+    assert_eq!(watch.content(&arrival), "row\nrow\n");
+}
+
+fn when(table: &str, ready: ReadyWhen) -> [(TableName, Completeness); 1] {
+    let settle = Duration::from_millis(700);
+    [(TableName::new(table), Completeness { settle, ready })]
+}
+
+#[test]
+fn bursts_of_a_shell_arrive_as_one_file() {
+    let ground = Ground::new();
+    let routes = routes().with_completeness(when("users", ReadyWhen::Still));
+    let mut watch = ground.watch_by(routes, quick());
+    watch.until_ready();
+    let path = watch.imports.join("users.csv");
+    for _ in 0..4 {
+        let append = format!("echo row >> '{}'", path.display());
+        let shell = Command::new("sh").args(["-c", &append]).status();
+        assert!(shell.unwrap().success());
+        // Shorter than the setting; where the machine is so busy that it is not, the file comes in
+        // parts, which is what the setting allows.
+        thread::sleep(Duration::from_millis(60));
+    }
+
+    let arrival = watch.arrival();
+
+    assert_eq!(watch.content(&arrival), "row\n".repeat(4));
+    watch.retire(arrival);
+    watch.nothing_else();
+}
+
+fn with_markers(ground: &Ground) -> Watch {
+    let marker = ReadyWhen::Marker(".done".into());
+    let watch = ground.watch_by(routes().with_completeness(when("users", marker)), quick());
+    watch.until_ready();
+    watch
+}
+
+#[test]
+fn a_file_with_a_marker_is_taken_when_that_comes() {
+    let ground = Ground::new();
+    let mut watch = with_markers(&ground);
+    watch.move_in("users.csv", "a");
+    let missing = Why::NoMarker(".done".into());
+    assert_eq!(watch.left_alone(), ("users.csv".into(), missing));
+    watch.nothing_else();
+
+    File::create(watch.imports.join("users.csv.done")).unwrap();
+
+    let arrival = watch.arrival();
+    assert_eq!(arrival.name(), "users.csv");
+    assert!(watch.claimed(&arrival, "users.csv.done").exists());
+    assert_eq!(visible(&watch.imports), Vec::<String>::new());
+}
+
+#[test]
+fn a_marker_that_comes_first_waits_for_its_file() {
+    let ground = Ground::new();
+    let mut watch = with_markers(&ground);
+    File::create(watch.imports.join("users.csv.done")).unwrap();
+    watch.nothing_else();
+    watch.move_in("users.csv", "a");
+    assert_eq!(watch.arrival().name(), "users.csv");
+}
+
+#[test]
+fn a_marker_that_a_crash_left_claimed_alone_goes_back() {
+    let ground = Ground::new();
+    let claimed = ground.imports().join(".claimed");
+    fs::create_dir(&claimed).unwrap();
+    let id = uuid::Uuid::now_v7();
+    fs::write(claimed.join(format!("{id}~users.csv.done")), "").unwrap();
+    fs::write(ground.imports().join("users.csv"), "a").unwrap();
+
+    let watch = with_markers(&ground);
+
+    let arrival = watch.arrival();
+    assert!(watch.claimed(&arrival, "users.csv.done").exists());
 }

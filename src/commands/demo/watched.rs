@@ -82,7 +82,8 @@ impl Imports<'_> {
                 News::LeftAlone { name, why } => bail!("`{name}` is not taken: {why}."),
                 News::Gone { file, .. } => bail!("`{file}` was removed by somebody else."),
                 News::Trouble(trouble) => self.printer.warn(&trouble.to_string()),
-                News::Ready(_) | News::Waiting { .. } | News::GivenBack { .. } => {}
+                News::Ready(_) | News::Blind(_) | News::Waiting { .. } | News::GivenBack { .. } => {
+                }
             }
         }
     }

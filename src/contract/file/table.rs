@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use super::At;
+use super::complete::CompleteEntry;
 use super::history::{self, HistoryEntry};
 use crate::contract::section::{Section, Word};
 use crate::contract::{
@@ -37,6 +38,8 @@ pub struct TableEntry {
     pub zone: Tz,
     /// Texts that mean NULL, where the column says nothing else.
     pub null_tokens: Vec<String>,
+    /// When a file of it is complete, where that is another than for all.
+    pub watch: CompleteEntry,
     /// The columns of which anything is said.
     pub columns: Vec<ColumnEntry>,
 }
@@ -124,6 +127,10 @@ impl TableEntry {
             on_done: section.word("on_done", ON_DONE).unwrap_or(OnDone::Delete),
             zone: section.zone("zone").map_or(Tz::UTC, |at| at.value),
             null_tokens: values(section.texts("null_tokens")).unwrap_or_default(),
+            watch: section
+                .section("watch")
+                .map(CompleteEntry::read_whole)
+                .unwrap_or_default(),
             columns: section
                 .section("columns")
                 .map(|columns| read_columns(columns, word))

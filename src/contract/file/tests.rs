@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
-use super::{ContractFile, KindEntry, Limits, LoadSection, WatchSection};
+use super::{CompleteEntry, ContractFile, KindEntry, Limits, LoadSection, WatchSection};
 use crate::contract::{ContractFault, Duplicates, OnDone, Redelivery, UnknownColumns, Unresolved};
 
 fn parse(text: &str) -> Result<ContractFile, ContractFault> {
@@ -110,11 +110,15 @@ fn what_is_said_is_taken() {
     assert_eq!(users.guards.max_reject_rows, Some(1000));
     assert!((users.guards.max_reject_fraction - 1.0).abs() < f64::EPSILON);
     let (settle, sweep) = (Duration::from_millis(500), Duration::from_secs(60));
+    let complete = CompleteEntry {
+        settle: Some(settle),
+        ..CompleteEntry::default()
+    };
     assert_eq!(
         file.watch,
         WatchSection {
             imports: "/srv/in".into(),
-            settle,
+            complete,
             sweep
         }
     );
@@ -218,7 +222,7 @@ fn a_setting_that_is_not_known_is_refused_with_the_nearest_that_is() {
         hayloft.toml, line 4: tables.users.kee is not a setting. Did you mean "key"?
 
         colour = 1
-        hayloft.toml, line 4: tables.users.colour is not a setting. There is: kind, durable_key, mode, op, effective, sequence, deletes, late, horizon, max_future, references, unresolved, match, key, duplicates, on_new_column, guards, redelivery, on_done, zone, null_tokens, columns.
+        hayloft.toml, line 4: tables.users.colour is not a setting. There is: kind, durable_key, mode, op, effective, sequence, deletes, late, horizon, max_future, references, unresolved, match, key, duplicates, on_new_column, guards, redelivery, on_done, zone, null_tokens, watch, columns.
 
         email = { cannonical = "email" }
         hayloft.toml, line 5: tables.users.columns.email.cannonical is not a setting. Did you mean "canonical"?
