@@ -27,7 +27,7 @@ pub const WAREHOUSE: &str = "datawarehouse";
 /// The contracts of all tables.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Contracts {
-    contracts: Vec<Contract>,
+    all: Vec<Contract>,
     routes: Vec<(TableName, Option<String>)>,
     completeness: BTreeMap<TableName, Completeness>,
 }
@@ -83,7 +83,7 @@ impl Contracts {
             .map(|entry| (entry.name.clone(), file.completeness(entry)))
             .collect();
         Ok(Self {
-            contracts,
+            all: contracts,
             routes,
             completeness,
         })
@@ -92,15 +92,13 @@ impl Contracts {
     /// The contracts, each after those that it refers to: dimensions first. A dimension refers to
     /// nothing and a fact only to dimensions, so there is no circle to look for.
     pub fn iter(&self) -> impl Iterator<Item = &Contract> {
-        self.contracts.iter()
+        self.all.iter()
     }
 
     /// The contract of a table.
     #[must_use]
     pub fn get(&self, table: &TableName) -> Option<&Contract> {
-        self.contracts
-            .iter()
-            .find(|contract| contract.name == *table)
+        self.all.iter().find(|contract| contract.name == *table)
     }
 
     /// The tables in the order of the file, each with the pattern of its file names, if it has
@@ -119,7 +117,7 @@ impl Contracts {
     /// The dimensions that each fact table refers to.
     #[must_use]
     pub fn dependencies(&self) -> BTreeMap<TableName, Vec<TableName>> {
-        self.contracts
+        self.all
             .iter()
             .filter_map(|contract| Some((contract.name.clone(), dimensions_of(contract)?)))
             .collect()
@@ -128,7 +126,7 @@ impl Contracts {
     /// The dimensions that a fact table refers to; none for a dimension.
     pub fn referred_by<'c>(&'c self, contract: &Contract) -> impl Iterator<Item = &'c Contract> {
         let dimensions = dimensions_of(contract).unwrap_or_default();
-        self.contracts
+        self.all
             .iter()
             .filter(move |other| dimensions.contains(&other.name))
     }
@@ -138,7 +136,7 @@ impl Contracts {
         &'c self,
         dimension: &'c TableName,
     ) -> impl Iterator<Item = &'c Contract> {
-        self.contracts.iter().filter(move |contract| {
+        self.all.iter().filter(move |contract| {
             dimensions_of(contract).is_some_and(|all| all.contains(dimension))
         })
     }

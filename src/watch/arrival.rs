@@ -43,7 +43,7 @@ enum Home {
     Claimed {
         folder: Arc<Folder>,
         claim: Claim,
-        beside: Vec<Beside>,
+        beside: Box<[Beside]>,
         slot: Slot,
     },
     InPlace,
@@ -119,7 +119,7 @@ impl Arrival {
             home: Home::Claimed {
                 folder: Arc::clone(folder),
                 claim,
-                beside: beside.to_vec(),
+                beside: beside.into(),
                 slot,
             },
         }

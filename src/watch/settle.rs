@@ -412,7 +412,7 @@ mod tests {
         let start = Instant::now();
         let mut file = Settling::begin(seen(100, 0), start);
         file.hint(Hint::Closed, start);
-        let burst = start + patience.settle - Duration::from_secs(1);
+        let burst = start + patience.settle / 2;
         for hint in [Hint::Opened, Hint::Written, Hint::Closed] {
             file.hint(hint, burst);
         }

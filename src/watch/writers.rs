@@ -14,7 +14,9 @@ use std::fmt;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, open, openat, readlinkat, stat, statat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, Mode, OFlags, makedev, open, openat, readlinkat, stat, statat,
+};
 use rustix::io::Errno;
 
 use super::display_name;
@@ -254,13 +256,11 @@ impl<'a> Mapping<'a> {
     /// Some file systems (btrfs, overlay) show another device here than to `stat`, so the path is
     /// asked; it may be one that is not to be reached from here.
     fn is_of(&self, file: Identity) -> bool {
-        match stat(self.path) {
-            Ok(found) => identity_of(&found) == file,
-            Err(_) => {
-                let device = rustix::fs::makedev(self.device.0, self.device.1);
-                u64::from(device) == file.device
-            }
-        }
+        let (major, minor) = self.device;
+        stat(self.path).map_or_else(
+            |_| makedev(major, minor) == file.device,
+            |found| identity_of(&found) == file,
+        )
     }
 }
 
