@@ -140,9 +140,9 @@ pub enum Command {
     /// Put a load that was taken back in again, at its old place.
     #[command(after_help = REDO_HELP)]
     Redo(TurnArgs),
-    /// Load a snapshot once that closes more keys than its table allows.
-    #[command(after_help = ACCEPT_CLOSES_HELP)]
-    AcceptCloses(AcceptClosesArgs),
+    /// Load a file once that was held: it closes or changes more keys than its table allows.
+    #[command(after_help = ACCEPT_HELP, alias = "accept-closes")]
+    Accept(AcceptArgs),
     /// Bring the database to the newest migration.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(MigrateArgs),
@@ -176,8 +176,8 @@ Examples:
 
 A file belongs to the table that it is named for: users.csv and users-2026-05-01.csv to users.
 It is deleted once its rows are in the database, not before, unless its table says otherwise. One
-that is refused is set aside in failed/, and a snapshot that would close too many keys in held/,
-each with a report.";
+that is refused is set aside in failed/, and one that would close or change too many keys in held/, each
+with a report.";
 
 const LOAD_HELP: &str = "\
 Examples:
@@ -216,15 +216,16 @@ Examples:
 The number is that of the load, not of its undo. It shows first what would change, with values of
 rows, and asks. What was loaded since stays: the rows take the place in time that they had.";
 
-const ACCEPT_CLOSES_HELP: &str = "\
+const ACCEPT_HELP: &str = "\
 Examples:
-  hayloft accept-closes imports/held/users.csv
-  hayloft accept-closes export-17.csv --table users
+  hayloft accept imports/held/users.csv
+  hayloft accept export-17.csv --table users
 
-A snapshot that would close more keys than the table's guards allow is held: more often than not it
-is half a file. If it is right, this loads it, this once, and the ledger notes who said so. A file
-in imports/held is then dealt with like any loaded one, and its report is removed; a file elsewhere
-stays where it is.";
+A file that would close or change more keys than the table's guards allow is held: more often than
+not it is half a file, or a column of it has slipped. `hayloft plan` shows what it would do. If it
+is right, this loads it once, and the ledger notes who said so (closes_accepted_by). A file in
+imports/held is then dealt with like any loaded one, and its report is removed; a file elsewhere
+stays where it is. `hayloft accept-closes` is the command's old name.";
 
 const MIGRATE_HELP: &str = "\
 Examples:
@@ -336,9 +337,9 @@ pub struct TurnArgs {
     pub rows: usize,
 }
 
-/// `hayloft accept-closes`
+/// `hayloft accept`
 #[derive(Args, Clone, Debug)]
-pub struct AcceptClosesArgs {
+pub struct AcceptArgs {
     /// The file
     pub file: PathBuf,
     /// The table, where the file is not named for it
@@ -531,6 +532,7 @@ mod tests {
             "hayloft plan",
             "hayloft undo",
             "hayloft undo seventeen",
+            "hayloft accept",
             "hayloft accept-closes",
             "hayloft migrate --from-now",
             "hayloft migrate --reset --from-now users",

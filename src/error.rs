@@ -6,7 +6,6 @@ use std::io;
 
 use diesel::result::{DatabaseErrorKind as Kind, Error as DbError};
 use thiserror::Error;
-use uuid::Uuid;
 
 use crate::contract::ContractFault;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
@@ -81,12 +80,14 @@ impl LoadError {
         }
     }
 
-    /// Some of the keys that the error is about, where it is about keys.
+    /// What a held file would do to some keys, or in some lines, one a line. Empty where the error is
+    /// about none.
     #[must_use]
-    pub fn keys(&self) -> &[Uuid] {
+    pub fn examples(&self) -> Vec<String> {
         match self {
-            Self::Merge(MergeError::Closes(breach)) => &breach.sample,
-            _ => &[],
+            Self::Merge(MergeError::Closes(breach)) => breach.examples(),
+            Self::Merge(MergeError::Changes(breach)) => breach.examples(),
+            _ => Vec::new(),
         }
     }
 
@@ -127,7 +128,7 @@ impl LoadError {
                 | MergeError::CannotClose { .. }
                 | MergeError::Referenced { .. }
                 | MergeError::NotTurned(_) => Verdict::Refuse,
-                MergeError::Closes(_) => Verdict::Hold,
+                MergeError::Closes(_) | MergeError::Changes(_) => Verdict::Hold,
                 MergeError::TableBusy { .. }
                 | MergeError::WrittenMeanwhile { .. }
                 | MergeError::Unreadable(_) => Verdict::Retry,

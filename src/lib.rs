@@ -56,6 +56,7 @@ pub mod retire;
 pub mod pipeline;
 
 // What is said of a load, and what an error means.
+pub mod digits;
 pub mod error;
 pub mod summary;
 

@@ -19,6 +19,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use self::columns::Columns;
 use self::timeline::line::{Line, Weight};
 use crate::cli::{LogFormat, OutputFormat};
+use crate::digits::grouped;
 use crate::merge::ledger::Entry;
 use crate::settings::{Log, Verbosity};
 use crate::stage::Progress;
@@ -325,20 +326,6 @@ fn in_words(summary: &Summary) -> Vec<String> {
         .collect()
 }
 
-/// A number with its thousands apart: 1,234,567.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
@@ -369,23 +356,5 @@ fn styled(text: &str, style: &str, paint: Paint) -> String {
     match paint {
         Paint::Colour => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
         Paint::Plain => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let cases = [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ];
-        for (number, text) in cases {
-            assert_eq!(grouped(number), text);
-        }
     }
 }

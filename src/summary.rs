@@ -128,6 +128,13 @@ impl Changes {
             + self.absent_already
     }
 
+    /// Whether a key that was there is not as it was. What it got in a column in which it had nothing
+    /// changes nothing that was said; and a key that no file names has guards of its own.
+    #[must_use]
+    pub fn changes_a_key(&self) -> bool {
+        self.updated + self.corrected + self.split + self.moved + self.closed + self.overwritten > 0
+    }
+
     /// Each count with its name, in the order of the ledger.
     #[must_use]
     pub fn named(&self) -> [(&'static str, u64); 14] {

@@ -6,9 +6,10 @@ use super::{ExitStatus, Refusal, office};
 use crate::cli::{CheckArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
 use crate::db::{migrations, pool};
+use crate::digits::grouped;
 use crate::history::check::{self, Examined};
 use crate::printer::columns::{Columns, Side};
-use crate::printer::{Printer, grouped, width};
+use crate::printer::{Printer, width};
 use crate::settings::Settings;
 
 pub(super) fn run(args: &CheckArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {

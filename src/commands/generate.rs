@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use super::ExitStatus;
 use crate::cli::{GenerateArgs, OutputFormat};
+use crate::digits::grouped;
 use crate::generate::{self, Sizes};
-use crate::printer::{Printer, grouped};
+use crate::printer::Printer;
 
 pub(super) fn run(args: &GenerateArgs, printer: &Printer) -> Result<ExitStatus> {
     let generated = generate::generate(&args.output, args.seed, Sizes::for_users(args.users))?;

@@ -1,7 +1,7 @@
 //! What the program can do: one verb a file, each a function from what was typed to an
 //! [`ExitStatus`].
 
-mod accept_closes;
+mod accept;
 mod check;
 mod confirm;
 mod demo;
@@ -89,7 +89,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Plan(args) => plan::run(args, &settings, &printer),
         Command::Undo(args) => undo::run(args, Turn::Undo, &settings, &printer),
         Command::Redo(args) => undo::run(args, Turn::Redo, &settings, &printer),
-        Command::AcceptCloses(args) => accept_closes::run(args, &settings, &printer),
+        Command::Accept(args) => accept::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Check(args) => check::run(args, &settings, &printer),
         Command::Status(_) => status::run(&settings, &printer),

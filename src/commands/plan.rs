@@ -122,11 +122,11 @@ fn tell_plan(planned: &Planned, found: &Plan, contract: &Contract, printer: &Pri
 /// The word for how a load would end, and why, where it would not be loaded.
 fn ending(found: &Plan) -> (&'static str, Option<String>) {
     let entry = &found.entry;
-    match (&found.closes, entry.summary.status) {
+    match (found.breach(), entry.summary.status) {
         (Some(breach), _) => (
             "held",
             Some(format!(
-                "{breach} `hayloft accept-closes` would load it all the same."
+                "{breach} `hayloft accept` would load it all the same."
             )),
         ),
         (None, Status::Loaded) => ("loaded", None),
@@ -139,7 +139,7 @@ fn ending(found: &Plan) -> (&'static str, Option<String>) {
 
 fn exit_status(found: &Plan) -> ExitStatus {
     let summary = &found.entry.summary;
-    if found.closes.is_some() || summary.status == Status::Failed {
+    if found.breach().is_some() || summary.status == Status::Failed {
         ExitStatus::Refused
     } else if summary.rows.rejected > 0 {
         ExitStatus::Rejects
@@ -168,6 +168,7 @@ fn tell_refusal(
             held_facts_released: 0,
             added_columns: &[],
             close_guard: None,
+            change_guard: None,
             samples: Vec::new(),
             rejects: Vec::new(),
         };

@@ -30,6 +30,8 @@ pub(super) struct Preview<'a> {
     pub(super) added_columns: &'a [String],
     /// The keys that the guard would name.
     pub(super) close_guard: Option<Guard<'a>>,
+    /// The keys, or lines, that the guard of changes would name.
+    pub(super) change_guard: Option<ChangeGuard<'a>>,
     pub(super) samples: Vec<Shown<'a>>,
     pub(super) rejects: Vec<Rejected<'a>>,
 }
@@ -40,6 +42,16 @@ pub(super) struct Guard<'a> {
     would_close: u64,
     open: u64,
     keys: &'a [Uuid],
+}
+
+/// What the guard of changes would refuse.
+#[derive(Serialize, Debug)]
+pub(super) struct ChangeGuard<'a> {
+    would_change: u64,
+    /// How many keys are open, or facts there.
+    open: u64,
+    keys: &'a [Uuid],
+    lines: &'a [u64],
 }
 
 /// One key, before and after.
@@ -89,6 +101,12 @@ impl<'a> Preview<'a> {
                 would_close: breach.would_close,
                 open: breach.open,
                 keys: &breach.sample,
+            }),
+            change_guard: plan.changes.as_ref().map(|breach| ChangeGuard {
+                would_change: breach.changed,
+                open: breach.known,
+                keys: &breach.keys,
+                lines: &breach.lines,
             }),
             samples: plan
                 .samples

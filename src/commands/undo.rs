@@ -8,11 +8,12 @@ use super::preview::{self, Preview};
 use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{OutputFormat, TurnArgs};
 use crate::contract::{Contracts, TableName};
+use crate::digits::grouped;
 use crate::error::{LoadError, Verdict};
 use crate::ledger::loads::{self, Known};
 use crate::merge::{Plan, Turn};
 use crate::pipeline::{self, Desk};
-use crate::printer::{Printer, grouped};
+use crate::printer::Printer;
 use crate::settings::Settings;
 
 pub(super) fn run(

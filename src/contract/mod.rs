@@ -171,9 +171,38 @@ pub struct Guards {
     /// The largest share of the open keys that a snapshot may close, where at least
     /// [`Guards::CLOSE_FLOOR`] are open.
     pub max_close_fraction: f64,
+    /// The most keys, or facts, that a file may change, if there is a limit.
+    pub max_change_rows: Option<u64>,
+    /// The largest share of them that it may change.
+    pub max_change: MaxChange,
+}
+
+/// The largest share of the open keys, or of the facts, that a file may change.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum MaxChange {
+    /// This one, where at least [`Guards::CHANGE_FLOOR`] are there.
+    Fraction(f64),
+    /// Half, where at least [`Guards::UNUSUAL_FLOOR`] are there and the loads before show that so
+    /// many are unusual.
+    Usual,
 }
 
 impl Guards {
+    /// What holds where the contract says nothing.
+    pub const DEFAULT: Self = Self {
+        max_reject_rows: None,
+        max_reject_fraction: 0.1,
+        min_rows: 1,
+        max_close_rows: None,
+        max_close_fraction: 0.2,
+        max_change_rows: None,
+        max_change: MaxChange::Usual,
+    };
+    /// In a smaller table one changed key is already a large share, so none is asked.
+    pub const CHANGE_FLOOR: u64 = 20;
+    /// A small table, of rates or prices, often changes whole. Only a person can tell whether that
+    /// is unusual.
+    pub const UNUSUAL_FLOOR: u64 = 100;
     /// In a smaller file one bad row is already a large share, so the share is not asked.
     pub const FRACTION_FLOOR: u64 = 20;
     /// In a smaller table one closed key is already a large share, so none is asked.

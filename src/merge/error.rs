@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::guard::{CloseBreach, GuardBreach};
+use super::guard::{ChangeBreach, CloseBreach, GuardBreach};
 use super::ledger::contract::Changed;
 use super::offenders::Offenders;
 use crate::contract::TableName;
@@ -65,6 +65,9 @@ pub enum MergeError {
     /// A snapshot would close more keys than the contract allows.
     #[error("{0}")]
     Closes(Box<CloseBreach>),
+    /// A file would change more keys, or facts, than the contract allows.
+    #[error("{0}")]
+    Changes(Box<ChangeBreach>),
     /// A snapshot that was held, and then overtaken.
     #[error(
         "It was held as load {held}, and load {newer} has brought newer news of `{table}` since, \

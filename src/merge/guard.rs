@@ -1,23 +1,32 @@
-//! When too many rejects refuse the whole file (semantics §15.3), and when a snapshot would close
-//! too many keys (§10.4).
+//! When too many rejects refuse the whole file (semantics §15.3), and when a file would close
+//! ([`closes`], §10.4) or change ([`changes`]) so many keys that a person has to say that it is right.
+
+pub(super) mod changes;
+pub(super) mod closes;
 
 use thiserror::Error;
 
-use uuid::Uuid;
-
 use crate::contract::Guards;
+use crate::digits::grouped;
+
+pub use self::changes::{ChangeBreach, ChangeLimit};
+pub use self::closes::{CloseBreach, CloseLimit};
 
 /// More rejects than the contract allows.
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum GuardBreach {
     /// Not one row is usable.
-    #[error("Every row was rejected: {read} of {read}.")]
+    #[error("Every row was rejected: {0} of {0}.", grouped(*.read))]
     Every {
         /// Rows in the file.
         read: u64,
     },
     /// Too many.
-    #[error("{rejected} row(s) were rejected, and max_reject_rows allows {limit}.")]
+    #[error(
+        "{} row(s) were rejected, and max_reject_rows allows {}.",
+        grouped(*.rejected),
+        grouped(*.limit)
+    )]
     Rows {
         /// Rejected rows.
         rejected: u64,
@@ -26,7 +35,9 @@ pub enum GuardBreach {
     },
     /// Too large a share.
     #[error(
-        "{rejected} of {read} rows were rejected, more than max_reject_fraction = {limit} allows."
+        "{} of {} rows were rejected, more than max_reject_fraction = {limit} allows.",
+        grouped(*.rejected),
+        grouped(*.read)
     )]
     Fraction {
         /// Rejected rows.
@@ -62,96 +73,84 @@ pub fn guard(guards: &Guards, read: u64, rejected: u64) -> Result<(), GuardBreac
     Ok(())
 }
 
-/// Whether a snapshot may close as many keys as it would.
+/// Whether a file may close and change as many keys as it would.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Closes {
+pub enum Consent {
     /// As the contract's guards say.
-    Guarded,
+    NotAsked,
     /// A person has looked, and lets it.
-    Accepted {
+    Given {
         /// Who.
         by: String,
     },
 }
 
-/// What a snapshot would do to the keys that it does not name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Crowd {
-    /// Usable rows in the file.
-    pub(super) rows: u64,
-    /// Keys that are there at its instant.
-    pub(super) open: u64,
-    /// Those of them that it does not name.
-    pub(super) would_close: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A snapshot would close more keys than the contract allows.
-#[derive(Clone, PartialEq, Debug, Error)]
-#[error("The file would close {would_close} of {open} open keys by not naming them: {limit}.")]
-pub struct CloseBreach {
-    /// Keys that it would close.
-    pub would_close: u64,
-    /// Keys that are open.
-    pub open: u64,
-    /// Usable rows in the file.
-    pub rows: u64,
-    /// Which limit.
-    pub limit: CloseLimit,
-    /// Some of the keys that it would close.
-    pub sample: Vec<Uuid>,
-}
-
-/// The limit that a snapshot breaks.
-#[derive(Clone, Copy, PartialEq, Debug, Error)]
-pub enum CloseLimit {
-    /// It has no usable row at all.
-    #[error("a file without rows closes nothing")]
-    NoRows,
-    /// It has too few usable rows.
-    #[error("a file that closes keys must have at least min_rows = {0} rows")]
-    MinRows(u64),
-    /// Too many keys.
-    #[error("more than max_close_rows = {0} allows")]
-    MaxCloseRows(u64),
-    /// Too large a share of the keys.
-    #[error("more than max_close_fraction = {0} allows")]
-    MaxCloseFraction(f64),
-}
-
-/// The limit that a snapshot breaks, if it breaks one. A file without rows never closes anything;
-/// the others are asked only in tables that are no toys.
-pub(super) fn closes(guards: &Guards, crowd: Crowd) -> Option<CloseBreach> {
-    let Crowd {
-        rows,
-        open,
-        would_close,
-    } = crowd;
-    if would_close == 0 {
-        return None;
+    fn guards(fraction: f64, rows: Option<u64>) -> Guards {
+        Guards {
+            max_reject_fraction: fraction,
+            max_reject_rows: rows,
+            ..Guards::DEFAULT
+        }
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a share of keys needs no 53 bits"
-    )]
-    let share = would_close as f64 / open.max(1) as f64;
-    let limit = if rows == 0 {
-        CloseLimit::NoRows
-    } else if open < Guards::CLOSE_FLOOR {
-        return None;
-    } else if rows < guards.min_rows {
-        CloseLimit::MinRows(guards.min_rows)
-    } else if let Some(limit) = guards.max_close_rows.filter(|limit| would_close > *limit) {
-        CloseLimit::MaxCloseRows(limit)
-    } else if share > guards.max_close_fraction {
-        CloseLimit::MaxCloseFraction(guards.max_close_fraction)
-    } else {
-        return None;
-    };
-    Some(CloseBreach {
-        would_close,
-        open,
-        rows,
-        limit,
-        sample: Vec::new(),
-    })
+
+    #[test]
+    fn a_share_of_rejects_on_the_limit_is_allowed() {
+        let guards = guards(0.1, None);
+        assert_eq!(guard(&guards, 100, 9), Ok(()));
+        assert_eq!(guard(&guards, 100, 10), Ok(()));
+        let breach = GuardBreach::Fraction {
+            rejected: 11,
+            read: 100,
+            limit: 0.1,
+        };
+        assert_eq!(guard(&guards, 100, 11), Err(breach));
+    }
+
+    #[test]
+    fn a_number_of_rejects_on_the_limit_is_allowed() {
+        let guards = guards(1.0, Some(3));
+        assert_eq!(guard(&guards, 10, 2), Ok(()));
+        assert_eq!(guard(&guards, 10, 3), Ok(()));
+        let breach = GuardBreach::Rows {
+            rejected: 4,
+            limit: 3,
+        };
+        assert_eq!(guard(&guards, 10, 4), Err(breach));
+    }
+
+    #[test]
+    fn a_limit_of_no_rejects_refuses_the_first() {
+        let guards = guards(1.0, Some(0));
+        assert_eq!(guard(&guards, 10, 0), Ok(()));
+        assert!(guard(&guards, 10, 1).is_err());
+    }
+
+    #[test]
+    fn the_share_is_asked_from_twenty_rows_on() {
+        let guards = guards(0.1, None);
+        assert_eq!(guard(&guards, 19, 18), Ok(()));
+        assert!(guard(&guards, 20, 18).is_err());
+        assert!(guard(&guards, 21, 18).is_err());
+    }
+
+    #[test]
+    fn a_file_without_a_usable_row_is_refused_whatever_its_size() {
+        let guards = guards(1.0, None);
+        assert_eq!(guard(&guards, 0, 0), Ok(()));
+        assert_eq!(guard(&guards, 1, 1), Err(GuardBreach::Every { read: 1 }));
+        assert_eq!(guard(&guards, 2, 1), Ok(()));
+    }
+
+    #[test]
+    fn the_numbers_of_a_breach_are_easy_to_read() {
+        let breach = guard(&guards(0.1, None), 123_456, 98_765).unwrap_err();
+        assert_eq!(
+            breach.to_string(),
+            "98,765 of 123,456 rows were rejected, more than max_reject_fraction = 0.1 allows."
+        );
+    }
 }

@@ -12,10 +12,11 @@ use uuid::Uuid;
 use super::dimension::{self, Delivered, Manifest, Way};
 use super::ledger::{self, Bytes, Coming, Entry, Keys, Meaning, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
+use super::overreach::{self, Reach};
 use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
-    Closes, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest,
+    Consent, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest,
     rejects,
 };
 use crate::contract::{
@@ -140,7 +141,29 @@ impl<'a> Load<'a> {
         if let Some(reason) = self.seen_before(conn, staged)? {
             return self.skip(conn, load_id, staged, reason).map(Done::of);
         }
-        self.vouch_for_held(conn, staged)?;
+        match self.place_of_held(conn, staged)? {
+            None => self.bring_in(conn, load_id, staged),
+            Some(at) => {
+                let terms = Terms {
+                    instant: Instant::Delivered(at),
+                    ..self.terms.clone()
+                };
+                let load = Load {
+                    terms: &terms,
+                    ..*self
+                };
+                load.bring_in(conn, load_id, staged)
+            }
+        }
+    }
+
+    /// Brings in what the file says, and writes it down.
+    fn bring_in(
+        &self,
+        conn: &mut PgConnection,
+        load_id: i64,
+        staged: &mut Staged,
+    ) -> Result<Done, MergeError> {
         let at = self.instant(conn)?;
         self.add_columns(conn, staged)?;
         failpoint!("merge::widened");
@@ -173,21 +196,33 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// A snapshot that was held says what was so when it came. Where it takes its instant from the
-    /// load, it would be taken for what is so now.
-    fn vouch_for_held(&self, conn: &mut PgConnection, staged: &Staged) -> Result<(), MergeError> {
-        if self.terms.closes == Closes::Guarded || self.terms.instant != Instant::LoadTime {
-            return Ok(());
+    /// A file that was held says what was so when it came. Where it takes its instant from the load,
+    /// and others were loaded since, its rows take their place before those. Of a snapshot that
+    /// cannot be said: the keys that it does not name may have come since.
+    fn place_of_held(
+        &self,
+        conn: &mut PgConnection,
+        staged: &Staged,
+    ) -> Result<Option<DateTime<Utc>>, MergeError> {
+        if self.terms.consent == Consent::NotAsked || self.terms.instant != Instant::LoadTime {
+            return Ok(None);
         }
         let table = &self.contract.name;
         match ledger::overtaken(conn, table, &staged.delivery)? {
-            None => Ok(()),
-            Some(Overtaken { held, newer }) => Err(MergeError::Overtaken {
-                table: table.clone(),
-                held,
-                newer,
-            }),
+            Some(Overtaken { held, newer, .. }) if self.is_snapshot() => {
+                Err(MergeError::Overtaken {
+                    table: table.clone(),
+                    held,
+                    newer,
+                })
+            }
+            overtaken => Ok(overtaken.map(|overtaken| overtaken.held_at)),
         }
+    }
+
+    fn is_snapshot(&self) -> bool {
+        matches!(&self.contract.kind, Kind::Dimension { history, .. }
+            if history.mode == Mode::Snapshot)
     }
 
     /// Adds the columns that the file has, the contract wants, and the table does not have.
@@ -244,9 +279,9 @@ impl<'a> Load<'a> {
             latest,
             columns: own_words(shape.names()),
             added: own_words(added.collect()),
-            accepted_by: match &self.terms.closes {
-                Closes::Accepted { by } => Some(by.clone()),
-                Closes::Guarded => None,
+            accepted_by: match &self.terms.consent {
+                Consent::Given { by } => Some(by.clone()),
+                Consent::NotAsked => None,
             },
         })
     }
@@ -303,7 +338,7 @@ impl<'a> Load<'a> {
             second: None,
             indexes: self.shortcuts.indexes,
             closes_absent: dimension::closes_absent(history, staged, self.terms.instant),
-            closes: &self.terms.closes,
+            consent: &self.terms.consent,
             shared: self.shared,
             samples: self.samples,
         }
@@ -318,6 +353,7 @@ impl<'a> Load<'a> {
         failpoint!("merge::landed");
         self.guard(delivered.staged, &landed.findings)?;
         let done = delivered.apply(conn, &landed)?;
+        self.guard_changes(conn, delivered.load_id, &done.reach, &done.changes)?;
         let mut findings = landed.findings;
         findings.extend(done.findings);
         let mut unread = Vec::new();
@@ -359,6 +395,11 @@ impl<'a> Load<'a> {
             }
             _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
         };
+        let reach = Reach {
+            changed: done.changes.updated + done.changes.closed,
+            ..Reach::default()
+        };
+        self.guard_changes(conn, load_id, &reach, &done.changes)?;
         Ok(Applied {
             changes: done.changes,
             released: 0,
@@ -386,6 +427,21 @@ impl<'a> Load<'a> {
         })
     }
 
+    /// What a person put in again, row by row, they have looked at.
+    fn guard_changes(
+        &self,
+        conn: &mut PgConnection,
+        load_id: i64,
+        reach: &Reach,
+        changes: &Changes,
+    ) -> Result<(), MergeError> {
+        let is_replay = self.terms.parent().is_some();
+        if is_replay || self.terms.consent != Consent::NotAsked {
+            return Ok(());
+        }
+        overreach::refuse(conn, self.contract, load_id, reach, changes)
+    }
+
     fn seen_before(
         &self,
         conn: &mut PgConnection,
@@ -399,8 +455,6 @@ impl<'a> Load<'a> {
         if !takes_time_from_load || self.terms.redelivery == Redelivery::Always {
             return Ok(None);
         }
-        let is_snapshot = matches!(&self.contract.kind, Kind::Dimension { history, .. }
-            if history.mode == Mode::Snapshot);
         let (table, bytes) = (&self.contract.name, &staged.delivery.sha256);
         let seen = self.shared.seen(conn, table, bytes)?;
         // Emptied since, or dropped and made anew (`diesel migration redo`): it has none of it.
@@ -412,7 +466,7 @@ impl<'a> Load<'a> {
             Seen::Never => None,
             Seen::Latest(load) => Some(format!("The same bytes were loaded last, as load {load}.")),
             // Of a snapshot, what was true before is news when something else was true since.
-            Seen::Older(_) if is_snapshot => None,
+            Seen::Older(_) if self.is_snapshot() => None,
             Seen::Older(load) => Some(format!(
                 "The same bytes were loaded before, as load {load}, and other files since. Loading \
                  them again would bring back old values; `hayloft load --again` does."

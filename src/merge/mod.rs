@@ -19,6 +19,7 @@ mod load;
 mod locks;
 mod manifest;
 mod offenders;
+mod overreach;
 mod plan;
 mod rejects;
 mod shared;
@@ -33,7 +34,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 pub use error::MergeError;
-pub use guard::{CloseBreach, CloseLimit, Closes, GuardBreach, guard};
+pub use guard::{ChangeBreach, ChangeLimit, CloseBreach, CloseLimit, Consent, GuardBreach, guard};
 pub use history::Turn;
 pub use offenders::Offenders;
 pub use plan::{Plan, Sample, Version, plan, plan_turn};
@@ -104,8 +105,8 @@ pub struct Terms {
     pub redelivery: Redelivery,
     /// From when on what the file says holds.
     pub instant: Instant,
-    /// Whether a snapshot may close as many keys as it would.
-    pub closes: Closes,
+    /// Whether the file may close and change as many keys as it would.
+    pub consent: Consent,
     /// When the work on the file began.
     pub began: Clock,
 }

@@ -18,7 +18,7 @@ use super::ledger::Entry;
 use super::load::Load;
 use super::shared::Shared;
 use super::turning::Turning;
-use super::{CloseBreach, Closes, MergeError, Terms, offenders, sql};
+use super::{ChangeBreach, CloseBreach, Consent, MergeError, Terms, offenders, sql};
 use crate::contract::{Contract, Contracts, Kind};
 use crate::db::transaction;
 use crate::stage::Staged;
@@ -35,8 +35,19 @@ pub struct Plan {
     pub added_columns: Vec<String>,
     /// The guard that would hold the file; the counts are those once a person lets it.
     pub closes: Option<CloseBreach>,
+    /// The same, of the guard of changes.
+    pub changes: Option<ChangeBreach>,
     /// How the rows would be compared.
     pub path: &'static str,
+}
+
+impl Plan {
+    /// Why the file would be held, if it would be.
+    #[must_use]
+    pub fn breach(&self) -> Option<String> {
+        let changes = self.changes.as_ref().map(ToString::to_string);
+        self.closes.as_ref().map(ToString::to_string).or(changes)
+    }
 }
 
 /// What would happen to one key.
@@ -96,15 +107,14 @@ pub fn plan(
             offenders::explain(conn, &load, staged, error)
         })
     };
-    let (trial, closes) = match attempt(conn, terms) {
-        Err(MergeError::Closes(breach)) => {
-            let accepted = Terms {
-                closes: Closes::Accepted { by: String::new() },
-                ..terms.clone()
-            };
-            (attempt(conn, &accepted)?, Some(*breach))
-        }
-        other => (other?, None),
+    let accepted = Terms {
+        consent: Consent::Given { by: String::new() },
+        ..terms.clone()
+    };
+    let (trial, closes, changes) = match attempt(conn, terms) {
+        Err(MergeError::Closes(breach)) => (attempt(conn, &accepted)?, Some(*breach), None),
+        Err(MergeError::Changes(breach)) => (attempt(conn, &accepted)?, None, Some(*breach)),
+        other => (other?, None, None),
     };
     let added = staged.added.iter();
     Ok(Plan {
@@ -112,6 +122,7 @@ pub fn plan(
         samples: trial.samples,
         added_columns: added.map(|column| column.name.name().to_owned()).collect(),
         closes,
+        changes,
         path: trial.path,
     })
 }
@@ -149,6 +160,7 @@ pub fn plan_turn(
         samples: trial.samples,
         added_columns: Vec::new(),
         closes: None,
+        changes: None,
         path: trial.path,
     })
 }

@@ -10,7 +10,7 @@ use crate::contract::{Contracts, Redelivery};
 use crate::db::pool::Database;
 use crate::error::{LoadError, Verdict};
 use crate::merge::ledger::Entry;
-use crate::merge::{Closes, Instant, MergeError};
+use crate::merge::{Consent, Instant, MergeError};
 use crate::retire::{Disposal, Shelves};
 use crate::stage::key::KeyScheme;
 use crate::stage::{Limits, Progress};
@@ -48,8 +48,8 @@ pub struct Wish {
     pub redelivery: Option<Redelivery>,
     /// From when on the file holds; `None` is the contract's word.
     pub instant: Option<Instant>,
-    /// Whether a snapshot may close more keys than its guard allows.
-    pub closes: Closes,
+    /// Whether the file may close and change more keys than the guards allow.
+    pub consent: Consent,
 }
 
 impl Wish {
@@ -58,7 +58,7 @@ impl Wish {
         disposal: None,
         redelivery: None,
         instant: None,
-        closes: Closes::Guarded,
+        consent: Consent::NotAsked,
     };
 }
 

@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use uuid::Uuid;
-
 use crate::merge::ledger::Entry;
 use crate::stage::reject::{Reject, Severity};
 use crate::stage::{Finding, Findings};
@@ -25,7 +23,7 @@ pub struct Report {
     /// One line for each finding that cost a row.
     pub lines: Vec<String>,
     left_out: u64,
-    keys: Vec<Uuid>,
+    examples: Vec<String>,
 }
 
 impl Report {
@@ -45,7 +43,7 @@ impl Report {
             counts,
             lines: Vec::new(),
             left_out: 0,
-            keys: Vec::new(),
+            examples: Vec::new(),
         };
         if let Some(findings) = findings {
             report.list(findings);
@@ -53,9 +51,9 @@ impl Report {
         report
     }
 
-    /// The same, with some of the keys that it is about.
-    pub(super) fn with_keys(mut self, keys: &[Uuid]) -> Self {
-        self.keys = keys.to_vec();
+    /// The same, with some of what the file would have done.
+    pub(super) fn with_examples(mut self, examples: Vec<String>) -> Self {
+        self.examples = examples;
         self
     }
 
@@ -72,7 +70,7 @@ impl Report {
         let place = quoted(&display_name(place.as_os_str()));
         self.text(&format!(
             "Nothing of it is in the table. If the file is right, this loads it, once:\n\n    \
-             hayloft accept-closes {place}\n\nIf it is not, remove it, and have a whole one sent."
+             hayloft accept {place}\n\nIf it is not, remove it, and have a right one sent."
         ))
     }
 
@@ -83,11 +81,8 @@ impl Report {
             let _ = writeln!(text, "{counts}");
         }
         let _ = writeln!(text, "{what_to_do}");
-        if !self.keys.is_empty() {
-            text.push_str("\nAmong the keys that it would close:\n");
-        }
-        for key in &self.keys {
-            let _ = writeln!(text, "{key}");
+        if !self.examples.is_empty() {
+            let _ = writeln!(text, "\n{}", self.examples.join("\n"));
         }
         if !self.lines.is_empty() {
             let _ = writeln!(text, "\n{}", self.lines.join("\n"));

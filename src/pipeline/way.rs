@@ -24,7 +24,7 @@ use crate::summary::Status;
 use crate::watch::{Arrival, Identity, Origin, ScanDepth, Writers, display_name};
 
 /// How the reason of a held file ends.
-const RELEASE: &str = "If these keys are gone indeed, `hayloft accept-closes` loads the file once.";
+const RELEASE: &str = "If the file is right, `hayloft accept` loads it, once.";
 
 /// Takes one file from its claim to its end.
 ///
@@ -375,7 +375,7 @@ impl<'a> Way<'a> {
         Terms {
             redelivery: self.wish.redelivery.unwrap_or(self.contract.redelivery),
             instant,
-            closes: self.wish.closes.clone(),
+            consent: self.wish.consent.clone(),
             began: self.began,
         }
     }
@@ -499,7 +499,7 @@ impl<'a> Way<'a> {
             return self.retire(&receipt, read);
         }
         let findings = staged.map(|staged| &mut staged.findings);
-        let report = Report::new(receipt.entry(), findings).with_keys(refused.error.keys());
+        let report = Report::new(receipt.entry(), findings).with_examples(refused.error.examples());
         self.set_aside(&receipt, Some(refused.set_aside), report)
     }
 

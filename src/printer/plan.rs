@@ -6,7 +6,7 @@ mod samples;
 
 use super::columns::{Columns, Side};
 use super::counts::{self, Counted};
-use super::grouped;
+use crate::digits::grouped;
 use crate::merge::{Plan, Sample};
 use crate::stage::Tally;
 use crate::summary::Summary;
@@ -151,6 +151,7 @@ mod tests {
             samples,
             added_columns: vec!["phone".into()],
             closes: None,
+            changes: None,
             path: "in order",
         }
     }

@@ -4,13 +4,13 @@
 use chrono::{DateTime, Utc};
 
 use super::{Imports, Report, Server, ServerKind, Table};
+use crate::digits::grouped;
 use crate::ledger::held::Waiting;
 use crate::ledger::loads::Listed;
 use crate::ledger::rejects::OfLoad;
 use crate::ledger::words::Word;
 use crate::printer::ago::ago;
 use crate::printer::columns::{Columns, Side};
-use crate::printer::grouped;
 use crate::summary::Status;
 
 /// Names of a folder's files that are told; the others are counted.
@@ -94,7 +94,7 @@ fn imports(imports: &Imports) -> Vec<String> {
         ("waiting", &files.waiting),
         ("being loaded", &files.claimed),
         ("set aside in failed", &files.failed),
-        ("in held, for `hayloft accept-closes`", &files.held),
+        ("in held, for `hayloft accept`", &files.held),
     ];
     let kinds: Vec<_> = kinds
         .iter()

@@ -216,6 +216,8 @@ fn the_server_plans_every_statement_of_a_refold() {
             sql::read_key(&contract, key),
             query_of(&sql::list_members(&contract, key, &[sql::Spoken::Touched])),
             sql::SAMPLE_ABSENT.to_owned(),
+            sql::sample_changed(&contract, key),
+            sql::count_known(&contract),
         ];
         for statement in statements {
             planner.plan(&statement);
@@ -267,8 +269,11 @@ fn the_server_plans_every_statement_of_a_fact() {
             if let Some(statement) = sql::find_changed_facts(shape) {
                 planner.session.batch_execute(&statement).unwrap();
                 planner.plan(sql::REMEMBER_CHANGED);
+                planner.plan(sql::HAS_CHANGED_FACTS);
+                planner.plan(sql::SAMPLE_CHANGED_FACTS);
                 planner.plan_with("(timestamptz, bigint)", &sql::update_facts(shape));
             }
+            planner.plan(&sql::count_known(&contract));
             // A file without a column that must have a value does not come this far.
             planner.plan_with("(timestamptz, bigint)", &sql::insert_facts(shape));
             planner.end();

@@ -1,4 +1,4 @@
-//! Snapshots that would close too much: held, released once, and planned.
+//! Snapshots that would close too much: held, let in once, and planned.
 
 use crate::support::{HAYLOFT_TOML, Warehouse};
 
@@ -46,7 +46,7 @@ fn half_a_snapshot_is_held_with_a_report_until_a_person_lets_it_in_once() {
     );
     let report =
         std::fs::read_to_string(warehouse.path("imports/held/users-2.csv.report.txt")).unwrap();
-    let command = "hayloft accept-closes";
+    let command = "hayloft accept ";
     assert!(report.contains(command), "{report}");
     assert!(report.contains("imports/held/users-2.csv"), "{report}");
     let keys = report
@@ -59,12 +59,7 @@ fn half_a_snapshot_is_held_with_a_report_until_a_person_lets_it_in_once() {
     assert!(status.contains("1 in held"), "{status}");
 
     let released = warehouse
-        .run(&[
-            "accept-closes",
-            "imports/held/users-2.csv",
-            "--format",
-            "json",
-        ])
+        .run(&["accept", "imports/held/users-2.csv", "--format", "json"])
         .exits(0)
         .only();
     assert_eq!(released["status"], "loaded");
@@ -80,7 +75,11 @@ fn half_a_snapshot_is_held_with_a_report_until_a_person_lets_it_in_once() {
 
     // Once: the next half file is held again.
     let again = warehouse.load("users-3.csv", people(0, 5)).exits(2);
-    assert!(again.stderr.contains(command), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("`hayloft accept`"),
+        "{}",
+        again.stderr
+    );
     assert_eq!(current(&warehouse), "30");
 }
 
@@ -89,9 +88,9 @@ fn a_persons_own_file_stays_where_it_is_when_its_closes_are_accepted() {
     let warehouse = warehouse();
     warehouse.load("users.csv", people(0, 100)).exits(0);
     let held = warehouse.load("users-2.csv", people(0, 30)).exits(2);
-    assert!(held.stderr.contains("accept-closes"), "{}", held.stderr);
+    assert!(held.stderr.contains("`hayloft accept`"), "{}", held.stderr);
     assert_eq!(warehouse.names("imports/held"), [""; 0]);
-    warehouse.run(&["accept-closes", "users-2.csv"]).exits(0);
+    warehouse.run(&["accept", "users-2.csv"]).exits(0);
     assert!(warehouse.path("users-2.csv").exists());
     assert_eq!(current(&warehouse), "30");
 }
@@ -102,7 +101,7 @@ fn a_held_file_that_a_newer_one_overtook_is_not_written_over_it() {
     warehouse.load("users.csv", people(0, 100)).exits(0);
     warehouse.load("users-2.csv", people(0, 30)).exits(2);
     warehouse.load("users-3.csv", people(0, 101)).exits(0);
-    let late = warehouse.run(&["accept-closes", "users-2.csv"]).exits(3);
+    let late = warehouse.run(&["accept", "users-2.csv"]).exits(3);
     assert!(
         late.stderr.contains("newer news of `users`"),
         "{}",
@@ -130,7 +129,7 @@ fn a_held_file_whose_name_is_taken_is_released_under_its_own_name() {
         .unwrap();
     let path = format!("imports/held/{claimed}");
     let released = warehouse
-        .run(&["accept-closes", &path, "--format", "json"])
+        .run(&["accept", &path, "--format", "json"])
         .exits(0)
         .only();
     assert_eq!(released["file"], "users.csv");
@@ -159,19 +158,18 @@ fn a_plan_names_the_guard_and_has_the_exit_code_of_the_load() {
 }
 
 #[test]
-fn closes_are_accepted_only_where_the_absent_are_closed() {
+fn the_old_name_of_the_command_lets_in() {
+    let warehouse = warehouse();
+    warehouse.load("users.csv", people(0, 100)).exits(0);
+    warehouse.load("users-2.csv", people(0, 30)).exits(2);
+    warehouse.run(&["accept-closes", "users-2.csv"]).exits(0);
+    assert_eq!(current(&warehouse), "30");
+}
+
+#[test]
+fn a_file_that_no_guard_holds_is_accepted_too() {
     let warehouse = Warehouse::new();
-    for (file, content) in [
-        ("users.csv", people(0, 3)),
-        (
-            "transactions.csv",
-            "id,email,amount,transaction_date\n".to_owned(),
-        ),
-    ] {
-        warehouse.write(file, content);
-        let run = warehouse.run(&["accept-closes", file]).exits(2);
-        assert!(run.stderr.contains("are not snapshots"), "{run:#?}");
-        assert!(run.stderr.contains("`hayloft load` loads it."), "{run:#?}");
-    }
-    assert_eq!(warehouse.query("select count(*) from hayloft.load"), "0\n");
+    warehouse.write("users.csv", people(0, 3));
+    warehouse.run(&["accept", "users.csv"]).exits(0);
+    assert_eq!(current(&warehouse), "3");
 }

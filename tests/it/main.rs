@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod at_once;
+mod change_guard;
 mod check;
 mod commands;
 mod constraints;
@@ -32,6 +33,7 @@ mod reference_faults;
 mod rejects;
 mod replies;
 mod rights;
+mod routes;
 mod second_session;
 mod sent;
 mod session;

@@ -7,8 +7,8 @@ use super::complete::CompleteEntry;
 use super::history::{self, HistoryEntry};
 use crate::contract::section::{Section, Word};
 use crate::contract::{
-    Canonical, Duplicates, EmptyAs, Guards, OnDone, Redelivery, Role, TableName, UnknownColumns,
-    Unresolved,
+    Canonical, Duplicates, EmptyAs, Guards, MaxChange, OnDone, Redelivery, Role, TableName,
+    UnknownColumns, Unresolved,
 };
 
 /// What a person wrote about one table, with every default in place.
@@ -120,7 +120,7 @@ impl TableEntry {
             unknown_columns: read_unknown_columns(&mut section, word),
             guards: section
                 .section("guards")
-                .map_or(DEFAULT_GUARDS, |guards| read_guards(guards, word)),
+                .map_or(Guards::DEFAULT, |guards| read_guards(guards, word)),
             redelivery: section
                 .word("redelivery", REDELIVERY)
                 .unwrap_or(Redelivery::Auto),
@@ -147,14 +147,6 @@ impl TableEntry {
 
 /// Settings that are promised and not kept yet.
 const NOT_YET: &[&str] = &["scope", "null_means", "previous_key"];
-
-const DEFAULT_GUARDS: Guards = Guards {
-    max_reject_rows: None,
-    max_reject_fraction: 0.1,
-    min_rows: 1,
-    max_close_rows: None,
-    max_close_fraction: 0.2,
-};
 
 const NO_KIND: KindEntry = KindEntry::Fact {
     references: Vec::new(),
@@ -384,7 +376,7 @@ fn read_unknown_columns(section: &mut Section<'_>, word: KindWord) -> UnknownCol
 }
 
 fn read_guards(mut section: Section<'_>, word: KindWord) -> Guards {
-    let default = DEFAULT_GUARDS;
+    let default = Guards::DEFAULT;
     let guards = Guards {
         max_reject_rows: section.count("max_reject_rows", 0),
         max_reject_fraction: section
@@ -395,6 +387,10 @@ fn read_guards(mut section: Section<'_>, word: KindWord) -> Guards {
         max_close_fraction: section
             .fraction("max_close_fraction")
             .unwrap_or(default.max_close_fraction),
+        max_change_rows: section.count("max_change_rows", 0),
+        max_change: section
+            .fraction("max_change_fraction")
+            .map_or(default.max_change, MaxChange::Fraction),
     };
     let of_dimensions = ["min_rows", "max_close_rows", "max_close_fraction"];
     refuse_in_fact(&section, word, &of_dimensions);

@@ -9,7 +9,8 @@ use super::sift::Sifted;
 use super::{Delivered, Landed, limit};
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
-use crate::merge::guard::{self, Closes, Crowd};
+use crate::merge::guard::Consent;
+use crate::merge::guard::closes::{self, Crowd};
 use crate::merge::sql;
 use crate::merge::{MergeError, counts};
 use crate::wire;
@@ -67,7 +68,7 @@ impl Delivered<'_> {
     /// Compares what the absence of keys would close with what the contract allows, before any version
     /// is closed or opened.
     fn guard_closes(&self, conn: &mut PgConnection, absent: &Absent) -> Result<(), MergeError> {
-        if *self.closes != Closes::Guarded {
+        if *self.consent != Consent::NotAsked {
             return Ok(());
         }
         let crowd = Crowd {
@@ -75,7 +76,7 @@ impl Delivered<'_> {
             open: absent.open,
             would_close: absent.absent,
         };
-        let Some(mut breach) = guard::closes(&self.shape.contract.guards, crowd) else {
+        let Some(mut breach) = closes::closes(&self.shape.contract.guards, crowd) else {
             return Ok(());
         };
         let sample = sample(conn, 5)?;

@@ -43,11 +43,14 @@ impl Delivered<'_> {
             applied.changes.closed_by_absence = self.close_absent(conn)?;
             failpoint!("merge::absent");
         }
+        applied.reach.changed = applied.changes.updated;
         applied.changes.deactivated = applied.changes.updated + applied.changes.closed_by_absence;
         if touched > 0 {
             applied.spoken.push(Spoken::Touched);
             let refolded = self.refold_touched(conn, false, &[])?;
             applied.changes += refolded.changes;
+            applied.reach.changed += refolded.reach.changed;
+            applied.reach.keys = refolded.reach.keys;
             applied.told.extend(refolded.told);
             applied.findings = refolded.findings;
             applied.withheld = refolded.withheld;
@@ -67,6 +70,7 @@ impl Delivered<'_> {
             _ => None,
         };
         applied.changes.unchanged += sifted.as_ref().map_or(0, |sifted| sifted.same);
+        applied.reach.open = sifted.as_ref().map(|sifted| sifted.open);
         self.guard_absent(conn, landed, sifted.as_deref())?;
         self.send_ahead(conn, sifted.as_ref(), applied)?;
         if sifted.is_some() {
@@ -87,6 +91,7 @@ impl Delivered<'_> {
         doubtful: Option<&str>,
         applied: &mut Applied,
     ) -> Result<u64, MergeError> {
+        applied.reach.open = landed.sifted.as_ref().map(|sifted| sifted.open);
         self.guard_absent(conn, landed, landed.sifted.as_ref())?;
         applied.changes.unchanged += landed.sifted.as_ref().map_or(0, |sifted| sifted.same);
         if rows == 0 {

@@ -30,9 +30,10 @@ use uuid::Uuid;
 
 use self::sift::Sifted;
 pub(super) use self::way::Way;
-use super::guard::Closes;
+use super::guard::Consent;
 use super::history::{self, Arrival, Event, Table};
 use super::landing::{self, Line, taken_out};
+use super::overreach::Reach;
 use super::shared::Shared;
 use super::sql::{self, Shape, Spoken};
 use super::{Indexes, Instant, MergeError, held, manifest};
@@ -62,7 +63,7 @@ pub(super) struct Delivered<'a> {
     pub(super) indexes: Indexes,
     /// Whether keys that the file does not name are absent.
     pub(super) closes_absent: bool,
-    pub(super) closes: &'a Closes,
+    pub(super) consent: &'a Consent,
     pub(super) shared: &'a Shared,
     /// How many keys of each kind are told of one by one.
     pub(super) samples: usize,
@@ -84,6 +85,8 @@ pub(super) struct Applied {
     sent: Vec<Uuid>,
     /// What was done to some of the keys.
     pub(super) told: Vec<(Uuid, String)>,
+    /// What was done to the keys that were there before.
+    pub(super) reach: Reach,
 }
 
 impl Applied {
@@ -99,6 +102,7 @@ impl Applied {
             spoken: Vec::new(),
             sent: Vec::new(),
             told: Vec::new(),
+            reach: Reach::default(),
         }
     }
 }
@@ -408,6 +412,7 @@ impl Delivered<'_> {
             withheld: refolded.withheld,
             spoken: vec![Spoken::Touched],
             told: refolded.told,
+            reach: refolded.reach,
             ..Applied::by(Way::Refold)
         })
     }

@@ -16,6 +16,7 @@ use super::settle::{Event, settle};
 use super::store::{self, Past};
 use crate::contract::{Deletes, Effective, History, Late};
 use crate::failpoint;
+use crate::merge::overreach::Reach;
 use crate::merge::sql::{self, Shape};
 use crate::merge::{MergeError, counts};
 use crate::stage::reject::RejectKind;
@@ -49,6 +50,8 @@ pub(in crate::merge) struct Refolded {
     pub(in crate::merge) stale: Refused,
     /// Keys that a snapshot does not name, and does not end: a later row forbids it.
     pub(in crate::merge) withheld: Vec<Uuid>,
+    /// The keys that were there before, and changed.
+    pub(in crate::merge) reach: Reach,
 }
 
 /// Rows of the load that are not used.
@@ -93,6 +96,9 @@ pub(in crate::merge) fn refold(
             let settled = settle(&table.rules, columns, past, event, load_id, rows);
             batch.note(past, &settled)?;
             refolded.note(past.key, settled.changes, samples);
+            if !past.versions.is_empty() && settled.changes.changes_a_key() {
+                refolded.reach.add(past.key);
+            }
         }
         batch.flush(conn, table)?;
         last = Some(to);
@@ -123,6 +129,7 @@ impl Refolded {
                 "A row with a higher sequence was loaded for this key.",
             ),
             withheld: Vec::new(),
+            reach: Reach::default(),
         }
     }
 

@@ -318,6 +318,9 @@ pub(super) struct Overtaken {
     pub(super) held: i64,
     #[diesel(sql_type = BigInt)]
     pub(super) newer: i64,
+    /// When it was held.
+    #[diesel(sql_type = Timestamptz)]
+    pub(super) held_at: DateTime<Utc>,
 }
 
 /// Whether a file of these bytes was refused, and another one of its table loaded since.
@@ -332,6 +335,21 @@ pub(super) fn overtaken(
         .prepared()
         .get_result(conn)
         .optional()
+}
+
+/// Whether so many changes are nothing unusual for the table, as far as its loads tell.
+pub(super) fn is_usual_change(
+    conn: &mut PgConnection,
+    table: &TableName,
+    load_id: i64,
+    keys: u64,
+) -> QueryResult<bool> {
+    sql_query(include_str!("is_usual_change.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<BigInt, _>(load_id)
+        .bind::<BigInt, _>(signed(keys))
+        .get_result(conn)
+        .map(YesOrNo::is_yes)
 }
 
 /// Whether the table has no rows.

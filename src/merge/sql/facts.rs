@@ -58,6 +58,16 @@ pub fn find_changed_facts(shape: Shape<'_>) -> Option<String> {
     ))
 }
 
+/// Whether the load has found facts that differ from what landed.
+pub const HAS_CHANGED_FACTS: &str =
+    "select to_regclass('pg_temp.hayloft_changed_fact') is not null as answer";
+
+/// The first lines of the file that change a fact. Bind: how many.
+pub const SAMPLE_CHANGED_FACTS: &str = "select hayloft_line as line
+from pg_temp.hayloft_changed_fact
+order by hayloft_line
+limit $1";
+
 /// Keeps what the rows said that the changed facts are from. A fact that a person put there is of
 /// no load, and nothing is kept of it.
 pub const REMEMBER_CHANGED: &str = "insert into hayloft.payload (key, load_id, line, row)

@@ -350,6 +350,33 @@ pub fn count_present(contract: &Contract) -> String {
     )
 }
 
+/// How many keys are open, or facts there, up to a number. Bind: the number, or NULL.
+#[must_use]
+pub fn count_known(contract: &Contract) -> String {
+    let open = match contract.kind {
+        Kind::Dimension { .. } => " where effective_end_date is null",
+        Kind::Fact { .. } => "",
+    };
+    format!(
+        "select count(*) as count\nfrom (select from {table}{open} limit $1) as known",
+        table = contract.table
+    )
+}
+
+/// Some of the keys that a load gave a version that is not their first. Binds: the load, how many.
+#[must_use]
+pub fn sample_changed(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "select {durable_key} as key\n\
+         from {table}\n\
+         where load_id = $1 and version_number > 1\n\
+         group by {durable_key}\n\
+         order by min(source_line)\n\
+         limit $2",
+        table = contract.table
+    )
+}
+
 /// Some of the keys that are there and that the file does not name. Bind: how many.
 pub const SAMPLE_ABSENT: &str = "select key from pg_temp.hayloft_absent order by key limit $1";
 

@@ -259,6 +259,32 @@ fn keys_that_are_there_at_an_instant_are_counted() {
 }
 
 #[test]
+fn open_keys_are_counted_up_to_a_number() {
+    check(
+        |shape, _| sql::count_known(shape.contract),
+        &expect![[r#"
+            select count(*) as count
+            from (select from "datawarehouse"."users" where effective_end_date is null limit $1) as known
+        "#]],
+    );
+}
+
+#[test]
+fn keys_that_a_load_changed_are_sampled() {
+    check(
+        |shape, key| sql::sample_changed(shape.contract, key),
+        &expect![[r#"
+            select "user_id" as key
+            from "datawarehouse"."users"
+            where load_id = $1 and version_number > 1
+            group by "user_id"
+            order by min(source_line)
+            limit $2
+        "#]],
+    );
+}
+
+#[test]
 fn the_current_versions_of_absent_keys_end() {
     check(
         |shape, key| sql::close_absent(shape.contract, key),

@@ -1,60 +1,35 @@
-//! `hayloft accept-closes FILE`: loads a snapshot although it closes more keys than its table's
-//! guards allow, once. The ledger notes who said that it is right.
+//! `hayloft accept FILE`: loads a file once although it closes or changes more keys than its table's
+//! guards allow. The ledger notes who said that it is right.
 
 use std::fs;
 
 use anyhow::Result;
 
+use super::ExitStatus;
 use super::load::{self, Wanted};
 use super::office::{self, Migrating};
-use super::{ExitStatus, Refusal};
-use crate::cli::AcceptClosesArgs;
-use crate::contract::{Contracts, Kind, Mode};
-use crate::merge::Closes;
+use crate::cli::AcceptArgs;
+use crate::merge::Consent;
 use crate::pipeline::Wish;
 use crate::printer::Printer;
 use crate::retire::Disposal;
 use crate::settings::Settings;
-use crate::watch::Arrival;
 
-pub(super) fn run(
-    args: &AcceptClosesArgs,
-    settings: &Settings,
-    printer: &Printer,
-) -> Result<ExitStatus> {
+pub(super) fn run(args: &AcceptArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
     let desk = office::desk(settings, printer, Migrating::Run)?;
     let files = std::slice::from_ref(&args.file);
     let table = args.table.as_deref();
     let (arrivals, mut worst) = load::arrivals(files, table, Wanted::Load, &desk, printer);
-    let contracts = desk.contracts();
-    for arrival in &arrivals {
-        refuse_without_closes(arrival, &contracts)?;
-    }
     let wish = Wish {
         // A person's own file stays, as with `hayloft load`.
         disposal: (!desk.shelves.has_held(&args.file)).then_some(Disposal::Leave),
-        closes: Closes::Accepted { by: who() },
+        consent: Consent::Given { by: who() },
         ..Wish::CONTRACT
     };
     for arrival in arrivals {
         worst = worst.max(load::one(&desk, &arrival, &wish, printer));
     }
     Ok(worst)
-}
-
-/// Only who is missing in a snapshot is closed by that.
-fn refuse_without_closes(arrival: &Arrival, contracts: &Contracts) -> Result<(), Refusal> {
-    let is_snapshot = contracts.get(arrival.table()).is_some_and(|contract| {
-        matches!(&contract.kind, Kind::Dimension { history, .. } if history.mode == Mode::Snapshot)
-    });
-    if is_snapshot {
-        return Ok(());
-    }
-    let (name, table) = (arrival.name(), arrival.table());
-    Err(Refusal(format!(
-        "`{name}` was not loaded. The files of `{table}` are not snapshots, so no key is closed for \
-         being absent from one, and there is nothing to accept. `hayloft load` loads it."
-    )))
 }
 
 /// The user of the operating system: by name, or by number where the machine's own list does not
