@@ -258,4 +258,7 @@ words!(
     StaleSequence = "stale_sequence",
     ConflictingDuplicate = "conflicting_duplicate",
     AmbiguousTime = "ambiguous_time",
+    SwallowedRows = "swallowed_rows",
+    OtherQuotes = "other_quotes",
+    OtherEncoding = "other_encoding",
 );

@@ -61,6 +61,18 @@ impl Batch {
             let row = parser.parse(place, content, &mut key_texts, &mut self.bytes);
             self.rows.push(row);
         }
+        for (record, warning) in self.records.warnings() {
+            if let Some(Ok(accepted)) = self.rows.get_mut(record)
+                && let Some(place) = self.records.places().nth(record)
+            {
+                accepted.warnings.push(parser.told(place, warning));
+            }
+        }
+    }
+
+    /// The records, as they were read.
+    pub(super) fn records(&self) -> &Records {
+        &self.records
     }
 
     /// What became of each record, in their order.

@@ -22,6 +22,7 @@
 
 mod batch;
 pub mod csv;
+mod disguise;
 mod findings;
 mod header;
 mod history;
@@ -33,6 +34,7 @@ mod rows;
 mod share;
 mod source;
 mod spool;
+mod survey;
 mod table_rejects;
 pub mod value;
 
@@ -56,6 +58,7 @@ use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
 use crate::stage::row::{Refused, RowParser};
 use crate::stage::share::share;
 use crate::stage::source::Reading;
+use crate::stage::survey::Survey;
 
 /// A file that was read to its end and checked.
 #[derive(Debug)]
@@ -226,6 +229,7 @@ fn stage_in_batches(
         refused,
         fields: parser.fields(),
         unread: is_snapshot(contract).then(Unread::default),
+        survey: Survey::of(parser.fields()),
     };
     let mut gathering = Gathering::new(contract, limits.memory_bytes);
     share(
@@ -237,6 +241,10 @@ fn stage_in_batches(
     let delivery = reading.finish(header)?;
     let mut rows = gathering.finish()?;
     book.settle_duplicates(&mut rows, contract.duplicates)?;
+    for warning in book.survey.warnings() {
+        let place = warning.place;
+        book.warn(vec![warning], place)?;
+    }
     Ok(Staged {
         delivery,
         columns: parser.columns(),
@@ -273,11 +281,13 @@ struct Book<'a> {
     fields: Vec<RejectColumn>,
     /// The keys of rejected rows, where they matter.
     unread: Option<Unread>,
+    survey: Survey,
 }
 
 impl Book<'_> {
     /// Gathers the rows of a batch, and writes down what is wrong with the others.
     fn enter(&mut self, batch: &mut Batch, gathering: &mut Gathering) -> Result<(), StageFault> {
+        self.survey.look_at(batch.records());
         for (place, outcome) in batch.outcomes() {
             self.tally.read += 1;
             match outcome {
@@ -286,7 +296,7 @@ impl Book<'_> {
                 }
                 Outcome::Accepted(row, warnings) => {
                     gathering.push(&row)?;
-                    self.note(take(warnings), place)?;
+                    self.warn(take(warnings), place)?;
                 }
                 Outcome::Refused(refused) => self.refuse_row(refused, place)?,
             }
@@ -337,6 +347,15 @@ impl Book<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// A row that is too long to be kept in the rejects is no reason to refuse a file that can be
+    /// loaded.
+    fn warn(&mut self, warnings: Vec<Reject>, place: Place) -> Result<(), StageFault> {
+        if place.length > LONGEST_REJECT {
+            return Ok(());
+        }
+        self.note(warnings, place)
     }
 
     fn settle_duplicates(&mut self, rows: &mut Rows, policy: Duplicates) -> Result<(), StageFault> {

@@ -102,6 +102,12 @@ pub enum RejectKind {
     ConflictingDuplicate,
     /// A local time that the zone has twice; the earlier was taken (a warning).
     AmbiguousTime,
+    /// A value that takes up several lines, which look like rows (a warning).
+    SwallowedRows,
+    /// A column whose values are in apostrophes (a warning, at its first row).
+    OtherQuotes,
+    /// A column whose text was encoded otherwise before it was UTF-8 (a warning, at its first row).
+    OtherEncoding,
 }
 
 /// Whether a finding costs the row.
@@ -124,7 +130,11 @@ impl RejectKind {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::ConflictingDuplicate | Self::AmbiguousTime => Severity::Warning,
+            Self::ConflictingDuplicate
+            | Self::AmbiguousTime
+            | Self::SwallowedRows
+            | Self::OtherQuotes
+            | Self::OtherEncoding => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -135,7 +135,7 @@ impl<'a> RowParser<'a> {
     ) -> Result<Accepted, Box<Refused>> {
         let fields = match &content {
             Ok(fields) => fields,
-            Err(fault) => return Err(Box::new(Refused::unsplit(no_record(place, fault, self)))),
+            Err(fault) => return Err(Box::new(Refused::unsplit(self.told(place, fault)))),
         };
         let mut notes = Notes::default();
         let surplus = self.unnamed.filter(|field| !fields[*field].is_empty());
@@ -163,6 +163,20 @@ impl<'a> RowParser<'a> {
                     key: key.filter(|_| surplus.is_none()),
                 }))
             }
+        }
+    }
+
+    /// What the reader found, with the name of the column where it knows one.
+    pub(super) fn told(&self, place: Place, fault: &RecordFault) -> Reject {
+        let named = |number: usize| RejectColumn {
+            number,
+            name: self.names.get(number - 1).cloned().unwrap_or_default(),
+        };
+        Reject {
+            place,
+            column: fault.column.map(named),
+            kind: fault.kind,
+            message: fault.message.clone(),
         }
     }
 
@@ -386,21 +400,6 @@ fn parse_member(
     let key = keys.durable_key(&texts);
     wire::put_uuid(row, key);
     Ok(Member::Known(key))
-}
-
-/// What the reader found, with the name of the column where it knows one.
-fn no_record(place: Place, fault: &RecordFault, parser: &RowParser<'_>) -> Reject {
-    let named = |number: usize| RejectColumn {
-        number,
-        name: parser.names.get(number - 1).cloned().unwrap_or_default(),
-    };
-    let column = fault.column.map(named);
-    Reject {
-        place,
-        column,
-        kind: fault.kind,
-        message: fault.message.clone(),
-    }
 }
 
 fn unnamed_value(place: Place, field: usize) -> Reject {

@@ -43,6 +43,7 @@ mod together;
 mod undone_facts;
 mod upgrade;
 mod views;
+mod warnings;
 mod watch;
 mod why;
 mod writers;

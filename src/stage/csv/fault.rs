@@ -241,6 +241,19 @@ impl RecordFault {
         )
     }
 
+    /// Not a fault, but odd.
+    pub(super) fn swallowed_rows((first, last): (u64, u64), rows: usize, column: usize) -> Self {
+        Self::of_column(
+            RejectKind::SwallowedRows,
+            column,
+            format!(
+                "The value that begins in column {column} takes up lines {first} to {last}, and {rows} \
+                 of these have as many fields as the header. It was loaded as one value: was a quote \
+                 lost, or one too many?"
+            ),
+        )
+    }
+
     pub(super) fn nul(column: usize) -> Self {
         Self::of_column(
             RejectKind::BadEncoding,

@@ -41,6 +41,7 @@ mod records;
 mod scan;
 mod sniff;
 mod split;
+mod swallow;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -96,6 +97,8 @@ pub struct Record<'a> {
     pub raw: Option<&'a [u8]>,
     /// As many fields as the header has, or the reason why there are none.
     pub content: Result<Fields<'a>, Box<RecordFault>>,
+    /// What is odd about a record that can be used.
+    pub warning: Option<Box<RecordFault>>,
 }
 
 impl<R: Read> CsvFile<R> {
@@ -129,11 +132,23 @@ impl<R: Read> CsvFile<R> {
             return Ok(None);
         }
         let judgement = self.judge()?;
+        let warning = judgement.is_ok().then(|| self.warning()).flatten();
         Ok(Some(Record {
             place: self.splitter.latest().place,
             raw: self.splitter.raw(),
             content: judgement.map(|()| self.fields()),
+            warning,
         }))
+    }
+
+    /// Only a record of several lines is looked at once more.
+    fn warning(&self) -> Option<Box<RecordFault>> {
+        let scanned = self.splitter.latest();
+        if !scanned.has_lines_within {
+            return None;
+        }
+        let raw = self.splitter.raw()?;
+        swallow::warning(raw, scanned.place.line, self.header.names().len())
     }
 
     /// Reads the next record, good or not, and keeps it with others; false at the end of the file.

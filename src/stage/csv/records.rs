@@ -15,6 +15,8 @@ pub struct Records {
     bytes: Vec<u8>,
     /// Where each field ends, from the first byte of its record.
     ends: Vec<usize>,
+    /// What is odd about some of them, by their place among the others.
+    warnings: Vec<(usize, Box<RecordFault>)>,
 }
 
 #[derive(Debug)]
@@ -63,14 +65,24 @@ impl Records {
         })
     }
 
+    /// What is odd about some of them: which it is, counted from 0, and what.
+    pub fn warnings(&self) -> impl Iterator<Item = (usize, &RecordFault)> {
+        let warnings = self.warnings.iter();
+        warnings.map(|(record, warning)| (*record, &**warning))
+    }
+
     /// Forgets them all. Their memory is kept for others.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.bytes.clear();
         self.ends.clear();
+        self.warnings.clear();
     }
 
     pub(super) fn push(&mut self, record: Record<'_>) {
+        if let Some(warning) = record.warning {
+            self.warnings.push((self.kept.len(), warning));
+        }
         let content = record.content.map(|fields| {
             self.bytes.extend_from_slice(fields.bytes);
             self.ends.extend_from_slice(fields.ends);

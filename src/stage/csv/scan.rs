@@ -39,6 +39,8 @@ pub(super) struct Scanned {
     pub(super) place: Place,
     pub(super) shape: Shape,
     pub(super) line_end: LineEnd,
+    /// Whether a line ends between its quotes.
+    pub(super) has_lines_within: bool,
 }
 
 impl Scanned {
@@ -51,6 +53,7 @@ impl Scanned {
             },
             shape: Shape::Blank,
             line_end: LineEnd::Missing,
+            has_lines_within: false,
         }
     }
 }
@@ -119,6 +122,7 @@ impl<R: Read> Scanner<R> {
             offset,
             length,
         };
+        let has_lines_within = walk.line > self.line;
         self.line = walk.line + 1;
         self.held = (!matches!(shape, Shape::TooLong)).then_some(end);
         self.used = end + line_end;
@@ -130,6 +134,7 @@ impl<R: Read> Scanner<R> {
             } else {
                 LineEnd::Present
             },
+            has_lines_within,
         };
         Ok(true)
     }
