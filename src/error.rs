@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::contract::ContractFault;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
-use crate::db::{is_told_by_server, without_value};
+use crate::db::{is_servers_own, is_told_by_server, without_value};
 use crate::merge::MergeError;
 use crate::pipeline::InstantFault;
 use crate::retire::RetireError;
@@ -125,6 +125,7 @@ impl LoadError {
                 MergeError::Guard { .. }
                 | MergeError::RowsRefused { .. }
                 | MergeError::RefusedInTurn { .. }
+                | MergeError::TableRefuses { .. }
                 | MergeError::CannotClose { .. }
                 | MergeError::Referenced { .. }
                 | MergeError::NotTurned(_) => Verdict::Refuse,
@@ -241,7 +242,13 @@ fn describe(error: &MergeError) -> String {
     if !is_told_by_server(error) {
         return "The connection to Postgres was lost.".to_owned();
     }
-    let mut text = format!("Postgres says: {}.", without_value(information.message()));
+    let message = without_value(information.message());
+    if !is_servers_own(&message) {
+        return "Postgres refuses a statement. What it says may hold values of a row, so it is not \
+                repeated here: its log has it."
+            .to_owned();
+    }
+    let mut text = format!("Postgres says: {message}.");
     if let (Some(constraint), Some(table)) =
         (information.constraint_name(), information.table_name())
     {

@@ -41,6 +41,18 @@ pub enum MergeError {
         /// The rows, and what refuses each.
         offenders: Offenders,
     },
+    /// A rule of the table refuses what an undo or a redo would make of it.
+    #[error(
+        "`{table}` does not take what would be in it: {} Change that rule, or load a file that \
+         corrects what the load said.",
+        .breach.sentence()
+    )]
+    TableRefuses {
+        /// The table.
+        table: TableName,
+        /// Which rule.
+        breach: Box<RuleBreach>,
+    },
     /// One row after the other turned out to be refused.
     #[error(
         "`{table}` refuses many rows of one key, one in the place of the other. Remove those that \

@@ -278,6 +278,18 @@ pub fn turn(
         .run(conn)?;
         failpoint!("undo::commit");
         Ok::<_, MergeError>(done.entry)
+    });
+    let entry = entry.map_err(|error| {
+        let turning = turning::Turning {
+            contracts,
+            contract,
+            keys,
+            load_id,
+            turn,
+            samples: 0,
+            claim,
+        };
+        offenders::explain_turn(conn, &turning, error)
     })?;
     failpoint!("undo::committed");
     Ok(entry)

@@ -26,6 +26,7 @@ use super::dimension::{Delivered, Way};
 use super::guard::guard;
 use super::ledger::Opened;
 use super::load::{self, Load};
+use super::turning::Turning;
 use super::{Instant, MergeError, fact, landing, sql};
 use crate::contract::{Kind, Reference};
 use crate::db::attempt::{self, Binds, Purpose, RuleBreach};
@@ -88,6 +89,33 @@ pub(super) fn explain(
             offenders,
         },
         Err(found) => found,
+    }
+}
+
+/// The error of an undo or a redo, once it is known whether a rule of a table refuses what would be.
+pub(super) fn explain_turn(
+    conn: &mut PgConnection,
+    turning: &Turning<'_>,
+    error: MergeError,
+) -> MergeError {
+    if !may_be_of_rows(&error) {
+        return error;
+    }
+    let (done, caught) = attempt::catching(|| {
+        transaction(conn, |conn| {
+            conn.batch_execute(attempt::PREPARE)?;
+            turning.run(conn)?;
+            check_deferred(conn)?;
+            Err::<(), MergeError>(DbError::RollbackTransaction.into())
+        })
+    });
+    match (caught, done) {
+        (Some((_, breach)), _) => MergeError::TableRefuses {
+            table: turning.contract.name.clone(),
+            breach: Box::new(breach),
+        },
+        (None, Err(MergeError::Database(DbError::RollbackTransaction)) | Ok(())) => error,
+        (None, Err(found)) => found,
     }
 }
 

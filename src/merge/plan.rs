@@ -154,6 +154,18 @@ pub fn plan_turn(
             Kind::Fact { .. } => Known::Samples(done.samples),
         };
         Ok((done.entry, known, Way::Refold.words()))
+    });
+    let trial = trial.map_err(|error| {
+        let turning = Turning {
+            contracts,
+            contract,
+            keys,
+            load_id,
+            turn,
+            samples: 0,
+            claim: Uuid::now_v7(),
+        };
+        offenders::explain_turn(conn, &turning, error)
     })?;
     Ok(Plan {
         entry: trial.entry,

@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::support::{Run, Warehouse};
 
 mod dimensions;
+mod facts;
+mod turns;
+mod ways;
 
 const ACC: &str = "[tables.acc]\nkey = [\"code\"]\ndurable_key = \"acc_id\"\n";
 

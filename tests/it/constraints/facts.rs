@@ -1,0 +1,101 @@
+//! Rules of a fact table.
+
+use super::{ACC, acc, rejects, with_rejects};
+use crate::support::Warehouse;
+
+const PAY: &str =
+    "[tables.pay]\nkind = \"fact\"\nkey = [\"pay_id\"]\nreferences = { acc_id = \"acc\" }\n";
+
+/// The dimension `acc` with `a` and `b`, and facts with these columns.
+fn pay(columns: &str) -> Warehouse {
+    let warehouse = acc("tier text", "");
+    warehouse.execute(&format!(
+        "create table datawarehouse.pay (
+             pay_id bigint primary key, acc_id uuid not null, {columns},
+             load_id bigint not null, source_line bigint not null)"
+    ));
+    warehouse.write("hayloft.toml", format!("{ACC}{PAY}"));
+    warehouse
+        .load("acc.csv", "code,tier\na,gold\nb,tin\n")
+        .exits(0);
+    warehouse
+}
+
+fn facts(warehouse: &Warehouse) -> String {
+    warehouse.query("select pay_id, amount from datawarehouse.pay order by 1")
+}
+
+#[test]
+fn a_refused_fact_is_a_reject() {
+    let rules = [
+        "alter table datawarehouse.pay add constraint small check (amount < 100)",
+        "create function public.f() returns trigger language plpgsql as $$
+         begin
+             if new.amount >= 100 then raise exception 'too much: %', new.amount; end if;
+             return new;
+         end $$;
+         create trigger small before insert or update on datawarehouse.pay
+         for each row execute function public.f()",
+    ];
+    for rule in rules {
+        let warehouse = pay("amount integer");
+        warehouse.execute(rule);
+        let first = "pay_id,code,amount\n1,a,10\n2,b,123456\n3,a,30\n4,unknown,40\n";
+        let load = with_rejects(warehouse.load("pay.csv", first));
+        assert_eq!(load["rows"]["held"], 1);
+        assert_eq!(facts(&warehouse), "1 | 10\n3 | 30\n");
+
+        // Newer values of facts that are there, of one that waits, and of none.
+        let second = "pay_id,code,amount\n1,a,11\n3,a,123456\n4,unknown,41\n5,b,123456\n6,b,60\n";
+        let run = warehouse.load("pay-2.csv", second);
+        super::assert_untold(&warehouse, &run, "123456");
+        let load = with_rejects(run);
+
+        assert_eq!(load["rows"]["rejected"], 2, "{rule}");
+        assert_eq!(facts(&warehouse), "1 | 11\n3 | 30\n6 | 60\n", "{rule}");
+        let told = rejects(&warehouse);
+        assert_eq!(told.matches("check_failed").count(), 3, "{told}");
+        assert_eq!(told.matches("`small` refuses the row").count(), 3, "{told}");
+        warehouse.run(&["check"]).exits(0);
+    }
+}
+
+#[test]
+fn a_fact_of_a_partition_that_is_missing_is_a_reject() {
+    let warehouse = acc("tier text", "");
+    warehouse.execute(
+        "create table datawarehouse.pay (
+             pay_id bigint primary key, acc_id uuid not null, amount integer,
+             load_id bigint not null, source_line bigint not null) partition by range (pay_id);
+         create table datawarehouse.pay_low partition of datawarehouse.pay for values from (0) to (10)",
+    );
+    warehouse.write("hayloft.toml", format!("{ACC}{PAY}"));
+    warehouse.load("acc.csv", "code,tier\na,gold\n").exits(0);
+
+    with_rejects(warehouse.load("pay.csv", "pay_id,code,amount\n1,a,1\n10,a,2\n2,a,3\n"));
+
+    assert_eq!(facts(&warehouse), "1 | 1\n2 | 3\n");
+    assert!(
+        rejects(&warehouse).contains("no partition has a place for the row"),
+        "{}",
+        rejects(&warehouse)
+    );
+}
+
+#[test]
+fn a_mended_fact_keeps_its_old_place() {
+    let warehouse = pay("amount integer constraint small check (amount < 100)");
+    let load = with_rejects(warehouse.load("pay.csv", "pay_id,code,amount\n1,a,500\n2,a,20\n"));
+    warehouse
+        .load("pay-2.csv", "pay_id,code,amount\n1,b,30\n")
+        .exits(0);
+    warehouse.write("mended.csv", "pay_id,code,amount\n1,a,50\n2,a,700\n");
+
+    let id = load["load_id"].to_string();
+    let replay = ["rejects", "replay", &id, "mended.csv", "--format", "json"];
+    let replayed = with_rejects(warehouse.run(&replay));
+
+    assert_eq!(replayed["rows"]["rejected"], 1);
+    assert_eq!(facts(&warehouse), "1 | 30\n2 | 20\n");
+    warehouse.run(&["check"]).exits(0);
+}
