@@ -60,6 +60,9 @@ pub mod digits;
 pub mod error;
 pub mod summary;
 
+// The one way to names in a folder that others can write to.
+pub mod directory;
+
 // Where the database is, and what goes over the wire.
 pub mod db;
 pub mod wire;

@@ -6,15 +6,15 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, RenameFlags, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::contract::OnDone;
+use crate::directory::Directory;
 use crate::failpoint;
 use crate::merge::Receipt;
 use crate::watch::{ARCHIVE, Arrival, Beside, FAILED, FileWriter, HELD, KEPT, Origin};
@@ -57,13 +57,15 @@ impl Shelves {
     /// Whether a file lies with those that a person has to let in.
     #[must_use]
     pub fn has_held(&self, file: &Path) -> bool {
-        let lies_in = folder_of(file).canonicalize().ok();
-        let held = self.folder(HELD).canonicalize().ok();
-        held.is_some() && held == lies_in
+        let held = Directory::open(&self.imports).and_then(|imports| imports.below(HELD));
+        match (held, Directory::open(folder_of(file))) {
+            (Ok(held), Ok(lies_in)) => held.is(&lies_in),
+            _ => false,
+        }
     }
 
-    fn folder(&self, name: &str) -> PathBuf {
-        self.imports.join(name)
+    fn open(&self, name: &str) -> io::Result<Directory> {
+        Directory::open(&self.imports)?.make_below(name)
     }
 }
 
@@ -105,10 +107,11 @@ pub struct Retired {
     removal: Removal,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 enum Removal {
     Durable,
-    Unsynced,
+    /// Until this directory is synced.
+    Unsynced(Directory),
 }
 
 /// The folders that were synced since the last of several files was removed from them.
@@ -125,21 +128,23 @@ pub fn retire(
     lot.check();
     failpoint!("retire::begin");
     let arrival = lot.arrival;
-    let done = lot.forget_report(disposal, shelves);
-    let done = done.and_then(|()| match disposal {
+    let dispose = || match disposal {
         Disposal::Leave => Ok(Removal::Durable),
         Disposal::OnDone(OnDone::Delete) => lot.remove(),
         Disposal::OnDone(OnDone::Archive) => {
-            let folder = shelves.folder(ARCHIVE);
+            let folder = shelves.open(ARCHIVE)?;
             lot.shelve(&folder, &prefixed(arrival), |_| Ok(()))
                 .map(|_| Removal::Durable)
         }
         Disposal::OnDone(OnDone::Keep) => {
-            let folder = shelves.folder(KEPT);
+            let folder = shelves.open(KEPT)?;
             lot.shelve(&folder, arrival.delivered_name(), |_| Ok(()))
                 .map(|_| Removal::Durable)
         }
-    });
+    };
+    let done = lot
+        .forget_report(disposal, shelves)
+        .and_then(|()| dispose());
     match done {
         Ok(removal) => Ok(Retired {
             path: arrival.path().to_owned(),
@@ -152,10 +157,13 @@ pub fn retire(
 impl Retired {
     /// Makes the removal survive a power cut, unless that was done for another file of its folder.
     pub fn sync(self, synced: &mut Synced) -> Result<(), RetireError> {
-        let folder = folder_of(&self.path);
-        if self.removal == Removal::Unsynced && !synced.0.contains(folder) {
-            sync(folder).map_err(|source| stuck(&self.path, source))?;
-            synced.0.insert(folder.to_owned());
+        if let Removal::Unsynced(directory) = &self.removal
+            && !synced.0.contains(directory.path())
+        {
+            directory
+                .sync()
+                .map_err(|source| stuck(&self.path, source))?;
+            synced.0.insert(directory.path().to_owned());
         }
         failpoint!("retire::synced");
         Ok(())
@@ -175,11 +183,26 @@ pub fn set_aside(
     if arrival.origin() == Origin::InPlace {
         return Ok(None);
     }
-    let folder = shelves.folder(shelf.name());
-    let write = |place: &Path| fs::write(report_of(place), report(place));
-    lot.shelve(&folder, arrival.delivered_name(), write)
+    let shelve = || {
+        let folder = shelves.open(shelf.name())?;
+        lot.shelve(&folder, arrival.delivered_name(), |name| {
+            write_report(&folder, name, &report(&folder.path().join(name)))
+        })
+    };
+    shelve()
         .map(Some)
         .map_err(|source| stuck(arrival.path(), source))
+}
+
+/// Writes the report of a file of this name. One that a crash left without its file is replaced, and
+/// so is a link of its name, which is not followed.
+fn write_report(folder: &Directory, name: &OsStr, text: &str) -> io::Result<()> {
+    let report = with_suffix(name, REPORT);
+    match unlinkat(folder, &report, AtFlags::empty()) {
+        Err(Errno::NOENT) => {}
+        other => other?,
+    }
+    folder.create_file(&report)?.write_all(text.as_bytes())
 }
 
 impl Lot<'_> {
@@ -194,13 +217,13 @@ impl Lot<'_> {
     /// Of a file that a person let in, the report goes first: without its file, nobody would look
     /// after it any more.
     fn forget_report(&self, disposal: Disposal, shelves: &Shelves) -> io::Result<()> {
-        let path = self.arrival.path();
         let is_let_in = self.arrival.origin() == Origin::InPlace
             && disposal != Disposal::Leave
-            && shelves.has_held(path);
+            && shelves.has_held(self.arrival.path());
         if is_let_in {
-            remove(&report_of(path))?;
-            sync(folder_of(path))?;
+            let (folder, name) = self.arrival.directory()?;
+            remove(&folder, &with_suffix(&name, REPORT))?;
+            folder.sync()?;
         }
         Ok(())
     }
@@ -208,23 +231,15 @@ impl Lot<'_> {
     /// What lies beside it goes first: alone it would be taken for that of the next file of its name.
     /// A file that lost it in a crash is known to the ledger, and needs it no more.
     fn remove(&self) -> io::Result<Removal> {
-        let path = self.arrival.path();
+        let (folder, name) = self.arrival.directory()?;
         for what in &self.beside {
-            remove(&with_suffix(path, what.suffix()))?;
+            remove(&folder, &what.name(&name))?;
         }
         if !self.beside.is_empty() {
-            sync(folder_of(path))?;
+            folder.sync()?;
         }
-        remove(path)?;
-        Ok(Removal::Unsynced)
-    }
-
-    /// The suffixes of what lies beside the file now.
-    fn present(&self) -> Vec<&str> {
-        let suffixes = self.beside.iter().map(Beside::suffix);
-        suffixes
-            .filter(|suffix| is_there(&with_suffix(self.arrival.path(), suffix)))
-            .collect()
+        remove(&folder, &name)?;
+        Ok(Removal::Unsynced(folder))
     }
 
     /// Moves the file to a shelf under this name, or, where the name is taken, under one that the
@@ -232,39 +247,34 @@ impl Lot<'_> {
     /// prepared before the move, as after a crash nobody would know any more that it is missing.
     fn shelve(
         &self,
-        folder: &Path,
+        onto: &Directory,
         name: &OsStr,
-        prepare: impl Fn(&Path) -> io::Result<()>,
+        prepare: impl Fn(&OsStr) -> io::Result<()>,
     ) -> io::Result<PathBuf> {
-        if !folder.exists() {
-            fs::create_dir_all(folder)?;
-            // The shelf itself has to survive a power cut, and all that is put on it.
-            sync(folder_of(folder))?;
-        }
-        let path = self.arrival.path();
-        let wanted = folder.join(name);
-        let beside = self.present();
+        let (folder, own) = self.arrival.directory()?;
+        let beside: Vec<_> = self
+            .beside
+            .iter()
+            .filter(|what| folder.has(&what.name(&own)))
+            .collect();
         // Asked first, so that a report of the file that has the name is not written over. Only
         // Hayloft puts files here, one at a time for a table.
-        let is_taken = is_there(&wanted)
-            || beside
-                .iter()
-                .any(|suffix| is_there(&with_suffix(&wanted, suffix)));
+        let is_taken = onto.has(name) || beside.iter().any(|what| onto.has(&what.name(name)));
         let place = if is_taken {
-            folder.join(prefixed(self.arrival))
+            prefixed(self.arrival)
         } else {
-            wanted
+            name.to_owned()
         };
         prepare(&place)?;
-        for suffix in beside {
-            rename_new(&with_suffix(path, suffix), &with_suffix(&place, suffix))?;
+        for what in beside {
+            rename_new((&folder, &what.name(&own)), (onto, &what.name(&place)))?;
             failpoint!("retire::sidecar");
         }
-        rename_new(path, &place)?;
+        rename_new((&folder, &own), (onto, &place))?;
         failpoint!("retire::moved");
-        sync(folder_of(path))?;
-        sync(folder_of(&place))?;
-        Ok(place)
+        folder.sync()?;
+        onto.sync()?;
+        Ok(onto.path().join(place))
     }
 }
 
@@ -274,13 +284,8 @@ pub(crate) fn still_open(arrival: &Arrival, writer: &FileWriter) -> RetireError 
     stuck(arrival.path(), io::Error::other(why))
 }
 
-fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
-}
-
-fn report_of(path: &Path) -> PathBuf {
-    with_suffix(path, ".report.txt")
-}
+/// What the name of a report has after that of its file.
+const REPORT: &str = ".report.txt";
 
 fn stuck(path: &Path, source: io::Error) -> RetireError {
     RetireError {
@@ -289,21 +294,23 @@ fn stuck(path: &Path, source: io::Error) -> RetireError {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+fn remove(folder: &Directory, name: &OsStr) -> io::Result<()> {
+    match unlinkat(folder, name, AtFlags::empty()) {
         // Removed by an earlier try whose directory was not yet synced, or by a person.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }?;
+        Err(Errno::NOENT) => {}
+        other => other?,
+    }
     failpoint!("retire::removed");
     Ok(())
 }
 
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+fn rename_new(from: (&Directory, &OsStr), to: (&Directory, &OsStr)) -> io::Result<()> {
+    match renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE) {
         // A file system that cannot promise: look first. Only Hayloft writes to these folders.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if !to.exists() => fs::rename(from, to),
-        other => other.map_err(io::Error::from),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if !to.0.has(to.1) => {
+            Ok(renameat(from.0, from.1, to.0, to.1)?)
+        }
+        other => Ok(other?),
     }
 }
 
@@ -314,10 +321,10 @@ fn prefixed(arrival: &Arrival) -> OsString {
     name
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+fn with_suffix(name: &OsStr, suffix: &str) -> OsString {
+    let mut name = name.to_owned();
     name.push(suffix);
-    PathBuf::from(name)
+    name
 }
 
 /// The folder that a file lies in.
@@ -326,9 +333,4 @@ fn folder_of(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
-}
-
-/// Makes what was removed from a folder, or moved, survive a power cut.
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

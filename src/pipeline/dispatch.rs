@@ -6,7 +6,7 @@
 //! it is, outside of the gate; other tables do not notice.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::iter;
 use std::num::NonZero;
@@ -334,7 +334,7 @@ impl<'a> Dispatcher<'a> {
     fn carry(&self, mut arrival: Arrival, messages: &Sender<Message>, leave: &Sender<Leftover>) {
         let mut said = Said::Nothing;
         loop {
-            let found = fs::metadata(arrival.path()).ok();
+            let found = way::look(&arrival).ok();
             let bytes = found.as_ref().map_or(0, Metadata::len);
             let place = self.gate.enter();
             if self.stop.is_wished() {
@@ -498,7 +498,7 @@ fn leave_behind(
 fn count_small(arrivals: &VecDeque<Arrival>) -> usize {
     let mut bytes = 0_u64;
     let small = arrivals.iter().take_while(|arrival| {
-        let found = fs::metadata(arrival.path());
+        let found = way::look(arrival);
         bytes = found.map_or(u64::MAX, |found| found.len().saturating_add(bytes));
         bytes <= TOGETHER_BYTES
     });

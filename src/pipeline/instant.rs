@@ -2,14 +2,10 @@
 //! name, or in the small file beside it, its sidecar. The watch sees to it that a sidecar travels
 //! with its file and never looks into it; it is read here.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rustix::fs::OFlags;
 use thiserror::Error;
 
 use crate::contract::{Completeness, Contract, Contracts, Effective, History, Kind};
@@ -148,10 +144,6 @@ fn takes_sidecar(contract: &Contract) -> bool {
     )
 }
 
-fn sidecar_of(path: &Path) -> PathBuf {
-    Beside::Effective.name(path.as_os_str()).into()
-}
-
 fn in_name(
     parser: &InstantParser,
     pattern: &str,
@@ -176,7 +168,7 @@ fn stem(name: &[u8]) -> &[u8] {
 
 fn in_sidecar(parser: &InstantParser, arrival: &Arrival) -> Result<DateTime<Utc>, InstantFault> {
     let name = format!("{}{SIDECAR}", arrival.name());
-    let text = match read(&sidecar_of(arrival.path())) {
+    let text = match read(arrival) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(InstantFault::NoSidecar { name });
@@ -197,15 +189,9 @@ fn in_sidecar(parser: &InstantParser, arrival: &Arrival) -> Result<DateTime<Utc>
 
 /// The sidecar's beginning, which is more than all of a good one. A link is not followed: it may
 /// have been put there by somebody who may not read what it leads to.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    let file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+fn read(arrival: &Arrival) -> io::Result<Vec<u8>> {
+    let (folder, name) = arrival.directory()?;
+    let file = folder.open_file(&Beside::Effective.name(&name))?;
     let mut text = Vec::new();
     file.take(LONGEST).read_to_end(&mut text)?;
     Ok(text)
@@ -373,8 +359,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("users.csv");
         fs::write(home.path().join("elsewhere"), "2026-11-21").unwrap();
-        std::os::unix::fs::symlink("elsewhere", sidecar_of(&path)).unwrap();
-        assert!(read(&sidecar_of(&path)).is_err());
+        fs::write(&path, "").unwrap();
+        let sidecar = Beside::Effective.name(path.as_os_str());
+        std::os::unix::fs::symlink("elsewhere", sidecar).unwrap();
+        let arrival = Arrival::in_place(&path, TableName::new("users")).unwrap();
+        assert!(read(&arrival).is_err());
     }
 
     const HISTORY: History = History {

@@ -1,6 +1,6 @@
 //! One file's way from its claim to its end.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -109,11 +109,11 @@ pub(super) fn add_findings(staged: &mut Staged, error: &LoadError) -> io::Result
 /// A claimed file is opened as it is: a link that was put in its place is not followed, and a
 /// pipe does not block. A file that a person named may be a link.
 pub(super) fn open(arrival: &Arrival) -> io::Result<File> {
-    let mut flags = OFlags::NONBLOCK;
     if arrival.origin() == Origin::Claimed {
-        flags |= OFlags::NOFOLLOW;
+        let (folder, name) = arrival.directory()?;
+        return folder.open_file(&name);
     }
-    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags)
@@ -122,6 +122,17 @@ pub(super) fn open(arrival: &Arrival) -> io::Result<File> {
         return Err(io::Error::other("it is not a regular file"));
     }
     Ok(file)
+}
+
+/// What is known of an arrival's file without reading it.
+pub(super) fn look(arrival: &Arrival) -> io::Result<Metadata> {
+    match arrival.origin() {
+        Origin::InPlace => fs::metadata(arrival.path()),
+        Origin::Claimed => {
+            let (folder, name) = arrival.directory()?;
+            folder.metadata(&name)
+        }
+    }
 }
 
 /// Refuses files that a process has open for writing: they may not be complete.
@@ -449,7 +460,7 @@ impl<'a> Way<'a> {
     /// place, or wrote on through a descriptor that was open all the time.
     fn was_written_to(&self, read: Stamp) -> bool {
         // One that is gone, or cannot be seen, is for retire to speak of.
-        fs::metadata(self.arrival.path()).is_ok_and(|now| Stamp::of(&now) != read)
+        look(self.arrival).is_ok_and(|now| Stamp::of(&now) != read)
     }
 
     /// Does not remove a file of which some bytes were never read.

@@ -14,6 +14,7 @@ use super::claim::{Claim, ClaimId};
 use super::folder::Folder;
 use super::name::{Beside, Format, display_name};
 use crate::contract::TableName;
+use crate::directory::Directory;
 
 /// One delivery, from its claim to its end.
 #[derive(Debug)]
@@ -156,6 +157,20 @@ impl Arrival {
             Home::Claimed { .. } => Origin::Claimed,
             Home::InPlace => Origin::InPlace,
         }
+    }
+
+    /// The directory in which the file lies, and its name there. For the two rooms that may touch
+    /// it, as a path may lead elsewhere by then.
+    pub(crate) fn directory(&self) -> io::Result<(Directory, OsString)> {
+        if let Home::Claimed { folder, claim, .. } = &self.home {
+            return Ok((folder.claimed()?, claim.claimed_name()));
+        }
+        let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let parent = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        Ok((Directory::open(parent)?, name.to_owned()))
     }
 
     /// The file. For the two rooms that may touch it: stage reads it, retire removes it.

@@ -6,12 +6,14 @@
 //! here: no delivery ever is.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{
     Access, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fstat, fsync,
@@ -19,9 +21,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::Why;
 use super::settle::{Identity, Observation};
 use super::writers::{Blindness, shared_file_system};
+use super::{ARCHIVE, FAILED, HELD, KEPT, Why};
+use crate::directory::{Directory, Untrusted, trust};
 
 const CLAIMED: &str = ".claimed";
 const LOCK: &str = ".hayloft.lock";
@@ -74,6 +77,19 @@ pub enum FolderError {
         /// What the system said.
         source: io::Error,
     },
+    /// The lock file cannot be made, opened or locked.
+    #[error("the lock file `{}` cannot be {what}: {source}", path.display())]
+    NoLock {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: "created", "opened", "locked".
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// One of Hayloft's own names in the folder is not what Hayloft would make.
+    #[error("the folder cannot be watched: {0}")]
+    Untrusted(#[from] Untrusted),
 }
 
 impl Folder {
@@ -100,13 +116,17 @@ impl Folder {
         let imports = open(&path, directory, Mode::empty()).map_err(unusable(&path, "opened"))?;
         let lock = match lock {
             Some(lock) => lock,
-            None => Arc::new(take_lock(&path)?),
+            None => Arc::new(take_lock(&imports, &path)?),
         };
+        trust_shelves(&imports, &path)?;
         let claimed_path = path.join(CLAIMED);
         match mkdirat(&imports, CLAIMED, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(unusable(&claimed_path, "created")(error)),
         }
+        let found = statat(&imports, CLAIMED, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(unusable(&claimed_path, "looked at"))?;
+        trust(&claimed_path, &found, FileType::Directory)?;
         let claimed = openat(
             &imports,
             CLAIMED,
@@ -114,6 +134,8 @@ impl Folder {
             Mode::empty(),
         )
         .map_err(unusable(&claimed_path, "opened"))?;
+        let found = fstat(&claimed).map_err(unusable(&claimed_path, "looked at"))?;
+        trust(&claimed_path, &found, FileType::Directory)?;
         Ok(Self {
             path,
             imports,
@@ -126,6 +148,11 @@ impl Folder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory in which claimed files lie.
+    pub(crate) fn claimed(&self) -> io::Result<Directory> {
+        Directory::of(&self.path.join(CLAIMED), self.claimed.as_fd())
     }
 
     /// Where a claimed file lies.
@@ -222,19 +249,95 @@ impl Folder {
     }
 }
 
-fn take_lock(folder: &Path) -> Result<File, FolderError> {
+/// How long a lock is waited for. Whoever asks for the status has it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+fn take_lock(imports: &OwnedFd, folder: &Path) -> Result<File, FolderError> {
     let path = folder.join(LOCK);
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(unusable(&path, "created"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(FolderError::Taken(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(&path, "locked")(error)),
+    let fault = |what, source| FolderError::NoLock {
+        path: path.clone(),
+        what,
+        source,
+    };
+    let lock = open_lock(imports).map_err(|error| match untrusted_lock(imports, &path) {
+        Some(untrusted) => untrusted.into(),
+        None => fault("created", error.into()),
+    })?;
+    let found = fstat(&lock).map_err(|error| fault("looked at", error.into()))?;
+    trust(&path, &found, FileType::RegularFile)?;
+    let asked = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if asked.elapsed() < LOCK_PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => return Err(FolderError::Taken(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(fault("locked", error)),
+        }
     }
+}
+
+/// Opens the lock file, or makes it where nothing has its name. In a folder with a sticky bit the
+/// kernel may refuse to open a file of another user as one that may be made.
+fn open_lock(imports: &OwnedFd) -> rustix::io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let made = flags | OFlags::CREATE | OFlags::EXCL;
+    let mut lock = openat(imports, LOCK, flags, Mode::empty());
+    if matches!(lock, Err(Errno::NOENT)) {
+        lock = openat(imports, LOCK, made, Mode::from_raw_mode(0o644));
+    }
+    if matches!(lock, Err(Errno::EXIST)) {
+        // Another watch made it in this moment.
+        lock = openat(imports, LOCK, flags, Mode::empty());
+    }
+    lock.map(File::from)
+}
+
+fn untrusted_lock(imports: &OwnedFd, path: &Path) -> Option<Untrusted> {
+    let found = statat(imports, LOCK, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    trust(path, &found, FileType::RegularFile).err()
+}
+
+/// Whether a watch holds a folder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchState {
+    /// One does.
+    Running,
+    /// None does.
+    NotRunning,
+    /// It cannot be told: the lock file cannot be opened.
+    Unknown,
+}
+
+/// Asks for the lock of a folder, and gives it back at once.
+#[must_use]
+pub fn watch_state(folder: &Path) -> WatchState {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let lock = match open(folder.join(LOCK), flags, Mode::empty()) {
+        Ok(lock) => File::from(lock),
+        Err(Errno::NOENT | Errno::NOTDIR) => return WatchState::NotRunning,
+        Err(_) => return WatchState::Unknown,
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => WatchState::NotRunning,
+        Err(TryLockError::WouldBlock) => WatchState::Running,
+        Err(TryLockError::Error(_)) => WatchState::Unknown,
+    }
+}
+
+/// The folders to which files are moved are looked at when one is moved, and before the first, when
+/// a person is there to read it.
+fn trust_shelves(imports: &OwnedFd, folder: &Path) -> Result<(), FolderError> {
+    for name in [FAILED, HELD, KEPT, ARCHIVE] {
+        match statat(imports, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => trust(&folder.join(name), &found, FileType::Directory)?,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(unusable(&folder.join(name), "looked at")(error)),
+        }
+    }
+    Ok(())
 }
 
 fn unusable<E: Into<io::Error>>(path: &Path, what: &'static str) -> impl FnOnce(E) -> FolderError {

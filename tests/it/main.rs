@@ -16,6 +16,7 @@ mod dimension;
 mod embedded;
 mod explain;
 mod facts;
+mod folder;
 mod held;
 mod history;
 mod indexes;
