@@ -12,6 +12,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::contract::Mode;
+use crate::stage::digest::Form;
 use crate::stage::reject::{RejectKind, Severity};
 use crate::summary::Status;
 
@@ -218,6 +219,23 @@ words!(
     "hayloft.manifest.kind",
     Read = "read",
     Unread = "unread"
+);
+words!(
+    Form,
+    "hayloft.load.digested_as",
+    Text = "text",
+    Padded = "padded",
+    Whole = "whole",
+    Decimal = "decimal",
+    Real = "real",
+    Double = "double",
+    Bool = "bool",
+    Date = "date",
+    Timestamp = "timestamp",
+    Instant = "instant",
+    Uuid = "uuid",
+    Document = "document",
+    Printed = "printed",
 );
 words!(
     RejectStatus,

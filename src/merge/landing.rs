@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 
 use super::MergeError;
 use super::counts::signed;
@@ -14,6 +15,7 @@ use super::sql::{self, Shape};
 use crate::contract::{ColumnType, Ident};
 use crate::db::Prepare;
 use crate::db::copy::{Target, copy_binary};
+use crate::stage::digest::{Digest, ValueDigest};
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Presence, Staged};
 use crate::wire;
@@ -46,6 +48,59 @@ pub(super) fn land_some(
         send(staged, &wanted, target.columns.len(), own, sink)
     })?;
     Ok(())
+}
+
+/// By its line, what is missing in the digest of each row: the values that only the server reads.
+#[derive(Default, Debug)]
+pub(super) struct Printed(Vec<(u32, u32)>);
+
+impl Printed {
+    /// The digest of the row on a line, with what was missing.
+    pub(super) fn complete(&self, line: u32, digest: Digest) -> Digest {
+        let found = self.0.binary_search_by_key(&line, |(line, _)| *line);
+        found.map_or(digest, |place| digest.and(self.0[place].1))
+    }
+}
+
+/// Digests what the server prints of the values that only it can read.
+pub(super) fn digest_printed(conn: &mut PgConnection, shape: Shape<'_>) -> QueryResult<Printed> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        line: i64,
+        #[diesel(sql_type = Integer)]
+        digest: i32,
+        #[diesel(sql_type = Array<Nullable<Text>>)]
+        cells: Vec<Option<String>>,
+    }
+    let Some(statement) = sql::read_printed(shape) else {
+        return Ok(Printed::default());
+    };
+    let digests: Vec<ValueDigest> = sql::printed_columns(shape).map(ValueDigest::of).collect();
+    let mut printed = Vec::new();
+    let (mut lines, mut whole) = (Vec::new(), Vec::new());
+    let rows = sql_query(statement).load_iter::<Row, PgRowByRowLoadingMode>(conn)?;
+    for row in rows {
+        let row = row?;
+        let cells = digests.iter().zip(&row.cells);
+        let sum = cells.fold(Digest::default(), |sum, (digest, cell)| {
+            sum.and(digest.printed(cell.as_deref()))
+        });
+        if shape.own_instants() {
+            lines.push(row.line);
+            whole.push(sum.and(row.digest.cast_unsigned()).0.cast_signed());
+        } else {
+            printed.push((u32::try_from(row.line).unwrap_or(u32::MAX), sum.0));
+        }
+    }
+    if !lines.is_empty() {
+        sql_query(sql::COMPLETE_DIGESTS)
+            .bind::<Array<BigInt>, _>(lines)
+            .bind::<Array<Integer>, _>(whole)
+            .execute(conn)?;
+    }
+    printed.sort_unstable();
+    Ok(Printed(printed))
 }
 
 /// Lets the planner know how many rows have landed, and what is in them.
@@ -113,6 +168,7 @@ fn send(
             }
             wire::put_bool(&mut tuple, row.presence == Presence::Present);
             wire::put_bytes(&mut tuple, row.sequence);
+            wire::put_int4(&mut tuple, row.digest.0.cast_signed());
         }
         sink.write_all(&tuple)?;
         sink.write_all(row.cells)?;

@@ -253,7 +253,8 @@ impl<'a> Load<'a> {
         let (spoken, (earliest, latest)) = if own {
             (Spoken::Elsewhere, landing::instants(conn, at)?)
         } else {
-            (Spoken::OfRows(staged, &applied.findings), (at, at))
+            let (refused, printed) = (&applied.findings, &applied.printed);
+            (Spoken::OfRows(staged, refused, printed), (at, at))
         };
         if applied.manifest == Manifest::Owed {
             manifest::write(conn, load_id, spoken, &applied.unread)?;
@@ -278,6 +279,7 @@ impl<'a> Load<'a> {
             earliest,
             latest,
             columns: own_words(shape.names()),
+            digested_as: own_words(shape.forms()),
             added: own_words(added.collect()),
             accepted_by: match &self.terms.consent {
                 Consent::Given { by } => Some(by.clone()),
@@ -366,6 +368,7 @@ impl<'a> Load<'a> {
             released: done.released,
             held: 0,
             findings,
+            printed: landed.printed,
             unread,
             manifest: done.manifest,
             way: done.way,
@@ -383,6 +386,7 @@ impl<'a> Load<'a> {
     ) -> Result<Applied, MergeError> {
         let shape = self.shape(staged);
         let mut findings = landing::land(conn, shape, staged)?;
+        let printed = landing::digest_printed(conn, shape)?;
         landing::analyze(conn)?;
         failpoint!("merge::landed");
         findings.extend(fact::refuse(conn, shape, references, staged)?);
@@ -405,6 +409,7 @@ impl<'a> Load<'a> {
             released: 0,
             held: done.held,
             findings,
+            printed,
             unread: Vec::new(),
             manifest: Manifest::Owed,
             way,
@@ -560,6 +565,8 @@ struct Applied {
     released: u64,
     /// Rows that staging accepted and the database did not.
     findings: Vec<Finding>,
+    /// What the server prints of the values that only it can read.
+    printed: landing::Printed,
     /// Keys of which a snapshot that closes who is absent says nothing.
     unread: Vec<Uuid>,
     manifest: Manifest,

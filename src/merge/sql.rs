@@ -18,6 +18,8 @@ use crate::contract::{
     Column, ColumnType, Contract, Effective, Ident, JsonKind, Kind, QualifiedName, Reference, Role,
     Stamp,
 };
+use crate::ledger::words::Word as _;
+use crate::stage::digest::Form;
 
 /// The temporary table that a file's rows land in.
 pub const LANDING: &str = "pg_temp.hayloft_landing";
@@ -46,6 +48,13 @@ impl<'a> Shape<'a> {
     #[must_use]
     pub fn names(&self) -> Vec<&'a str> {
         self.filled().map(|column| column.name.name()).collect()
+    }
+
+    /// In which form the values of each of these are digested.
+    #[must_use]
+    pub fn forms(&self) -> Vec<&'static str> {
+        let forms = self.filled().map(|column| Form::of(&column.column_type));
+        forms.map(|form| form.word()).collect()
     }
 
     /// Whether there are columns that the file says nothing about.
@@ -110,7 +119,7 @@ pub fn create_landing(shape: Shape<'_>) -> String {
     if shape.own_instants() {
         sql.push_str(
             ",\n    hayloft_at timestamptz,\n    hayloft_present boolean not null,\n    \
-             hayloft_sequence bytea",
+             hayloft_sequence bytea,\n    hayloft_digest integer not null",
         );
     }
     for column in shape.filled() {
@@ -130,7 +139,12 @@ pub fn create_landing(shape: Shape<'_>) -> String {
 pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
     let mut own = vec!["hayloft_key", "hayloft_line"];
     if shape.own_instants() {
-        own.extend(["hayloft_at", "hayloft_present", "hayloft_sequence"]);
+        own.extend([
+            "hayloft_at",
+            "hayloft_present",
+            "hayloft_sequence",
+            "hayloft_digest",
+        ]);
     }
     let own = own.into_iter().map(Ident::vouched);
     own.chain(shape.filled().map(|column| column.name.clone()))
@@ -154,6 +168,39 @@ pub fn land_searched(shape: Shape<'_>) -> String {
            and ($3::bigint[] is null or hayloft_line = any($3))"
     )
 }
+
+/// What the server prints of the landed values that only it can read, with the digest of the rest of
+/// the row where that has landed. `None` if the file fills no such column.
+#[must_use]
+pub fn read_printed(shape: Shape<'_>) -> Option<String> {
+    let mut printed = printed_columns(shape).peekable();
+    printed.peek()?;
+    let (digest, which) = if shape.own_instants() {
+        ("landing.hayloft_digest", "\nwhere landing.hayloft_present")
+    } else {
+        ("0", "")
+    };
+    Some(format!(
+        "select landing.hayloft_line as line, {digest} as digest,\n    \
+             {cells} as cells\n\
+         from {LANDING} as landing{which}",
+        cells = texts(printed.map(|column| (column, landed(column)))),
+    ))
+}
+
+/// The filled columns whose values only the server can read.
+pub fn printed_columns<'a>(shape: Shape<'a>) -> impl Iterator<Item = &'a Column> {
+    let Shape { contract, filled } = shape;
+    let columns = filled.iter().map(|column| &contract.columns[*column]);
+    columns.filter(|column| Form::of(&column.column_type) == Form::Printed)
+}
+
+/// Writes whole digests over those to which the server's part was missing. Binds: the lines, the
+/// digests.
+pub const COMPLETE_DIGESTS: &str = "update pg_temp.hayloft_landing as landing
+set hayloft_digest = printed.digest
+from unnest($1::bigint[], $2::integer[]) as printed (line, digest)
+where landing.hayloft_line = printed.line";
 
 /// Hayloft does not know the binary form of every type there is; those land as text.
 fn landing_type(column_type: &ColumnType) -> String {

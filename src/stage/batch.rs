@@ -92,6 +92,7 @@ impl Batch {
                         place,
                         presence: accepted.presence,
                         at: accepted.at,
+                        digest: accepted.digest,
                         sequence: next(accepted.sequence),
                         cells: next(accepted.cells),
                     };

@@ -22,6 +22,7 @@
 
 mod batch;
 pub mod csv;
+pub mod digest;
 mod disguise;
 mod findings;
 mod header;
@@ -46,7 +47,7 @@ use uuid::Uuid;
 
 pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
-pub use rows::{Gathering, Held, InOrder, Loss, Presence, Row, Rows};
+pub use rows::{Gathering, Held, InOrder, Loss, Mark, Presence, Row, Rows};
 pub use source::{Delivery, Source, Stamp, digest};
 pub use table_rejects::{TableReject, TableRejects};
 

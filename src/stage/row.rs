@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::StageFault;
 use super::csv::{Fields, Header, RecordFault};
+use super::digest::{Digest, ValueDigest};
 use super::header::{self, Cell, Source};
 use super::history::{HistoryParser, Notes};
 use super::key::KeyScheme;
@@ -32,6 +33,8 @@ pub(super) struct Accepted {
     pub(super) key: Uuid,
     pub(super) presence: Presence,
     pub(super) at: Option<i64>,
+    /// Stands for what it says.
+    pub(super) digest: Digest,
     /// How many bytes the sequence has.
     pub(super) sequence: usize,
     /// How many bytes the cells have.
@@ -51,6 +54,7 @@ pub(super) struct Refused {
 struct CellParser {
     column: usize,
     name: String,
+    digest: ValueDigest,
     kind: CellKind,
 }
 
@@ -147,10 +151,11 @@ impl<'a> RowParser<'a> {
         let cells = bytes.len();
         let key = self.parse_cells(fields, place, said.presence, key_texts, bytes, &mut notes);
         match (key, said.presence) {
-            (Some(key), Some(presence)) if notes.rejects.is_empty() => Ok(Accepted {
+            (Some((key, digest)), Some(presence)) if notes.rejects.is_empty() => Ok(Accepted {
                 key,
                 presence,
                 at: said.at,
+                digest,
                 sequence: cells - start,
                 cells: bytes.len() - cells,
                 warnings: notes.warnings,
@@ -160,7 +165,7 @@ impl<'a> RowParser<'a> {
                 Err(Box::new(Refused {
                     rejects: notes.rejects,
                     // With a field too many, none can be trusted to stand in its place.
-                    key: key.filter(|_| surplus.is_none()),
+                    key: key.map(|(key, _)| key).filter(|_| surplus.is_none()),
                 }))
             }
         }
@@ -180,8 +185,8 @@ impl<'a> RowParser<'a> {
         }
     }
 
-    /// Appends the cells, and gives the key, if it can be read. Of a row that does not say that its
-    /// key is there, no other field is looked at.
+    /// Appends the cells, and gives the key, if it can be read, and the digest of what the row says. Of
+    /// a row that does not say that its key is there, no other field is looked at.
     fn parse_cells(
         &self,
         fields: &Fields<'_>,
@@ -190,13 +195,18 @@ impl<'a> RowParser<'a> {
         key_texts: &mut [String],
         row: &mut Vec<u8>,
         notes: &mut Notes,
-    ) -> Option<Uuid> {
+    ) -> Option<(Uuid, Digest)> {
         let mut key_is_read = true;
+        let mut digest = match presence {
+            Some(Presence::Absent) => Digest::ABSENT,
+            _ => Digest::default(),
+        };
         for cell in &self.cells {
             if presence != Some(Presence::Present) && !cell.is_key_part() {
                 wire::put_null(row);
                 continue;
             }
+            let start = row.len();
             match cell.parse(fields, self.keys, key_texts, row) {
                 Ok(Parsed::Value | Parsed::Null) => {}
                 Ok(Parsed::Ambiguous) => notes.warn(cell.ambiguous(place)),
@@ -205,8 +215,11 @@ impl<'a> RowParser<'a> {
                     notes.refuse(cell.reject(place, field, &fault));
                 }
             }
+            if presence == Some(Presence::Present) {
+                digest = digest.and(cell.digest.field(&row[start..]));
+            }
         }
-        key_is_read.then(|| self.keys.durable_key(key_texts))
+        key_is_read.then(|| (self.keys.durable_key(key_texts), digest))
     }
 }
 
@@ -238,6 +251,7 @@ impl CellParser {
         Ok(Self {
             column: cell.column,
             name: column.name.name().to_owned(),
+            digest: ValueDigest::of(column),
             kind,
         })
     }

@@ -26,6 +26,7 @@ pub use held::Held;
 
 use self::record::{Head, Stored, print};
 use self::spilled::{Reader, Spilled};
+use super::digest::Digest;
 use super::reject::Place;
 use super::spool::Spool;
 
@@ -56,6 +57,8 @@ pub struct Row<'a> {
     pub presence: Presence,
     /// From when on it holds, in microseconds since 1970 in UTC; `None` for the file's instant.
     pub at: Option<i64>,
+    /// Stands for what it says.
+    pub digest: Digest,
     /// What breaks ties at one instant: greater bytes win. Empty without sequence fields.
     pub sequence: &'a [u8],
     /// Its cells, in the order of the staged columns, each in the binary COPY format.
@@ -114,7 +117,7 @@ impl Rows {
         }
     }
 
-    /// The first eight bytes of each row's key, and its line, in the order of the keys.
+    /// The first eight bytes of each row's key, its line and its digest, in the order of the keys.
     #[must_use]
     pub fn prefixes(&self) -> Prefixes<'_> {
         Prefixes(match &self.winners {
@@ -271,15 +274,30 @@ enum Places<'a> {
     Spilled(InOrder<'a>),
 }
 
+/// Where a row stands, without its values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// The key's first eight bytes, as a number that sorts like them.
+    pub prefix: u64,
+    /// The row's line: the largest number where it is greater than that.
+    pub line: u32,
+    /// Stands for what the row says.
+    pub digest: Digest,
+}
+
 impl Prefixes<'_> {
-    /// The next key's first eight bytes as a number that sorts like them, and its line: the largest
-    /// number where it is greater than that. `None` after the last.
-    pub fn next_prefix(&mut self) -> io::Result<Option<(u64, u32)>> {
+    /// Where the next row stands. `None` after the last.
+    pub fn next_mark(&mut self) -> io::Result<Option<Mark>> {
         match &mut self.0 {
-            Places::Held(entries) => Ok(entries.next().map(|entry| (entry.prefix, entry.line))),
-            Places::Spilled(rows) => Ok(rows.next_row()?.map(|row| {
-                let prefix = record::prefix(row.key.as_bytes());
-                (prefix, held::short(row.place.line))
+            Places::Held(entries) => Ok(entries.next().map(|entry| Mark {
+                prefix: entry.prefix(),
+                line: entry.line,
+                digest: entry.digest,
+            })),
+            Places::Spilled(rows) => Ok(rows.next_row()?.map(|row| Mark {
+                prefix: record::prefix(row.key.as_bytes()),
+                line: held::short(row.place.line),
+                digest: row.digest,
             })),
         }
     }

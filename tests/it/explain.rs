@@ -151,6 +151,9 @@ fn the_server_plans_every_statement_of_a_dimension() {
                     &format!("hayloft_reads(landing.{}::text", column.name),
                 ));
             }
+            if let Some(statement) = sql::read_printed(shape) {
+                planner.plan(&statement);
+            }
             let changes = sql::find_changes(shape, key, sql::Refolded::None);
             planner.session.batch_execute(&changes).unwrap();
             let statements = [

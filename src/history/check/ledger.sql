@@ -9,6 +9,7 @@ with asked as (
     left join lateral (
         select sum(octet_length(manifest.keys)) / 8 as keys,
             sum(octet_length(manifest.lines)) / 4 as lines,
+            sum(octet_length(manifest.digests)) / 4 as digests,
             count(*) filter (where manifest.lines is null) as parts_without_lines
         from hayloft.manifest
         where manifest.load_id = load.load_id and manifest.kind = 'read'
@@ -45,6 +46,9 @@ with asked as (
                     <> case when meant.speaks and instants = 'shared' then rows_accepted else 0 end
                 -- Loads of before the lines were kept have none.
                 or spoken.parts_without_lines = 0 and spoken.lines <> spoken.keys
+                -- And those of before the digests were.
+                or instants = 'shared' and digested_as is not null
+                    and coalesce(spoken.digests, 0) <> coalesce(spoken.keys, 0)
         ),
         (
             'observations_incomplete',

@@ -32,7 +32,7 @@ use self::sift::Sifted;
 pub(super) use self::way::Way;
 use super::guard::Consent;
 use super::history::{self, Arrival, Event, Table};
-use super::landing::{self, Line, taken_out};
+use super::landing::{self, Line, Printed, taken_out};
 use super::overreach::Reach;
 use super::shared::Shared;
 use super::sql::{self, Shape, Spoken};
@@ -121,6 +121,8 @@ pub(super) struct Landed {
     way: Way,
     /// Rows that the server cannot read, or whose instants no load takes.
     pub(super) findings: Vec<Finding>,
+    /// What the server prints of the values that only it can read.
+    pub(super) printed: Printed,
     /// The keys of rejected rows, where they matter: a snapshot does not call them absent.
     unread: Vec<Uuid>,
     rows: Whereabouts,
@@ -174,6 +176,7 @@ impl Delivered<'_> {
         let mut landed = Landed {
             way,
             findings: Vec::new(),
+            printed: Printed::default(),
             unread: Vec::new(),
             rows: Whereabouts::Here,
             sifted: None,
@@ -213,6 +216,7 @@ impl Delivered<'_> {
         }
         landed.findings = landing::land(conn, self.shape, self.staged)?;
         landed.findings.extend(self.refuse_instants(conn)?);
+        landed.printed = landing::digest_printed(conn, self.shape)?;
         Ok((self.staged.rows.len() - landed.findings.len()) as u64)
     }
 
@@ -344,7 +348,9 @@ impl Delivered<'_> {
         } else {
             Vec::new()
         };
-        let spoken = manifest::Spoken::OfRows(self.staged, &[]);
+        // Where rows go this way the server reads no value by itself.
+        let printed = Printed::default();
+        let spoken = manifest::Spoken::OfRows(self.staged, &[], &printed);
         manifest::write(conn, self.load_id, spoken, &unread)?;
         applied.manifest = Manifest::Written;
         Ok(())

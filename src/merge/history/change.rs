@@ -50,6 +50,9 @@ pub(in crate::merge) fn keep_as_shown(
         shown.write(conn, &names)?;
         last = Some(to);
     }
+    sql_query(include_str!("change/lapse.sql"))
+        .bind::<Text, _>(before.name.as_str())
+        .execute(conn)?;
     sql_query(include_str!("change/author.sql"))
         .bind::<Text, _>(before.name.as_str())
         .bind::<Array<Text>, _>(&names)

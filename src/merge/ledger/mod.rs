@@ -247,6 +247,8 @@ pub(super) struct Meaning {
     pub(super) earliest: DateTime<Utc>,
     pub(super) latest: DateTime<Utc>,
     pub(super) columns: Vec<String>,
+    /// For each of these, in which form its values are digested.
+    pub(super) digested_as: Vec<String>,
     pub(super) added: Vec<String>,
     pub(super) accepted_by: Option<String>,
 }
@@ -428,6 +430,7 @@ pub(super) fn close(
         .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.added.as_slice()))
         .bind::<Nullable<Text>, _>(meaning.and_then(|it| it.accepted_by.as_deref()))
         .bind::<Nullable<Text>, _>(entry.set_aside.map(Word::word))
+        .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.digested_as.as_slice()))
         .prepared()
         .run(conn)
 }

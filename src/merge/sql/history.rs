@@ -410,9 +410,9 @@ returning landing.hayloft_line as line";
 /// Writes down what each row said, of a load whose rows have instants of their own. Binds: the
 /// load, the instant of rows that have none, whether deletes count.
 pub const OBSERVE: &str = "insert into hayloft.observation
-    (key, at, load_id, line, presence, sequence)
+    (key, at, load_id, line, presence, sequence, digest)
 select hayloft_key, coalesce(hayloft_at, $2), $1, hayloft_line,
-    case when hayloft_present then 'present' else 'absent' end, hayloft_sequence
+    case when hayloft_present then 'present' else 'absent' end, hayloft_sequence, hayloft_digest
 from pg_temp.hayloft_landing
 where hayloft_present or $3
 order by hayloft_key";

@@ -10,7 +10,8 @@ use super::{
     Changed, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in, bring_in_found,
     close_changed, count_broken, create_landing, element, find_changes, find_sent, hold_unresolved,
     insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new, read_current,
-    release_held, remove_unreadable, remove_unresolved, update_facts, version_columns,
+    read_printed, release_held, remove_unreadable, remove_unresolved, update_facts,
+    version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use crate::contract::{
@@ -233,6 +234,20 @@ fn the_landing_of_stations_takes_unknown_types_as_text() {
         ) on commit drop
     "#]],
     );
+}
+
+#[test]
+fn values_that_only_the_server_reads_are_printed() {
+    let table = Table::named("stations");
+    assert_text(
+        &read_printed(table.shape()).unwrap(),
+        &expect![[r#"
+        select landing.hayloft_line as line, 0 as digest,
+            array[(landing."address"::inet)::text]::text[] as cells
+        from pg_temp.hayloft_landing as landing
+    "#]],
+    );
+    assert_eq!(read_printed(Table::named("users").shape()), None);
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl Held {
         let identity = |entry: &Entry| Stored::new(head, &bytes[entry.start()..]).identity();
         for alike in self
             .index
-            .chunk_by_mut(|one, other| one.prefix == other.prefix)
+            .chunk_by_mut(|one, other| one.prefix() == other.prefix())
             .filter(|alike| alike.len() > 1)
         {
             alike.sort_unstable_by(|one, other| {
@@ -163,7 +163,7 @@ impl Held {
         let row = |entry: &Entry| Stored::new(head, &bytes[entry.start()..]);
         let (mut lost, mut overruling) = (Vec::new(), Vec::new());
         self.index.dedup_by(|new, held| {
-            if new.prefix != held.prefix || row(new).identity() != row(held).identity() {
+            if new.prefix() != held.prefix() || row(new).identity() != row(held).identity() {
                 return false;
             }
             if judge.new_wins(row(held), row(new)) {
@@ -199,19 +199,19 @@ impl Held {
 /// Many are sorted by two threads, each one half.
 fn sort_by_prefix(index: &mut [Entry]) {
     if index.len() < MANY {
-        index.sort_unstable_by_key(|entry| entry.prefix);
+        index.sort_unstable_by_key(|entry| entry.prefix());
         return;
     }
     let middle = index.len() / 2;
-    let (lower, _, upper) = index.select_nth_unstable_by_key(middle, |entry| entry.prefix);
+    let (lower, _, upper) = index.select_nth_unstable_by_key(middle, |entry| entry.prefix());
     let had_thread = thread::scope(|scope| {
-        let sort_lower = || lower.sort_unstable_by_key(|entry| entry.prefix);
+        let sort_lower = || lower.sort_unstable_by_key(|entry| entry.prefix());
         let helper = thread::Builder::new().spawn_scoped(scope, sort_lower);
-        upper.sort_unstable_by_key(|entry| entry.prefix);
+        upper.sort_unstable_by_key(|entry| entry.prefix());
         helper.is_ok()
     });
     if !had_thread {
-        index.sort_unstable_by_key(|entry| entry.prefix);
+        index.sort_unstable_by_key(|entry| entry.prefix());
     }
 }
 

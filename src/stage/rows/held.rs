@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Row;
 use super::record::{Head, Stored, prefix};
+use crate::stage::digest::Digest;
 use crate::stage::reject::Place;
 
 /// Rows in memory, in the order of their keys.
@@ -17,23 +18,34 @@ pub struct Held {
     pub(super) bytes: Vec<u8>,
 }
 
-/// A row, and the part of its key that nearly always decides where it comes. Its line is here as
-/// well: whoever asks for keys and lines alone need not go to the rows, which lie far apart.
+/// A row, and the part of its key that nearly always decides where it comes. Its line and its digest
+/// are here as well: who asks for these alone need not go to the rows, which lie far apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) prefix: u64,
+    /// Its upper half and its lower half: as one number it would take up more room.
+    prefix: [u32; 2],
     start: u32,
     pub(super) line: u32,
+    pub(super) digest: Digest,
 }
 
 impl Entry {
     /// The entry of a row that starts here. [`super::gather::MOST_BYTES`] keeps starts below 4 GiB.
     pub(super) fn of(row: &Row<'_>, start: usize) -> Self {
+        let prefix = prefix(row.key.as_bytes());
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        let halves = [(prefix >> 32) as u32, prefix as u32];
         Self {
-            prefix: prefix(row.key.as_bytes()),
+            prefix: halves,
             start: short(start as u64),
             line: short(row.place.line),
+            digest: row.digest,
         }
+    }
+
+    pub(super) fn prefix(self) -> u64 {
+        let [upper, lower] = self.prefix;
+        u64::from(upper) << 32 | u64::from(lower)
     }
 
     pub(super) fn start(self) -> usize {
@@ -93,7 +105,7 @@ impl Held {
         let first = self.first_from(prefix(key.as_bytes()));
         let same_prefix = self.index[first..]
             .iter()
-            .take_while(|entry| entry.prefix == prefix(key.as_bytes()));
+            .take_while(|entry| entry.prefix() == prefix(key.as_bytes()));
         same_prefix
             .map(|entry| self.at(*entry).row().key)
             .position(|found| found >= key)
@@ -104,7 +116,7 @@ impl Held {
     pub(super) fn find_identity(&self, identity: &[u8]) -> Option<Stored<'_>> {
         let prefix = prefix(identity);
         let found = self.index.binary_search_by(|entry| {
-            (entry.prefix.cmp(&prefix)).then_with(|| self.at(*entry).identity().cmp(identity))
+            (entry.prefix().cmp(&prefix)).then_with(|| self.at(*entry).identity().cmp(identity))
         });
         found.ok().map(|position| self.at(self.index[position]))
     }
@@ -134,14 +146,14 @@ impl Held {
         let share = (u128::from(prefix) * self.index.len() as u128) >> 64;
         let guess = usize::try_from(share).unwrap_or(usize::MAX);
         let (mut low, mut high, mut step) = (guess, guess, 64);
-        while low > 0 && self.index[low].prefix >= prefix {
+        while low > 0 && self.index[low].prefix() >= prefix {
             low = low.saturating_sub(step);
             step *= 2;
         }
-        while high < self.index.len() && self.index[high].prefix < prefix {
+        while high < self.index.len() && self.index[high].prefix() < prefix {
             high = (high + step).min(self.index.len());
             step *= 2;
         }
-        low + self.index[low..high].partition_point(|entry| entry.prefix < prefix)
+        low + self.index[low..high].partition_point(|entry| entry.prefix() < prefix)
     }
 }

@@ -1,8 +1,8 @@
 //! How a row lies in memory, or in a temporary file: as one run of bytes that knows its length.
 //!
 //! ```text
-//! line, offset, length │ size │ key, instant, sequence, presence, cells
-//!      8 bytes each    │  4   │ size bytes
+//! line, offset, length │ digest │ size │ key, instant, sequence, presence, cells
+//!      8 bytes each    │   4    │  4   │ size bytes
 //! ```
 //!
 //! The top bit of the size says that the row is an overruling one: see [`Stored::overrules`].
@@ -13,20 +13,24 @@
 
 use std::io;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{Presence, Row};
 use crate::contract::{Contract, Deletes, Effective, Kind, Mode};
+use crate::stage::digest::Digest;
 use crate::stage::reject::Place;
 
 const KEY: usize = size_of::<Uuid>();
 
-/// Where the row stands in its file, and the size of what follows.
-const PREAMBLE: usize = 3 * size_of::<u64>() + size_of::<u32>();
+/// Where the row stands in its file, its digest, and the size of what follows.
+const PREAMBLE: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>();
+
+/// Where the digest stands.
+const DIGEST: usize = 3 * size_of::<u64>();
 
 /// Where the size stands, and the bit of it that is none.
-const SIZE: usize = 3 * size_of::<u64>();
+const SIZE: usize = DIGEST + size_of::<u32>();
 const OVERRULES: u32 = 1 << 31;
 
 /// How many bytes lie between a row's key and its cells.
@@ -72,6 +76,7 @@ impl Head {
         fixed[..8].copy_from_slice(&row.place.line.to_le_bytes());
         fixed[8..16].copy_from_slice(&row.place.offset.to_le_bytes());
         fixed[16..24].copy_from_slice(&row.place.length.to_le_bytes());
+        fixed[DIGEST..SIZE].copy_from_slice(&row.digest.0.to_le_bytes());
         fixed[SIZE..PREAMBLE].copy_from_slice(&size.to_le_bytes());
         fixed[PREAMBLE..].copy_from_slice(row.key.as_bytes());
         bytes.extend_from_slice(&fixed);
@@ -135,6 +140,7 @@ impl<'a> Stored<'a> {
                 _ => Presence::Present,
             },
             at: (!instant.is_empty()).then(|| i64::from_be_bytes(array(instant)) ^ i64::MIN),
+            digest: Digest(u32::from_le_bytes(array(&self.bytes[DIGEST..]))),
             sequence,
             cells,
         }

@@ -51,6 +51,7 @@ const fn row(line: u64, cells: &str) -> Row<'_> {
         },
         presence: Presence::Present,
         at: None,
+        digest: Digest::ABSENT,
         sequence: &[],
         cells: cells.as_bytes(),
     }
@@ -345,8 +346,8 @@ fn memory_is_bounded_by_keys_not_by_rows() {
 #[test]
 fn the_usual_row_takes_little_more_memory_than_its_cells() {
     let rows = rows(Duplicates::Last, PLAIN, &[row(2, "abc")]);
-    assert_eq!(rows.held().unwrap().bytes.len(), 16 + 28 + 3);
-    assert_eq!(size_of::<Entry>(), 16);
+    assert_eq!(rows.held().unwrap().bytes.len(), 16 + 32 + 3);
+    assert_eq!(size_of::<Entry>(), 20);
 }
 
 #[test]

@@ -25,18 +25,7 @@ pub(super) fn encode(
     row: &mut Vec<u8>,
     key_text: Option<&mut String>,
 ) -> Result<(), ValueFault> {
-    let document: &RawValue = serde_json::from_str(utf8(field)?).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        ValueFault::bad_type(format!(
-            "is not JSON from line {line}, column {column} of the field on"
-        ))
-    })?;
-    let mut canonical = String::with_capacity(field.len());
-    Writer {
-        kind,
-        out: &mut canonical,
-    }
-    .value(document, DEPTH)?;
+    let canonical = canonical(kind, utf8(field)?)?;
     match kind {
         JsonKind::Text => wire::put_bytes(row, field),
         JsonKind::Binary => wire::put_jsonb(row, canonical.as_bytes()),
@@ -45,6 +34,23 @@ pub(super) fn encode(
         text.push_str(&canonical);
     }
     Ok(())
+}
+
+/// The form that all spellings of a document share, but for those of its numbers.
+pub(super) fn canonical(kind: JsonKind, text: &str) -> Result<String, ValueFault> {
+    let document: &RawValue = serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        ValueFault::bad_type(format!(
+            "is not JSON from line {line}, column {column} of the field on"
+        ))
+    })?;
+    let mut canonical = String::with_capacity(text.len());
+    Writer {
+        kind,
+        out: &mut canonical,
+    }
+    .value(document, DEPTH)?;
+    Ok(canonical)
 }
 
 /// Writes the canonical form of a document. `serde_json` takes each level apart; what it hands

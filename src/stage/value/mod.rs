@@ -278,6 +278,21 @@ pub(super) fn whole_number(field: &[u8]) -> Result<i64, ValueFault> {
     integer::value(field, None, &(i64::MIN..=i64::MAX))
 }
 
+/// The value of a `numeric` field, as [`ValueParser`] encodes it where the column has no limit. `None`
+/// if the text is no decimal number.
+pub(super) fn decimal_field(text: &str) -> Option<Vec<u8>> {
+    let mut row = Vec::new();
+    let numeric = NumericParser { limit: None };
+    numeric.encode(text.as_bytes(), &mut row, None).ok()?;
+    Some(row.split_off(size_of::<i32>()))
+}
+
+/// A document without white space, with the keys of each object in order, and numbers as written.
+/// `None` if it is none.
+pub(super) fn canonical_json(text: &str) -> Option<String> {
+    json::canonical(JsonKind::Text, text).ok()
+}
+
 /// Refuses what the contract says of a type that cannot have it.
 fn check_spelling(column_type: &ColumnType, spelling: &Spelling) -> Result<(), String> {
     use ColumnType::{Date, Enum, Other, Text, Timestamp, TimestampTz};
