@@ -258,8 +258,14 @@ const CHECK_HELP: &str = "\
 Examples:
   hayloft check
   hayloft check users --format json
+  hayloft check users --values
 
 It reads every row, and writes nothing. Keys are told as UUIDs.
+
+With --values it also compares the table with what each row of each file said, by the digest that the
+ledger keeps of it, and makes every version anew from the ledger. It names what no file said, with the
+load, file and line that said otherwise, and counts what cannot be told: of rows that were loaded
+before digests were kept, for one.
 
 Exit codes:
   0  all is sound
@@ -426,6 +432,12 @@ pub struct CheckArgs {
     /// The tables; all of hayloft.toml if none is named
     #[arg(value_name = "TABLE")]
     pub tables: Vec<String>,
+    /// Also compare each value with what the files said
+    #[arg(long)]
+    pub values: bool,
+    /// Show the values that no file said
+    #[arg(long, requires = "values")]
+    pub show_values: bool,
 }
 
 /// `hayloft rejects`

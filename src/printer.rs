@@ -229,18 +229,40 @@ impl Printer {
         if bytes < LONG || !talking || !io::stderr().is_terminal() {
             return Bar(None);
         }
+        self.begin_bar(
+            file,
+            bytes,
+            "{msg}  {bar:32}  {bytes} of {total_bytes}  {bytes_per_sec}",
+        )
+    }
+
+    /// Shows how many rows of a table were read, if somebody is looking.
+    #[must_use]
+    pub fn rows_bar(&self, table: &str, rows: u64) -> Bar {
+        /// Fewer are read before a bar could be seen.
+        const MANY: u64 = 50_000;
+        let talking = self.voice == Voice::Words && self.verbosity >= Verbosity::Normal;
+        if rows < MANY || !talking || !io::stderr().is_terminal() {
+            return Bar(None);
+        }
+        self.begin_bar(
+            table,
+            rows,
+            "{msg}  {bar:32}  {human_pos} of {human_len} rows  {eta} left",
+        )
+    }
+
+    fn begin_bar(&self, what: &str, length: u64, template: &str) -> Bar {
         // One bar at a time: of two long files that load side by side, the first has it.
         if self.bar_taken.swap(true, Ordering::AcqRel) {
             return Bar(None);
         }
         self.bar.reset();
-        self.bar.set_length(bytes);
-        if let Ok(style) = ProgressStyle::with_template(
-            "{msg}  {bar:32}  {bytes} of {total_bytes}  {bytes_per_sec}",
-        ) {
+        self.bar.set_length(length);
+        if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);
         }
-        self.bar.set_message(file.to_owned());
+        self.bar.set_message(what.to_owned());
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
         Bar(Some(self.clone()))
     }

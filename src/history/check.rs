@@ -54,14 +54,25 @@ pub fn examine<'c>(
     conn: &mut PgConnection,
     contracts: impl Iterator<Item = &'c Contract>,
 ) -> QueryResult<Vec<Examined>> {
+    as_of_now(conn, |conn| {
+        contracts
+            .map(|contract| examine_table(conn, contract))
+            .collect()
+    })
+}
+
+/// Looks at the warehouse as it is at one instant, whatever is loaded meanwhile. Nothing can be
+/// written.
+pub fn as_of_now<T, E: From<diesel::result::Error>>(
+    conn: &mut PgConnection,
+    look: impl FnOnce(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
     conn.build_transaction()
         .repeatable_read()
         .read_only()
         .run(|conn| {
             conn.batch_execute(include_str!("check/transaction.sql"))?;
-            contracts
-                .map(|contract| examine_table(conn, contract))
-                .collect()
+            look(conn)
         })
 }
 

@@ -36,6 +36,7 @@ use uuid::Uuid;
 pub use error::MergeError;
 pub use guard::{ChangeBreach, ChangeLimit, CloseBreach, CloseLimit, Consent, GuardBreach, guard};
 pub use history::Turn;
+pub use history::prove::{Contradiction, Proof, Reason, Telling, Unproven, What, prove};
 pub use offenders::Offenders;
 pub use plan::{Plan, Sample, Version, plan, plan_turn};
 

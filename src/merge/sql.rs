@@ -18,7 +18,7 @@ use crate::contract::{
     Column, ColumnType, Contract, Effective, Ident, JsonKind, Kind, QualifiedName, Reference, Role,
     Stamp,
 };
-use crate::ledger::words::Word as _;
+use crate::ledger::words::Word;
 use crate::stage::digest::Form;
 
 /// The temporary table that a file's rows land in.
@@ -54,7 +54,7 @@ impl<'a> Shape<'a> {
     #[must_use]
     pub fn forms(&self) -> Vec<&'static str> {
         let forms = self.filled().map(|column| Form::of(&column.column_type));
-        forms.map(|form| form.word()).collect()
+        forms.map(Word::word).collect()
     }
 
     /// Whether there are columns that the file says nothing about.
@@ -189,7 +189,7 @@ pub fn read_printed(shape: Shape<'_>) -> Option<String> {
 }
 
 /// The filled columns whose values only the server can read.
-pub fn printed_columns<'a>(shape: Shape<'a>) -> impl Iterator<Item = &'a Column> {
+pub fn printed_columns(shape: Shape<'_>) -> impl Iterator<Item = &Column> {
     let Shape { contract, filled } = shape;
     let columns = filled.iter().map(|column| &contract.columns[*column]);
     columns.filter(|column| Form::of(&column.column_type) == Form::Printed)

@@ -188,12 +188,11 @@ fn trimmed(value: &[u8]) -> &[u8] {
 }
 
 fn whole(value: &[u8]) -> i64 {
-    match *value {
-        [a, b] => i16::from_be_bytes([a, b]).into(),
-        [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
-        [a, b, c, d, e, f, g, h] => i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        _ => 0,
-    }
+    let negative = value.first().is_some_and(|byte| byte & 0x80 != 0);
+    let begin: i64 = if negative { -1 } else { 0 };
+    value
+        .iter()
+        .fold(begin, |number, byte| number << 8 | i64::from(*byte))
 }
 
 // ---- the hash ---------------------------------------------------------------------------------

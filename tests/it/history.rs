@@ -4,7 +4,8 @@
 //! the rule book, each told twice: to the definition, and to the program on a real Postgres.
 //! [`laws`] are random deliveries, undone and redone at random, after each of which the program
 //! and the definition must agree on every version; and laws that ask no definition: another order,
-//! other cuts, another spelling. [`corners`] are what neither of them comes by.
+//! other cuts, another spelling. [`proof`] are random changes by hand, each of which must be found.
+//! [`corners`] are what neither of them comes by.
 
 mod corners;
 mod deliveries;
@@ -13,3 +14,4 @@ mod examples;
 mod facts;
 mod fold;
 mod laws;
+mod proof;

@@ -6,6 +6,7 @@
 mod at_once;
 mod change_guard;
 mod check;
+mod check_values;
 mod commands;
 mod constraints;
 mod contract;

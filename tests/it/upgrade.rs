@@ -111,3 +111,22 @@ fn a_file_whose_load_was_undone_is_loaded_by_the_release_before() {
     assert_eq!(load["changes"]["inserted"], 2, "{load}");
     warehouse.run(&["check"]).exits(0);
 }
+
+#[test]
+fn rows_of_the_release_before_are_said_to_be_not_verifiable() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", USERS).exits(0);
+    go_back(&warehouse);
+    let changed = USERS.replace("Ann,", "Anna,");
+    warehouse.load("users-2.csv", changed).exits(0);
+    let check = |status| {
+        let run = warehouse.run(&["check", "users", "--values", "--format", "json"]);
+        run.exits(status).only()["values"].clone()
+    };
+    let values = check(0);
+    assert_eq!(values["compared"], 2);
+    assert_eq!(values["unproven"][0]["reason"], "before_digests");
+    assert_eq!(values["unproven"][0]["count"], 2);
+    warehouse.execute("update datawarehouse.users set name = 'Bert' where name = 'Bob'");
+    assert_eq!(check(1)["contradictions"], 1);
+}

@@ -311,6 +311,7 @@ impl Delivered<'_> {
         let landed = Landed {
             way,
             findings: Vec::new(),
+            printed: Printed::default(),
             unread: Vec::new(),
             rows: Whereabouts::Landed { rows, doubtful },
             sifted: None,

@@ -10,6 +10,7 @@
 //! not touched when the load comes or goes: whether it counts makes no difference ([`chain`]).
 
 mod chain;
+mod prove;
 mod record;
 mod store;
 
@@ -19,6 +20,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
+pub(super) use self::prove::prove_facts;
 pub(in crate::merge) use self::store::Coming;
 
 use self::chain::{Past, Row, Rules, Saying, Settled, Words, settle};

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::contract::Role;
+use crate::stage::digest::Digest;
 
 /// One value: `None` is NULL.
 pub(in crate::merge) type Cell = Option<Arc<str>>;
@@ -51,6 +52,8 @@ pub(in crate::merge) struct Observation {
     pub(in crate::merge) load: i64,
     pub(in crate::merge) line: i64,
     pub(in crate::merge) said: Said,
+    /// Stands for what the row said, where the ledger keeps that.
+    pub(in crate::merge) digest: Option<Digest>,
 }
 
 /// What a row says of its key.

@@ -1,4 +1,4 @@
-select load_id, status, instants, absence, effective_at, columns
+select load_id, status, instants, absence, effective_at, columns, digested_as
 from hayloft.load
 -- A word that is not known is read, so that it is noticed.
 where table_name = $1 and action = 'load' and status not in ('loading', 'skipped', 'failed')

@@ -1,6 +1,6 @@
 -- Of the parts of each manifest only those that may name a touched key: a few late rows must not
 -- cost the reading of all that was ever said.
-select manifest.load_id, manifest.kind, manifest.keys, manifest.lines
+select manifest.load_id, manifest.kind, manifest.keys, manifest.lines, manifest.digests
 from hayloft.load
 join hayloft.manifest using (load_id)
 where load.table_name = $3 and load.action = 'load' and load.status in ('loaded', 'undone')

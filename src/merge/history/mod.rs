@@ -11,6 +11,7 @@ mod change;
 mod facts;
 mod fold;
 mod natural;
+pub(super) mod prove;
 mod record;
 mod refold;
 mod returning;

@@ -1,5 +1,5 @@
 select observation.key, observation.at, observation.load_id, observation.line,
-    observation.presence, observation.sequence
+    observation.presence, observation.sequence, observation.digest
 from pg_temp.hayloft_touched as touched
 join hayloft.observation using (key)
 join hayloft.load using (load_id)

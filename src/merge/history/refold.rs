@@ -246,6 +246,7 @@ pub(in crate::merge) fn absent(at: Micros, load: i64) -> Observation {
         load,
         line: 0,
         said: Said::Absent,
+        digest: None,
     }
 }
 
@@ -280,6 +281,7 @@ impl LandedRow {
             } else {
                 Said::Absent
             },
+            digest: None,
         }
     }
 }

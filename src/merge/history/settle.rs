@@ -11,7 +11,7 @@ use super::fold::{
 use super::refold::is_implied;
 use super::same::spell_alike;
 use super::store::{Past, Payload};
-use crate::contract::Column;
+use crate::contract::{Column, Role};
 use crate::summary::Changes;
 
 /// What happens to a load.
@@ -128,13 +128,17 @@ impl Book<'_> {
     }
 
     /// The values of columns that keep no history, of the first row and of each that differs from
-    /// the one before. Where all rows say the same, the table shows it, and nothing is kept.
+    /// the one before, or, in a column of type 0, from the first. Where all rows say the same, the table
+    /// shows it, and nothing is kept.
     fn of_overlaid(&self, rules: &Rules) -> Vec<((i64, i64), Payload)> {
         let mut payloads = Vec::new();
-        for (column, _) in overlaid(rules) {
+        for (column, role) in overlaid(rules) {
             let said: Vec<(&Observation, &Values)> = self.counting(column).collect();
+            let value = |turn: usize| &said[turn].1.cells[column];
             let differs = |turn: usize| {
-                turn == 0 || said[turn - 1].1.cells[column] != said[turn].1.cells[column]
+                turn == 0
+                    || value(turn - 1) != value(turn)
+                    || role == Role::Type0 && value(0) != value(turn)
             };
             if !(1..said.len()).any(differs) {
                 continue;

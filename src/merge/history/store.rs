@@ -7,7 +7,8 @@
 //!
 //! - a row that lost at its instant, or whose load does not count, has its whole payload;
 //! - a column that keeps no history (type 0 and type 1) has one where its value differs from that of
-//!   the observation before; without one the value is the same as before.
+//!   the observation before, of type 0 also where it differs from the first; without one the value is
+//!   the same as before, of type 0 the first.
 //!
 //! [`super::record`] keeps this true; the two are one thing, read and written.
 
@@ -26,10 +27,11 @@ use super::fold::{
     Cell, ColumnRule, Micros, Observation, Said, Values, Version, is_beaten, order, overlaid,
 };
 use super::refold::absent;
-use crate::contract::Nullability;
-use crate::ledger::packed::{line, prefix, prefixes};
+use crate::contract::{Column, Nullability, Role};
+use crate::ledger::packed::{Prefix, line, prefix, prefixes};
 use crate::ledger::words::{Absence, Instants, ManifestKind, Presence};
 use crate::merge::sql;
+use crate::stage::digest::{Digest, Form};
 use crate::summary::Status;
 
 /// What is known of one key before something changes.
@@ -44,6 +46,9 @@ pub(in crate::merge) struct Past {
     pub(in crate::merge) idle: Vec<Observation>,
     /// What the ledger keeps of rows of this key, by load and line.
     pub(in crate::merge) payloads: HashMap<(i64, i64), Payload>,
+    /// Observations of which nothing is left: no version is at their instant, and the ledger keeps
+    /// nothing of them.
+    pub(in crate::merge) lost: Vec<Observation>,
 }
 
 /// Values by the name of their column.
@@ -67,6 +72,60 @@ pub(in crate::merge) struct Load {
     pub(in crate::merge) closes_at: Option<Micros>,
     /// For each column of the contract, whether the load spoke of it.
     pub(in crate::merge) authored: Arc<[bool]>,
+    /// What the digests of its rows are made of.
+    pub(in crate::merge) digests: Digests,
+}
+
+/// What the digests of a load's rows are made of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum Digests {
+    /// It has none: it was loaded before they were kept.
+    NotKept,
+    /// They hold no longer: what its rows are taken to have said was changed.
+    Lapsed,
+    /// Of a column, too, that the table no longer has.
+    OfDropped,
+    /// For each column of the contract the form in which its values were digested.
+    Of(Arc<[Option<Form>]>),
+}
+
+/// Which keys are read of those from one to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// Those in `pg_temp.hayloft_touched`.
+    Touched,
+    /// All.
+    All,
+}
+
+impl Scope {
+    fn versions(self, table: &Table<'_>) -> String {
+        match self {
+            Self::Touched => sql::read_versions(table.contract, table.durable_key),
+            Self::All => sql::read_all_versions(table.contract, table.durable_key),
+        }
+    }
+
+    fn payloads(self) -> &'static str {
+        match self {
+            Self::Touched => include_str!("payloads.sql"),
+            Self::All => include_str!("all_payloads.sql"),
+        }
+    }
+
+    fn observations(self) -> &'static str {
+        match self {
+            Self::Touched => include_str!("observations.sql"),
+            Self::All => include_str!("all_observations.sql"),
+        }
+    }
+
+    fn manifests(self) -> &'static str {
+        match self {
+            Self::Touched => include_str!("manifests.sql"),
+            Self::All => include_str!("all_manifests.sql"),
+        }
+    }
 }
 
 /// The loads of a table, counting and undone, by number.
@@ -94,24 +153,104 @@ pub(in crate::merge) fn read(
     keys: &[Uuid],
 ) -> QueryResult<Vec<Past>> {
     let mut pasts: BTreeMap<Uuid, Past> = keys.iter().map(|key| (*key, Past::of(*key))).collect();
-    read_versions(conn, table, from, to, &mut pasts)?;
-    read_payloads(conn, table, from, to, &mut pasts)?;
-    let mut told = read_own(conn, table, loads, from, to)?;
-    let mut mentions = read_mentions(conn, table, from, to, keys)?;
-    for (key, observation) in &told {
-        mentions.insert((observation.load, *key), Mention::OneByOne);
-    }
-    told.extend(shared(loads, keys, &mentions));
-    for observation in told {
-        if let Some(past) = pasts.get_mut(&observation.0) {
-            past.take(loads, observation.1);
+    let scope = Scope::Touched;
+    for (key, version) in read_versions(conn, table, scope, from, to)? {
+        if let Some(past) = pasts.get_mut(&key) {
+            past.versions.push(version);
         }
     }
+    read_payloads(conn, table, scope, from, to, &mut pasts)?;
+    let told = read_own(conn, table, loads, scope, from, to)?;
+    let mentions = read_mentions(conn, table, scope, from, to, keys)?.by_load;
+    tell(&mut pasts, loads, keys, told, mentions);
     let mut pasts: Vec<Past> = pasts.into_values().collect();
     for past in &mut pasts {
         past.remember(table);
     }
     Ok(pasts)
+}
+
+/// All that is known of the keys from one to another.
+#[derive(Debug)]
+pub(in crate::merge) struct Span {
+    /// In the order of the keys.
+    pub(in crate::merge) pasts: Vec<Past>,
+    /// Rows that name a key of which neither the table nor the ledger has anything else.
+    pub(in crate::merge) unclaimed: Vec<Unclaimed>,
+}
+
+/// A row of a manifest whose key is nowhere else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) struct Unclaimed {
+    pub(in crate::merge) prefix: Prefix,
+    pub(in crate::merge) load: i64,
+    pub(in crate::merge) line: i64,
+}
+
+/// All that is known of a dimension's keys from `from` to `to`, which are the lowest and the highest
+/// of their prefixes.
+pub(in crate::merge) fn read_span(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    (from, to): (Uuid, Uuid),
+) -> QueryResult<Span> {
+    let mut pasts: BTreeMap<Uuid, Past> = BTreeMap::new();
+    for (key, version) in read_versions(conn, table, Scope::All, from, to)? {
+        let past = pasts.entry(key).or_insert_with(|| Past::of(key));
+        past.versions.push(version);
+    }
+    let mut span = read_ledger_span(conn, table, loads, (from, to), pasts)?;
+    for past in &mut span.pasts {
+        past.remember(table);
+    }
+    Ok(span)
+}
+
+/// What the ledger knows of the keys from `from` to `to`, in addition to what is known of some of them,
+/// without the values that rows said.
+pub(in crate::merge) fn read_ledger_span(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    (from, to): (Uuid, Uuid),
+    mut pasts: BTreeMap<Uuid, Past>,
+) -> QueryResult<Span> {
+    let scope = Scope::All;
+    let told = read_own(conn, table, loads, scope, from, to)?;
+    for (key, _) in &told {
+        pasts.entry(*key).or_insert_with(|| Past::of(*key));
+    }
+    read_payloads(conn, table, scope, from, to, &mut pasts)?;
+    let keys: Vec<Uuid> = pasts.keys().copied().collect();
+    let mentions = read_mentions(conn, table, scope, from, to, &keys)?;
+    tell(&mut pasts, loads, &keys, told, mentions.by_load);
+    let mut unclaimed = mentions.unclaimed;
+    unclaimed.retain(|row| loads.get(&row.load).is_some_and(|load| load.counts));
+    unclaimed.sort_by_key(|row| (row.prefix, row.load));
+    Ok(Span {
+        pasts: pasts.into_values().collect(),
+        unclaimed,
+    })
+}
+
+/// Tells the keys of all that was said of them, row by row and in manifests.
+fn tell(
+    pasts: &mut BTreeMap<Uuid, Past>,
+    loads: &BTreeMap<i64, Load>,
+    keys: &[Uuid],
+    mut told: Vec<(Uuid, Observation)>,
+    mut mentions: HashMap<(i64, Uuid), Mention>,
+) {
+    for (key, observation) in &told {
+        mentions.insert((observation.load, *key), Mention::OneByOne);
+    }
+    told.extend(shared(loads, keys, &mentions));
+    for (key, observation) in told {
+        if let Some(past) = pasts.get_mut(&key) {
+            past.take(loads, observation);
+        }
+    }
 }
 
 /// What the ledger knows of the touched keys from `from` to `to`, whatever the table shows: who spoke
@@ -124,8 +263,9 @@ pub(in crate::merge) fn read_ledger(
     keys: &[Uuid],
 ) -> QueryResult<BTreeMap<Uuid, Past>> {
     let mut pasts: BTreeMap<Uuid, Past> = keys.iter().map(|key| (*key, Past::of(*key))).collect();
-    read_payloads(conn, table, from, to, &mut pasts)?;
-    let mentions = read_mentions(conn, table, from, to, keys)?;
+    let scope = Scope::Touched;
+    read_payloads(conn, table, scope, from, to, &mut pasts)?;
+    let mentions = read_mentions(conn, table, scope, from, to, keys)?.by_load;
     for (key, observation) in shared(loads, keys, &mentions) {
         if let Some(past) = pasts.get_mut(&key) {
             past.take(loads, observation);
@@ -135,13 +275,15 @@ pub(in crate::merge) fn read_ledger(
 }
 
 impl Past {
-    fn of(key: Uuid) -> Self {
+    /// Nothing yet.
+    pub(in crate::merge) fn of(key: Uuid) -> Self {
         Self {
             key,
             versions: Vec::new(),
             counted: Vec::new(),
             idle: Vec::new(),
             payloads: HashMap::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -188,8 +330,12 @@ impl Past {
                     || payloads.contains_key(&(observation.load, observation.line))
             }
         };
-        self.counted.retain(is_known);
-        self.idle.retain(is_known);
+        let lost = |said: &mut Vec<Observation>| -> Vec<Observation> {
+            said.extract_if(.., |observation| !is_known(observation))
+                .collect()
+        };
+        self.lost = lost(&mut self.counted);
+        self.lost.extend(lost(&mut self.idle));
     }
 }
 
@@ -235,18 +381,20 @@ fn remember_one(
 }
 
 /// Values of columns that show one value in all versions are handed on from one observation to the
-/// next.
+/// next. Of a column of type 0 a row in order is compared with the first value, which is shown: with
+/// nothing kept it said that one. Rows of before digests were kept said what the one before them said.
 fn remember_overlaid(
     table: &Table<'_>,
     versions: &[Shown],
     payloads: &HashMap<(i64, i64), Payload>,
     counted: &mut [Observation],
 ) {
-    for (place, _) in overlaid(&table.rules) {
+    for (place, role) in overlaid(&table.rules) {
         let name = table.contract.columns[place].name.name();
-        let mut before = versions
+        let shown = versions
             .first()
             .and_then(|shown| shown.version.cells[place].clone());
+        let mut before = shown.clone();
         for turn in 0..counted.len() {
             let beaten = is_beaten(counted, turn);
             let observation = &mut counted[turn];
@@ -259,6 +407,8 @@ fn remember_overlaid(
             let payload = payloads.get(&(observation.load, observation.line));
             if let Some(cell) = payload.and_then(|payload| payload.get(name)) {
                 before.clone_from(cell);
+            } else if role == Role::Type0 && observation.digest.is_some() {
+                before.clone_from(&shown);
             }
             values.cells[place].clone_from(&before);
         }
@@ -292,20 +442,15 @@ struct VersionRow {
 fn read_versions(
     conn: &mut PgConnection,
     table: &Table<'_>,
+    scope: Scope,
     from: Uuid,
     to: Uuid,
-    pasts: &mut BTreeMap<Uuid, Past>,
-) -> QueryResult<()> {
-    let rows: Vec<VersionRow> = sql_query(sql::read_versions(table.contract, table.durable_key))
+) -> QueryResult<Vec<(Uuid, Shown)>> {
+    let rows: Vec<VersionRow> = sql_query(scope.versions(table))
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .load(conn)?;
-    for row in rows {
-        if let Some(past) = pasts.get_mut(&row.key) {
-            past.versions.push(row.shown());
-        }
-    }
-    Ok(())
+    Ok(rows.into_iter().map(|row| (row.key, row.shown())).collect())
 }
 
 impl VersionRow {
@@ -341,19 +486,24 @@ struct PayloadRow {
     cells: Vec<Option<String>>,
 }
 
+/// Of keys that are not known yet only where all are read.
 fn read_payloads(
     conn: &mut PgConnection,
     table: &Table<'_>,
+    scope: Scope,
     from: Uuid,
     to: Uuid,
     pasts: &mut BTreeMap<Uuid, Past>,
 ) -> QueryResult<()> {
-    let rows: Vec<PayloadRow> = sql_query(include_str!("payloads.sql"))
+    let rows: Vec<PayloadRow> = sql_query(scope.payloads())
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(table.contract.name.as_str())
         .load(conn)?;
     for row in rows {
+        if scope == Scope::All {
+            pasts.entry(row.key).or_insert_with(|| Past::of(row.key));
+        }
         if let Some(past) = pasts.get_mut(&row.key) {
             let payload = row.names.into_iter().zip(cells(row.cells)).collect();
             past.payloads.insert((row.load_id, row.line), payload);
@@ -378,10 +528,31 @@ struct LoadRow {
     effective_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     columns: Option<Vec<String>>,
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    digested_as: Option<Vec<Form>>,
 }
 
 impl LoadRow {
+    fn digests(&self, table: &Table<'_>) -> Digests {
+        let (names, forms) = match (&self.columns, &self.digested_as) {
+            (_, None) => return Digests::NotKept,
+            (Some(names), Some(forms)) if names.len() == forms.len() => (names, forms),
+            _ => return Digests::Lapsed,
+        };
+        let columns = &table.contract.columns;
+        let is_there = |name: &String| columns.iter().any(|column| column.name.name() == name);
+        if !names.iter().all(is_there) {
+            return Digests::OfDropped;
+        }
+        let form_of = |column: &Column| {
+            let place = names.iter().position(|name| name == column.name.name())?;
+            Some(forms[place])
+        };
+        Digests::Of(columns.iter().map(form_of).collect())
+    }
+
     fn known(self, table: &Table<'_>) -> Load {
+        let digests = self.digests(table);
         let spoken = |name: &str| match &self.columns {
             Some(columns) => columns.iter().any(|column| column == name),
             None => true,
@@ -394,6 +565,7 @@ impl LoadRow {
             shared: at.filter(|_| self.instants == Instants::Shared),
             closes_at: at.filter(|_| self.absence == Absence::Closes),
             authored: columns.map(|column| spoken(column.name.name())).collect(),
+            digests,
         }
     }
 }
@@ -412,6 +584,8 @@ struct OwnRow {
     presence: Presence,
     #[diesel(sql_type = Nullable<Binary>)]
     sequence: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Integer>)]
+    digest: Option<i32>,
 }
 
 /// The observations that have instants of their own.
@@ -419,10 +593,11 @@ fn read_own(
     conn: &mut PgConnection,
     table: &Table<'_>,
     loads: &BTreeMap<i64, Load>,
+    scope: Scope,
     from: Uuid,
     to: Uuid,
 ) -> QueryResult<Vec<(Uuid, Observation)>> {
-    let rows: Vec<OwnRow> = sql_query(include_str!("observations.sql"))
+    let rows: Vec<OwnRow> = sql_query(scope.observations())
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(table.contract.name.as_str())
@@ -439,6 +614,7 @@ fn read_own(
             load: row.load_id,
             line: row.line,
             said,
+            digest: row.digest.map(|digest| Digest(digest.cast_unsigned())),
         };
         Some((row.key, observation))
     });
@@ -465,13 +641,25 @@ struct PartRow {
     keys: Vec<u8>,
     #[diesel(sql_type = Nullable<Binary>)]
     lines: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    digests: Option<Vec<u8>>,
 }
+
+/// What manifests say.
+struct Mentions {
+    by_load: HashMap<(i64, Uuid), Mention>,
+    /// Where all keys are read.
+    unclaimed: Vec<Unclaimed>,
+}
+
+/// How many rows are named of which no key is known: of a table that somebody emptied there are many.
+const MOST_UNCLAIMED: usize = 1000;
 
 /// How a load speaks of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mention {
     /// In the row on this line, from the instant of all its rows on.
-    Read(i64),
+    Read(i64, Option<Digest>),
     /// In rows that have instants of their own.
     OneByOne,
     /// In a row that was rejected.
@@ -482,24 +670,64 @@ enum Mention {
 fn read_mentions(
     conn: &mut PgConnection,
     table: &Table<'_>,
+    scope: Scope,
     from: Uuid,
     to: Uuid,
     keys: &[Uuid],
-) -> QueryResult<HashMap<(i64, Uuid), Mention>> {
+) -> QueryResult<Mentions> {
     // One by one: all parts together may be more than fits in memory.
-    let parts = sql_query(include_str!("manifests.sql"))
+    let parts = sql_query(scope.manifests())
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(table.contract.name.as_str())
         .load_iter::<PartRow, PgRowByRowLoadingMode>(conn)?;
-    let mut mentions = HashMap::new();
+    let mut mentions = Mentions {
+        by_load: HashMap::new(),
+        unclaimed: Vec::new(),
+    };
     for part in parts {
         let part = part?;
         mentioned(&part, keys, |key, mention| {
-            mentions.insert((part.load_id, key), mention);
+            mentions.by_load.insert((part.load_id, key), mention);
         });
+        if scope == Scope::All && part.kind == ManifestKind::Read {
+            let room = MOST_UNCLAIMED - mentions.unclaimed.len();
+            let unclaimed = part.unclaimed((prefix(from), prefix(to)), keys);
+            mentions.unclaimed.extend(unclaimed.take(room));
+        }
     }
     Ok(mentions)
+}
+
+impl PartRow {
+    /// Its rows from one prefix to another that are of none of these keys, which are in their order.
+    fn unclaimed<'p>(
+        &'p self,
+        (from, to): (Prefix, Prefix),
+        keys: &'p [Uuid],
+    ) -> impl Iterator<Item = Unclaimed> + 'p {
+        let places = prefixes(&self.keys).iter().enumerate();
+        let in_span = places.filter(move |(_, it)| (from..=to).contains(*it));
+        let unknown =
+            in_span.filter(|(_, it)| keys.binary_search_by(|key| prefix(*key).cmp(it)).is_err());
+        unknown.map(|(place, prefix)| Unclaimed {
+            prefix: *prefix,
+            load: self.load_id,
+            line: self.line(place),
+        })
+    }
+
+    fn line(&self, place: usize) -> i64 {
+        let lines = self.lines.as_deref();
+        lines
+            .and_then(|lines| line(lines, place))
+            .map_or(0, i64::from)
+    }
+
+    fn digest(&self, place: usize) -> Option<Digest> {
+        let digests = self.digests.as_deref()?;
+        line(digests, place).map(Digest)
+    }
 }
 
 /// The observations of loads whose rows share an instant, and the absences that snapshots imply.
@@ -510,7 +738,7 @@ fn shared(
 ) -> Vec<(Uuid, Observation)> {
     let read = mentions.iter().filter_map(|((number, key), mention)| {
         let load = loads.get(number)?;
-        let (Mention::Read(line), Some(at)) = (mention, load.shared) else {
+        let (Mention::Read(line, digest), Some(at)) = (mention, load.shared) else {
             return None;
         };
         let observation = Observation {
@@ -519,6 +747,7 @@ fn shared(
             load: load.number,
             line: *line,
             said: load.present(),
+            digest: *digest,
         };
         Some((*key, observation))
     });
@@ -548,10 +777,8 @@ fn mentioned(part: &PartRow, keys: &[Uuid], mut tell: impl FnMut(Uuid, Mention))
         let Ok(place) = prefixes.binary_search(&prefix(*key)) else {
             continue;
         };
-        let lines = part.lines.as_deref();
         let mention = if part.kind == ManifestKind::Read {
-            let line = lines.and_then(|lines| line(lines, place));
-            Mention::Read(line.map_or(0, i64::from))
+            Mention::Read(part.line(place), part.digest(place))
         } else {
             Mention::Unread
         };

@@ -264,19 +264,52 @@ pub(super) enum Keys {
     OtherColumns,
 }
 
+/// The same without a word in the ledger: where nothing is on record, no key was made yet.
+pub(super) fn known_keys(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    scheme: &KeyScheme,
+) -> QueryResult<Keys> {
+    let record: Option<KeyRecord> = sql_query(include_str!("vouch_for_keys.sql"))
+        .bind::<Text, _>(contract.name.as_str())
+        .bind::<Integer, _>(KeyScheme::VERSION)
+        .bind::<Binary, _>(scheme.fingerprint().to_vec())
+        .bind::<Array<Text>, _>(contract::natural_key(contract))
+        .get_result(conn)
+        .optional()?;
+    Ok(record.map_or(Keys::Same, KeyRecord::compared))
+}
+
+/// What is on record of a table's keys, compared with how they are made now.
+#[derive(QueryableByName)]
+struct KeyRecord {
+    #[diesel(sql_type = Bool)]
+    same_keys: bool,
+    #[diesel(sql_type = Bool)]
+    same_columns: bool,
+}
+
+impl KeyRecord {
+    fn compared(self) -> Keys {
+        match self {
+            Self {
+                same_columns: false,
+                ..
+            } => Keys::OtherColumns,
+            Self {
+                same_keys: false, ..
+            } => Keys::OtherScheme,
+            _ => Keys::Same,
+        }
+    }
+}
+
 /// Compares the way in which keys are made with the way on record; a table without rows takes any.
 pub(super) fn vouch_for_keys(
     conn: &mut PgConnection,
     contract: &Contract,
     scheme: &KeyScheme,
 ) -> QueryResult<Keys> {
-    #[derive(QueryableByName)]
-    struct Record {
-        #[diesel(sql_type = Bool)]
-        same_keys: bool,
-        #[diesel(sql_type = Bool)]
-        same_columns: bool,
-    }
     let natural_key = contract::natural_key(contract);
     let statement = |sql| {
         sql_query(sql)
@@ -288,7 +321,7 @@ pub(super) fn vouch_for_keys(
     };
     let on_record = |conn: &mut PgConnection| {
         let record = statement(include_str!("vouch_for_keys.sql")).prepared();
-        record.get_result::<Record>(conn).optional()
+        record.get_result::<KeyRecord>(conn).optional()
     };
     let mut record = on_record(conn)?;
     if record.is_none() {
@@ -296,16 +329,10 @@ pub(super) fn vouch_for_keys(
         // Asked again, so that the row of a load is seen that was first meanwhile.
         record = on_record(conn)?;
     }
-    let keys = match record.ok_or(diesel::NotFound)? {
-        Record {
-            same_columns: false,
-            ..
-        } => Keys::OtherColumns,
-        Record {
-            same_keys: false, ..
-        } => Keys::OtherScheme,
-        _ => return Ok(Keys::Same),
-    };
+    let keys = record.ok_or(diesel::NotFound)?.compared();
+    if keys == Keys::Same {
+        return Ok(keys);
+    }
     if !contract::takes_any(conn, contract)? {
         return Ok(keys);
     }

@@ -263,6 +263,57 @@ pub fn read_facts(contract: &Contract) -> String {
     )
 }
 
+/// All facts, with their time stamps.
+#[must_use]
+pub fn read_all_facts(contract: &Contract) -> String {
+    let [created, updated] = match &contract.kind {
+        Kind::Fact { stamps, .. } => [
+            (stamps.created_at, "fact.created_at"),
+            (stamps.updated_at, "fact.updated_at"),
+        ]
+        .map(|(stamp, column)| match stamp {
+            Stamp::Kept => column,
+            Stamp::Absent => "null::timestamptz",
+        }),
+        Kind::Dimension { .. } => ["null::timestamptz"; 2],
+    };
+    format!(
+        "select fact.load_id, fact.source_line as line,\n    \
+             {created} as created, {updated} as updated,\n    \
+             {cells} as cells\n\
+         from {table} as fact",
+        cells = texts(values(contract, "fact")),
+        table = contract.table,
+    )
+}
+
+/// How many facts there are.
+#[must_use]
+pub fn count_all_facts(contract: &Contract) -> String {
+    format!("select count(*) as count from {}", contract.table)
+}
+
+/// What waits of all facts, and of which columns it speaks. Binds: the first key, the last key, the fact
+/// table's name.
+#[must_use]
+pub fn read_all_held_facts(contract: &Contract) -> String {
+    let speaks = contract
+        .columns
+        .iter()
+        .map(|column| format!("held.row ? {}", literal(&column.name)));
+    format!(
+        "select held.fact_key as key, held.load_id, held.source_line as line,\n    \
+             array[{speaks}]::boolean[] as speaks,\n    \
+             {cells} as cells\n\
+         from hayloft.held_fact as held\n\
+         cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
+         where held.table_name = $3 and held.fact_key between $1 and $2",
+        speaks = joined(speaks),
+        cells = texts(values(contract, "waiting")),
+        table = contract.table,
+    )
+}
+
 /// What waits of the touched facts, and of which columns it speaks. Binds: the first key, the last
 /// key, the fact table's name.
 #[must_use]

@@ -143,6 +143,36 @@ pub fn read_versions(contract: &Contract, durable_key: &Ident) -> String {
     )
 }
 
+/// All versions of the keys from one to another. Binds: the first key, the last key.
+#[must_use]
+pub fn read_all_versions(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "select version.{durable_key} as key, version.effective_start_date as starts,\n    \
+             version.effective_end_date as ends, version.version_number as number,\n    \
+             version.load_id, version.source_line as line,\n    \
+             {cells} as cells\n\
+         from {table} as version\n\
+         where version.{durable_key} between $1 and $2\n\
+         order by version.{durable_key}, version.effective_start_date",
+        cells = cells(contract),
+        table = contract.table
+    )
+}
+
+/// The key at which a span of keys ends: so many versions further on. Binds: the key before the span,
+/// how many versions.
+#[must_use]
+pub fn end_of_span(contract: &Contract, durable_key: &Ident) -> String {
+    format!(
+        "select least(\n    \
+             (select {durable_key} from {table} where {durable_key} > $1 order by {durable_key} offset $2 limit 1),\n    \
+             (select key from hayloft.payload where key > $1 order by key offset $2 limit 1),\n    \
+             (select key from hayloft.observation where key > $1 order by key offset $2 limit 1)\n\
+         ) as key",
+        table = contract.table
+    )
+}
+
 /// The landed rows of touched keys. Binds: the first key, the last key.
 #[must_use]
 pub fn read_landed(shape: Shape<'_>) -> String {

@@ -4,6 +4,7 @@
 //! sees to the text: ISO dates, UTC, as many digits of a float as tell it from all others.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::Form;
 use crate::stage::value::{canonical_json, decimal_field};
@@ -195,5 +196,5 @@ fn put_number(number: &str, plain: &mut String) {
     }
     let place = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     let point = exponent + place(whole.len()) - place(zeros);
-    plain.push_str(&format!("{sign}{significant}e{point}"));
+    let _ = write!(plain, "{sign}{significant}e{point}");
 }

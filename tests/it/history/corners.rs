@@ -182,3 +182,22 @@ fn mended_rows_of_an_old_snapshot_are_not_the_latest() {
         "Ann | f\nAnna | t\nBob | f\n"
     );
 }
+
+#[test]
+fn a_first_value_that_is_said_again_is_remembered() {
+    let warehouse = warehouse(
+        "effective = { file_name = \"%Y-%m-%d\" }",
+        "name = { role = \"type0\" }",
+    );
+    for (day, name) in [(1, "Ann"), (2, "Anna"), (3, "Ann")] {
+        let file = format!("email,name,date_of_birth\nann@x.org,{name},01/02/1990\n");
+        let name = format!("users-2026-01-0{day}.csv");
+        warehouse.load(&name, &file).exits(0);
+    }
+    warehouse.run(&["check", "--values"]).exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    assert_eq!(warehouse.query(NAMES), "Anna | t\n");
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(warehouse.query(NAMES), "Ann | t\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+}

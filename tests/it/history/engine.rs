@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-use hayloft::contract::{ContractFile, Contracts, Redelivery, TableName};
+use hayloft::contract::{Contract, ContractFile, Contracts, Redelivery, TableName};
 use hayloft::db::pool::Database;
 use hayloft::error::LoadError;
 use hayloft::history::{check, views};
@@ -257,6 +257,14 @@ impl Engine {
         faults
             .map(|found| format!("{} {:?}", found.sentence, found.examples))
             .collect()
+    }
+
+    /// The contract of now, and a session.
+    pub(super) fn proving(&mut self) -> Option<(Contract, &mut PgConnection)> {
+        let way = self.way?;
+        let contracts = self.desk(way).register.last();
+        let contract = contracts.get(&TableName::new("members")).unwrap().clone();
+        Some((contract, &mut self.conn))
     }
 
     /// Makes the views through which the table is read.

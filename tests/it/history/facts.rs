@@ -36,7 +36,7 @@ const EMAILS: [&str; 4] = ["ann@x.org", "bob@x.org", "yan@x.org", "zoe@x.org"];
 type Values = BTreeMap<&'static str, Option<String>>;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     /// People come.
     Users(Vec<&'static str>),
     /// Transactions come, each with its values of these columns.
@@ -49,7 +49,7 @@ enum Step {
 
 /// A load, as the model remembers it.
 #[derive(Clone, Debug)]
-struct Load {
+pub(super) struct Load {
     id: i64,
     counts: bool,
     says: Says,
@@ -150,9 +150,9 @@ fn difference(before: &World, after: &World) -> (u64, u64, u64) {
 
 // ---- the program -------------------------------------------------------------------------------
 
-struct Bench {
-    desk: Desk,
-    conn: PgConnection,
+pub(super) struct Bench {
+    pub(super) desk: Desk,
+    pub(super) conn: PgConnection,
     warehouse: Warehouse,
 }
 
@@ -160,7 +160,7 @@ const NULLABLE: &str = "alter table datawarehouse.transactions add column note t
     alter column amount type numeric, alter column amount drop not null,
     alter column transaction_date drop not null, alter column user_id drop not null";
 
-const EMPTY: &str = "
+pub(super) const EMPTY: &str = "
     delete from datawarehouse.users;
     delete from datawarehouse.transactions;
     delete from hayloft.held_fact;
@@ -204,7 +204,7 @@ struct Stored {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let warehouse = Warehouse::new();
         warehouse.execute(NULLABLE);
         Self {
@@ -360,7 +360,7 @@ fn holds(bench: &mut Bench, steps: &[Step]) -> Result<(), String> {
     Ok(())
 }
 
-fn take(bench: &mut Bench, loads: &mut Vec<Load>, step: &Step) -> Result<(), String> {
+pub(super) fn take(bench: &mut Bench, loads: &mut Vec<Load>, step: &Step) -> Result<(), String> {
     let before = world(loads);
     let (summary, says) = match step {
         Step::Users(emails) => {
@@ -486,7 +486,7 @@ impl Dice {
         (columns, rows)
     }
 
-    fn happenings(&mut self) -> Vec<Step> {
+    pub(super) fn happenings(&mut self) -> Vec<Step> {
         let mut steps = vec![Step::Users(vec!["ann@x.org", "bob@x.org"])];
         for _ in 0..4 + self.below(9) {
             let step = match self.below(10) {

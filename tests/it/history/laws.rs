@@ -24,7 +24,7 @@ use crate::dice::Dice;
 
 /// What happens to a warehouse.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Load(Delivery),
     /// Of the load of this label; nothing if it cannot be.
     Turn(usize, Turn),
@@ -84,22 +84,22 @@ impl Book {
 }
 
 /// The engine, and what it was told.
-struct Told<'a> {
-    engine: &'a mut Engine,
+pub(super) struct Told<'a> {
+    pub(super) engine: &'a mut Engine,
     book: Book,
     planning: Planning,
 }
 
 /// Whether each load is planned first.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Planning {
+pub(super) enum Planning {
     /// A plan counts what the load does.
     Compared,
     Skipped,
 }
 
 impl<'a> Told<'a> {
-    fn nothing(engine: &'a mut Engine, planning: Planning) -> Self {
+    pub(super) fn nothing(engine: &'a mut Engine, planning: Planning) -> Self {
         engine.empty();
         Self {
             engine,
@@ -117,7 +117,7 @@ impl<'a> Told<'a> {
     }
 
     /// Takes a step; what was counted, if anything was done.
-    fn take(&mut self, step: &Step) -> Result<Option<Summary>, String> {
+    pub(super) fn take(&mut self, step: &Step) -> Result<Option<Summary>, String> {
         match step {
             Step::Load(delivery) => self.load(delivery).map(Some),
             Step::Turn(label, turn) => self.turn(*label, *turn),
@@ -888,7 +888,7 @@ fn delivery(step: &mut Step) -> Option<&mut Delivery> {
     }
 }
 
-fn shown(step: &Step) -> String {
+pub(super) fn shown(step: &Step) -> String {
     match step {
         Step::Load(delivery) => format!(
             "--- L{}: {:?} {}\n{}",
@@ -903,7 +903,7 @@ fn shown(step: &Step) -> String {
 
 impl Dice {
     /// What happens to each member is a case of its own: many of them cost little more than few.
-    fn steps(&mut self, ways: &[Way]) -> Vec<Step> {
+    pub(super) fn steps(&mut self, ways: &[Way]) -> Vec<Step> {
         let members = if self.one_in(2) { 3 } else { 40 };
         let comes_in_order = self.one_in(3);
         let mut first = self.file_of_members(0, ways, members);

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::super::fold::{Cell, Micros};
 use super::super::same::is_same;
 use crate::contract::Column;
+use crate::stage::digest::Digest;
 
 /// What is known of one fact before something changes.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub(super) struct Saying {
     /// Its values. Of columns that it did not speak of, what the ledger happens to have.
     pub(super) cells: Vec<Cell>,
     pub(super) words: Words,
+    /// Stands for what it said, where the ledger keeps that.
+    pub(super) digest: Option<Digest>,
 }
 
 /// Where the words of a row are.

@@ -38,16 +38,28 @@ pub(super) fn read(
     let mut shown = read_facts(conn, table.contract, from, to)?;
     let mut waiting = read_held(conn, table.contract, from, to)?;
     let pasts = known.into_values().map(|known| {
-        let mut past = Past {
-            key: known.key,
-            shown: shown.remove(&known.key),
-            waiting: waiting.remove(&known.key),
-            said: sayings(table.contract, known),
-        };
-        find_line(&mut past);
-        past
+        let key = known.key;
+        let (shown, waiting) = (shown.remove(&key), waiting.remove(&key));
+        assemble(table.contract, known, shown, waiting)
     });
     Ok(pasts.collect())
+}
+
+/// What the ledger knows of a fact, with the fact and what waits beside it.
+pub(super) fn assemble(
+    contract: &Contract,
+    known: store::Past,
+    shown: Option<Row>,
+    waiting: Option<Waiting>,
+) -> Past {
+    let mut past = Past {
+        key: known.key,
+        shown,
+        waiting,
+        said: sayings(contract, known),
+    };
+    find_line(&mut past);
+    past
 }
 
 /// Loads of before lines were kept know none: the table does, of the row that the fact is from.
@@ -106,6 +118,7 @@ fn saying(
         authored: values.authored,
         cells,
         words,
+        digest: observation.digest,
     })
 }
 
@@ -162,7 +175,28 @@ fn read_held(
     from: Uuid,
     to: Uuid,
 ) -> QueryResult<HashMap<Uuid, Waiting>> {
-    let rows: Vec<HeldRow> = sql_query(sql::read_held_facts(contract))
+    held(conn, contract, &sql::read_held_facts(contract), from, to)
+}
+
+/// What waits of all facts from `from` to `to`.
+pub(super) fn read_all_held(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, Waiting>> {
+    let statement = sql::read_all_held_facts(contract);
+    held(conn, contract, &statement, from, to)
+}
+
+fn held(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    statement: &str,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, Waiting>> {
+    let rows: Vec<HeldRow> = sql_query(statement)
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(contract.name.as_str())
@@ -218,6 +252,7 @@ pub(super) fn read_coming(
             authored: Arc::clone(&authored),
             cells,
             words: Words::Coming,
+            digest: None,
         };
         (row.key, saying)
     });
@@ -230,6 +265,15 @@ pub(super) fn known_members(
     conn: &mut PgConnection,
     references: &[Reference],
     pasts: &[Past],
+) -> QueryResult<HashSet<(usize, Arc<str>)>> {
+    members_known(conn, references, &pasts.iter().collect::<Vec<_>>())
+}
+
+/// The same of facts that stand apart.
+pub(super) fn members_known(
+    conn: &mut PgConnection,
+    references: &[Reference],
+    pasts: &[&Past],
 ) -> QueryResult<HashSet<(usize, Arc<str>)>> {
     #[derive(QueryableByName)]
     struct Member {

@@ -35,6 +35,7 @@ fn saying(load: i64, words: Words, texts: [&str; 3]) -> Saying {
         authored: cells.iter().map(Option::is_some).collect(),
         cells,
         words,
+        digest: None,
     }
 }
 

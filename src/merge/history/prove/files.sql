@@ -1,0 +1,1 @@
+select load_id, file_name from hayloft.load where load_id = any ($1)
