@@ -160,6 +160,7 @@ fn users() -> Contract {
     let catalog = Catalog {
         schema: WAREHOUSE.to_owned(),
         tables: BTreeMap::from([("users".to_owned(), users)]),
+        obstacles: BTreeMap::new(),
     };
     let contracts = Contracts::join(&file, &catalog).unwrap();
     contracts.get(&TableName::new("users")).unwrap().clone()

@@ -9,7 +9,9 @@ use thiserror::Error;
 
 use crate::contract::ContractFault;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
-use crate::db::{is_servers_own, is_told_by_server, without_value};
+use crate::db::{
+    is_denied, is_denied_text, is_servers_own, is_told_by_server, pooler_behind, without_value,
+};
 use crate::merge::MergeError;
 use crate::pipeline::InstantFault;
 use crate::retire::RetireError;
@@ -37,8 +39,8 @@ pub enum LoadError {
     /// It is not known from when on it holds.
     #[error(transparent)]
     Instant(#[from] InstantFault),
-    /// The tables changed, and no longer fit `hayloft.toml`, or could not be looked at.
-    #[error("The tables cannot be looked at again. {0}")]
+    /// The table does not fit `hayloft.toml`, or could not be looked at.
+    #[error("{0}")]
     Contracts(#[source] ContractFault),
     /// No connection.
     #[error(transparent)]
@@ -100,8 +102,19 @@ impl LoadError {
                 MergeError::OtherKeyScheme { .. }
                     | MergeError::OtherKeyColumns { .. }
                     | MergeError::OtherContract(_)
-            )
-        )
+            ) | Self::Contracts(ContractFault::Refused(_))
+        ) || self.is_denied()
+    }
+
+    /// Whether the role may not do something, or a pooler is set in a way that does not do.
+    fn is_denied(&self) -> bool {
+        match self {
+            Self::Merge(MergeError::Database(error))
+            | Self::Contracts(ContractFault::Catalog { source: error }) => {
+                is_denied(error) || pooler_behind(&error.to_string()).is_some()
+            }
+            _ => false,
+        }
     }
 
     /// What to do about it.
@@ -253,6 +266,15 @@ fn describe(error: &MergeError) -> String {
         (information.constraint_name(), information.table_name())
     {
         let _ = write!(text, " The constraint is `{constraint}` of `{table}`.");
+    }
+    if let Some(advice) = pooler_behind(information.message()) {
+        let _ = write!(text, " {advice}");
+    }
+    if is_denied_text(information.message()) {
+        text.push_str(
+            " Have the role that owns the tables grant it: grant select, insert, update, delete on all tables \
+             in schema hayloft, datawarehouse to the role that loads.",
+        );
     }
     text
 }

@@ -163,8 +163,8 @@ impl Settings {
             ..ContractFile::default()
         };
         let (contract_file, contract_fault) = match use_of_contract(&cli.command) {
-            Use::Needs => (ContractFile::read(path)?, None),
-            Use::Shows => match ContractFile::read(path) {
+            Use::Needs => (ContractFile::read_each(path)?, None),
+            Use::Shows => match ContractFile::read_each(path) {
                 Ok(file) => (file, None),
                 Err(fault) => (without(), Some(fault)),
             },

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{ExitStatus, Refusal, office};
 use crate::cli::{CheckArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
-use crate::db::{migrations, pool};
+use crate::db::pool;
 use crate::digits::grouped;
 use crate::history::check::{self, Examined};
 use crate::merge::{self, Proof, Telling};
@@ -24,13 +24,8 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, printer: &Printer) -> R
         let sentence = "There is no database here yet: nothing was loaded.";
         return Err(Refusal(sentence.into()).into());
     }
-    let mut conn = pool::connect_once(&office::url(settings, printer)?)?;
-    let pending = migrations::pending(&mut conn, Some(&office::own_migrations(settings)))?;
-    if !pending.is_empty() {
-        let sentence = "The database lacks a migration, and is checked once it has it. Run \
-                        `hayloft migrate`.";
-        return Err(Refusal(sentence.into()).into());
-    }
+    let mut conn = pool::connect_to_look(&office::url(settings, printer)?)?;
+    office::vouch_for_ledger(&mut conn, settings)?;
     let contracts = Contracts::load_to_look(&mut conn, &settings.contract_file)?;
     let named = named(&contracts, &args.tables)?;
     let keys = office::keys(settings);
@@ -48,6 +43,10 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, printer: &Printer) -> R
                 values::tell(proof, printer);
             }
         }
+    }
+    if let (Some(fault), true) = (contracts.fault(), args.tables.is_empty()) {
+        printer.error(&fault.to_string());
+        return Ok(ExitStatus::Refused);
     }
     Ok(if checked.iter().all(|table| table.examined.sound) {
         ExitStatus::Done
@@ -98,11 +97,7 @@ fn named<'c>(contracts: &'c Contracts, names: &[String]) -> Result<Vec<&'c Contr
     }
     names
         .iter()
-        .map(|name| {
-            contracts
-                .get(&TableName::new(name.as_str()))
-                .ok_or_else(|| Refusal(format!("`{name}` is not in hayloft.toml.")).into())
-        })
+        .map(|name| office::contract_of(contracts, &TableName::new(name.as_str())))
         .collect()
 }
 

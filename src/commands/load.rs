@@ -184,6 +184,10 @@ fn arrival(
         Some(table) => TableName::new(table),
         None => named_for(path, wanted, contracts)?,
     };
+    if let Some(fault) = contracts.fault_of(&table) {
+        let (shown, failed) = (display_name(path.as_os_str()), wanted.failed());
+        return Err(format!("`{shown}` {failed}. {fault}"));
+    }
     if contracts.get(&table).is_none() {
         return Err(format!(
             "`{table}` is not a table of hayloft.toml. {}",

@@ -38,8 +38,12 @@ pub(super) fn run(
     } else {
         Way::Onward
     };
-    let office::Migrated { applied, views, .. } =
-        office::migrate(&mut conn, &folder, way, settings, printer)?;
+    let office::Migrated {
+        applied,
+        blocked,
+        views,
+        ..
+    } = office::migrate(&mut conn, &folder, way, settings, printer)?;
     let taken = take_from_now(&args.from_now, &mut conn, settings)?;
     match printer.format() {
         OutputFormat::Json => printer.json(&serde_json::json!({
@@ -57,6 +61,10 @@ pub(super) fn run(
                 printer.out(&one.told());
             }
         }
+    }
+    if let Some(sentence) = blocked {
+        printer.error(&sentence);
+        return Ok(ExitStatus::Fault);
     }
     Ok(match views {
         Views::Kept => ExitStatus::Done,
@@ -111,13 +119,11 @@ fn take_from_now(
     if let Some(fault) = &settings.contract_fault {
         return Err(Refusal(fault.to_string()).into());
     }
-    let contracts = Contracts::load(conn, &settings.contract_file)?;
+    let contracts = Contracts::load_each(conn, &settings.contract_file)?;
     tables
         .iter()
         .map(|table| {
-            let contract = contracts
-                .get(&TableName::new(table.as_str()))
-                .ok_or_else(|| Refusal(format!("`{table}` is not in hayloft.toml.")))?;
+            let contract = office::contract_of(&contracts, &TableName::new(table.as_str()))?;
             Ok(OfTable {
                 table: table.clone(),
                 taken: take_one(conn, &contracts, contract)?,

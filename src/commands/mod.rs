@@ -21,12 +21,14 @@ mod why;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use diesel::result::Error as DbError;
 
 use crate::cli::{Cli, Command};
 use crate::contract::ContractFault;
+use crate::db::access::AccessFault;
 use crate::db::migrations::MigrationFault;
 use crate::db::url::BadUrl;
-use crate::db::{ConnectFault, FaultKind};
+use crate::db::{self, ConnectFault, FaultKind};
 use crate::history::views::ViewsError;
 use crate::logging;
 use crate::merge::Turn;
@@ -73,7 +75,12 @@ pub fn run(cli: &Cli, dot_env: Result<(), SettingsFault>) -> ExitStatus {
         Ok(status) => status,
         Err(error) => {
             let plain = Printer::new(cli.global.format, &crate::settings::log(&cli.global));
-            plain.error(&told(&error));
+            let text = told(&error);
+            if let Some(advice) = db::pooler_behind(&text) {
+                plain.error(&format!("{text}\n  {advice}"));
+                return ExitStatus::Refused;
+            }
+            plain.error(&text);
             judge(&error)
         }
     }
@@ -120,8 +127,18 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
             FaultKind::Retry => ExitStatus::Fault,
         };
     }
+    let is_denied = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<DbError>().is_some_and(db::is_denied)
+    };
+    if error.chain().any(is_denied) {
+        return ExitStatus::Refused;
+    }
     let contract = error.downcast_ref::<ContractFault>();
     if matches!(contract, Some(ContractFault::Catalog { .. })) {
+        return ExitStatus::Fault;
+    }
+    let migration = error.downcast_ref::<MigrationFault>();
+    if matches!(migration, Some(MigrationFault::Failed { .. })) {
         return ExitStatus::Fault;
     }
     let views = error.downcast_ref::<ViewsError>();
@@ -129,7 +146,8 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
         || matches!(views, Some(ViewsError::NameTooLong { .. }))
         || error.is::<Refusal>()
         || error.is::<SettingsFault>()
-        || error.is::<MigrationFault>()
+        || error.is::<AccessFault>()
+        || migration.is_some()
         || error.is::<FolderError>()
         || error.is::<BadUrl>();
     if mendable {

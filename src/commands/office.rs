@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use diesel::PgConnection;
 
+use super::Refusal;
 use crate::contract::catalog::Catalog;
 use crate::contract::file::KindEntry;
-use crate::contract::{ContractFault, Contracts};
+use crate::contract::{Contract, ContractFault, Contracts, TableName};
+use crate::db::access::{Need, refuse_unless_ledger_is_open};
 use crate::db::embedded::State;
 use crate::db::pool::Database;
 use crate::db::{DatabaseUrl, Embedded, migrations};
@@ -35,6 +37,10 @@ impl Migrating {
 pub(super) fn desk(settings: &Settings, printer: &Printer, migrating: Migrating) -> Result<Desk> {
     let database = database(settings, printer)?;
     let contracts = contracts(&mut *database.get()?, settings, printer, migrating)?;
+    if contracts.iter().next().is_none() {
+        // There is nothing that could be done.
+        contracts.fault().map_or(Ok(()), Err)?;
+    }
     Ok(Desk {
         database,
         register: Register::new(settings.contract_file.clone(), contracts),
@@ -53,7 +59,8 @@ fn contracts(
 ) -> Result<Contracts> {
     let file = &settings.contract_file;
     if migrating == Migrating::Leave {
-        return Ok(Contracts::load(conn, file)?);
+        refuse_unless_ledger_is_open(conn)?;
+        return Ok(Contracts::load_each(conn, file)?);
     }
     let folder = own_migrations(settings);
     // A view that is lost was told, and keeps nothing from being loaded.
@@ -61,7 +68,11 @@ fn contracts(
     for name in &migrated.applied {
         printer.say(&format!("applied migration {name}"));
     }
-    Ok(Contracts::join(file, &migrated.catalog)?)
+    if let Some(sentence) = &migrated.blocked {
+        printer.warn(sentence);
+    }
+    refuse_unless_ledger_is_open(conn)?;
+    Ok(Contracts::join_each(file, &migrated.catalog))
 }
 
 /// How the tables come to be as the migrations have them.
@@ -77,6 +88,8 @@ pub(super) enum Way {
 pub(super) struct Migrated {
     /// The names of the migrations that were applied.
     pub(super) applied: Vec<String>,
+    /// Why one of a person's own was not, and none after it.
+    pub(super) blocked: Option<String>,
     /// Whether all views are there that were there before.
     pub(super) views: Views,
     /// What Postgres knows of the tables of `hayloft.toml` since.
@@ -114,8 +127,10 @@ pub(super) fn migrate(
     // must be there again.
     let made = make_views(conn, settings, printer);
     let views = give_back(conn, &aside, printer);
+    let applied = applied?;
     Ok(Migrated {
-        applied: applied?,
+        applied: applied.names,
+        blocked: applied.blocked,
         catalog: made?,
         views: views?,
     })
@@ -126,7 +141,7 @@ pub(super) fn migrate(
 /// from the catalog that the views were made by.
 fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -> Result<Catalog> {
     let file = &settings.contract_file;
-    let catalog = Catalog::of(conn, file).map_err(ContractFault::from)?;
+    let catalog = Catalog::of(conn, file, Need::Load).map_err(ContractFault::from)?;
     let dimensions = Contracts::agreeing_dimensions(file, &catalog);
     let mut made = Ok(());
     for contract in views::outdated(conn, &dimensions, &catalog).map_err(ViewsError::from)? {
@@ -177,6 +192,29 @@ fn give_back(conn: &mut PgConnection, aside: &Aside, printer: &Printer) -> Resul
     } else {
         Views::Lost
     })
+}
+
+/// The contract of a table that a person has named.
+pub(super) fn contract_of<'c>(contracts: &'c Contracts, table: &TableName) -> Result<&'c Contract> {
+    if let Some(fault) = contracts.fault_of(table) {
+        return Err(fault.into());
+    }
+    let unknown = || Refusal(format!("`{table}` is not in hayloft.toml."));
+    Ok(contracts.get(table).ok_or_else(unknown)?)
+}
+
+/// Refuses to look into a ledger that lacks a table or a column, or that the role cannot read.
+pub(super) fn vouch_for_ledger(conn: &mut PgConnection, settings: &Settings) -> Result<()> {
+    let pending = migrations::pending(conn, Some(&own_migrations(settings)))?;
+    if !pending.shipped.is_empty() {
+        let names = pending.shipped.join(", ");
+        let sentence = format!(
+            "The database lacks a migration: {names}. Have the role that owns the tables run `hayloft \
+             migrate`."
+        );
+        return Err(Refusal(sentence).into());
+    }
+    refuse_unless_ledger_is_open(conn)
 }
 
 /// Connects to the database that is named, or to Hayloft's own, which is started if need be.

@@ -61,7 +61,10 @@ fn refuse_without_tables(settings: &Settings, printer: &Printer) -> Result<()> {
         return Err(missing("the database has no ledger").into());
     }
     let own = office::own_migrations(settings);
-    if !migrations::pending(&mut conn, Some(&own))?.is_empty() {
+    if !migrations::pending(&mut conn, Some(&own))?
+        .shipped
+        .is_empty()
+    {
         return Err(missing("the database lacks a migration").into());
     }
     Ok(())

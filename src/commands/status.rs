@@ -5,7 +5,9 @@ use diesel::PgConnection;
 
 use super::{ExitStatus, Refusal, office, told};
 use crate::cli::OutputFormat;
+use crate::contract::catalog::Catalog;
 use crate::contract::{ContractFault, Contracts};
+use crate::db::access::Need;
 use crate::db::{DatabaseUrl, pool};
 use crate::merge::ledger;
 use crate::printer::{Printer, width};
@@ -18,7 +20,7 @@ pub(super) fn run(settings: &Settings, printer: &Printer) -> Result<ExitStatus> 
         return Err(Refusal(fault.to_string()).into());
     }
     let url = office::url(settings, printer)?;
-    let mut conn = pool::connect_once(&url)?;
+    let mut conn = pool::connect_to_look(&url)?;
     let report = ask(&mut conn, &url, settings)?;
     match printer.format() {
         OutputFormat::Json => printer.json(&report),
@@ -59,13 +61,20 @@ fn judge(
         printer.error(&fault.to_string());
         return Ok(ExitStatus::Refused);
     }
-    if !report.pending_migrations.is_empty() {
+    for sentence in &report.obstacles {
+        printer.error(sentence);
+    }
+    if !report.pending_migrations.is_empty() || !report.obstacles.is_empty() {
         return Ok(ExitStatus::Refused);
     }
-    match Contracts::load(conn, &settings.contract_file) {
-        Ok(contracts) => judge_contracts(conn, &contracts, printer),
-        Err(fault @ ContractFault::Catalog { .. }) => Err(fault.into()),
-        Err(fault) => {
+    let file = &settings.contract_file;
+    // Whether this role could load them is not asked: it may be one that only reads.
+    let catalog = Catalog::of(conn, file, Need::Look).map_err(ContractFault::from)?;
+    let contracts = Contracts::join_each(file, &catalog);
+    let waiting = judge_contracts(conn, &contracts, printer)?;
+    match contracts.fault() {
+        None => Ok(waiting),
+        Some(fault) => {
             printer.error(&told(&fault.into()));
             Ok(ExitStatus::Refused)
         }

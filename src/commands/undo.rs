@@ -59,6 +59,9 @@ fn table_of(load: &Known, contracts: &Contracts) -> Result<TableName, Refusal> {
     if contracts.get(&table).is_some() {
         return Ok(table);
     }
+    if let Some(fault) = contracts.fault_of(&table) {
+        return Err(Refusal(fault.to_string()));
+    }
     Err(Refusal(format!(
         "Load {} was of table `{table}`, which hayloft.toml no longer names.",
         load.load_id

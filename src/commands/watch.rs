@@ -68,6 +68,9 @@ fn watch(
     let contracts = desk.contracts();
     let dimensions_first = contracts.iter().map(|contract| contract.name.clone());
     let routes = pipeline::routes(&contracts).in_order(dimensions_first);
+    if let Some(fault) = contracts.fault() {
+        printer.warn(&format!("{fault}\n  Files of other tables are loaded."));
+    }
     let mut watcher = Watcher::new(folder, routes, options);
     let show = |file: &str, bytes| Box::new(printer.bar(file, bytes)) as Box<dyn Progress>;
     let (news, told) = teller(place, printer.clone());

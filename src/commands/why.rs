@@ -7,7 +7,7 @@ use chrono::Utc;
 use super::{ExitStatus, Refusal, office};
 use crate::cli::{OutputFormat, WhyArgs};
 use crate::contract::{Contract, Contracts, Kind, TableName};
-use crate::db::{migrations, pool};
+use crate::db::pool;
 use crate::history::why::{self, Depth, WhyFault, object::object};
 use crate::printer::timeline::{self, View};
 use crate::printer::{Printer, width};
@@ -19,12 +19,9 @@ pub(super) fn run(args: &WhyArgs, settings: &Settings, printer: &Printer) -> Res
                         makes one.";
         return Err(Refusal(sentence.to_owned()).into());
     }
-    let mut conn = pool::connect_once(&office::url(settings, printer)?)?;
-    if !migrations::pending(&mut conn, Some(&office::own_migrations(settings)))?.is_empty() {
-        let sentence = "The database lacks a migration. `hayloft migrate` applies it.";
-        return Err(Refusal(sentence.to_owned()).into());
-    }
-    let contracts = Contracts::load(&mut conn, &settings.contract_file)?;
+    let mut conn = pool::connect_to_look(&office::url(settings, printer)?)?;
+    office::vouch_for_ledger(&mut conn, settings)?;
+    let contracts = Contracts::load_to_look(&mut conn, &settings.contract_file)?;
     let contract = contract(&contracts, args)?;
     let depth = Depth::when(args.all);
     let keys = office::keys(settings);
@@ -47,18 +44,20 @@ pub(super) fn run(args: &WhyArgs, settings: &Settings, printer: &Printer) -> Res
 
 fn contract<'c>(contracts: &'c Contracts, args: &WhyArgs) -> Result<&'c Contract, Refusal> {
     let table = &args.table;
-    let contract = contracts
-        .get(&TableName::new(table.clone()))
-        .ok_or_else(|| {
-            let names: Vec<String> = contracts
-                .iter()
-                .map(|contract| format!("`{}`", contract.name))
-                .collect();
-            Refusal(format!(
-                "hayloft.toml has no table of that name. It has {}.",
-                names.join(", ")
-            ))
-        })?;
+    let name = TableName::new(table.clone());
+    if let Some(fault) = contracts.fault_of(&name) {
+        return Err(Refusal(fault.to_string()));
+    }
+    let contract = contracts.get(&name).ok_or_else(|| {
+        let names: Vec<String> = contracts
+            .iter()
+            .map(|contract| format!("`{}`", contract.name))
+            .collect();
+        Refusal(format!(
+            "hayloft.toml has no table of that name. It has {}.",
+            names.join(", ")
+        ))
+    })?;
     if args.at.is_some() && matches!(contract.kind, Kind::Fact { .. }) {
         return Err(Refusal(format!(
             "`{table}` holds facts, which have one row and no versions: leave out --at."

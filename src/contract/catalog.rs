@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Integer, Nullable, Text};
 
+use crate::db::access::{self, Need};
+
 use super::{ColumnType, ContractFile, Ident, JsonKind, Nullability, NumericLimit, WAREHOUSE};
 
 /// The tables of one schema, as far as they were asked for and are there.
@@ -18,6 +20,8 @@ pub struct Catalog {
     pub schema: String,
     /// The tables by name.
     pub tables: BTreeMap<String, CatalogTable>,
+    /// What keeps this role from working with a table, by the table's name.
+    pub obstacles: BTreeMap<String, String>,
 }
 
 /// One table.
@@ -121,10 +125,18 @@ impl CatalogTable {
 }
 
 impl Catalog {
-    /// Asks the database for the tables of `hayloft.toml`.
-    pub fn of(conn: &mut PgConnection, file: &ContractFile) -> QueryResult<Self> {
+    /// Asks the database for the tables of `hayloft.toml`, and whether this role can do with them what is
+    /// to be done.
+    pub fn of(conn: &mut PgConnection, file: &ContractFile, need: Need) -> QueryResult<Self> {
         let names = file.tables.iter().map(|entry| entry.name.as_str());
-        Self::read(conn, WAREHOUSE, &names.collect::<Vec<_>>())
+        let names: Vec<&str> = names.collect();
+        let mut catalog = Self::read(conn, WAREHOUSE, &names)?;
+        let obstacles = access::obstacles(conn, WAREHOUSE, Some(&names), need)?;
+        catalog.obstacles = obstacles
+            .into_iter()
+            .map(|obstacle| (obstacle.table, obstacle.sentence))
+            .collect();
+        Ok(catalog)
     }
 
     /// Asks the database for the tables. One that is not there is left out.
@@ -134,6 +146,7 @@ impl Catalog {
         Ok(Self {
             schema: schema.to_owned(),
             tables: group_by_table(columns, unique_keys),
+            obstacles: BTreeMap::new(),
         })
     }
 }

@@ -18,7 +18,7 @@ use toml::de::DeTable;
 
 pub use complete::{CompleteEntry, ReadyWord};
 pub use history::{EffectiveEntry, HistoryEntry, ModeEntry};
-pub use table::{ColumnEntry, KindEntry, ReferenceEntry, TableEntry};
+pub use table::{ColumnEntry, KindEntry, ReferenceEntry, ReferencesRead, TableEntry};
 
 use super::Completeness;
 use super::fault::{ContractFault, Problem};
@@ -99,8 +99,13 @@ impl Default for Limits {
 impl ContractFile {
     /// Reads the file, or says all that is wrong with it.
     pub fn read(path: &Path) -> Result<Self, ContractFault> {
+        Self::read_each(path)?.sound()
+    }
+
+    /// Reads the file. What is wrong with a table is said in its entry, and keeps nothing from the others.
+    pub fn read_each(path: &Path) -> Result<Self, ContractFault> {
         match fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text),
+            Ok(text) => Self::parse_each(path, &text),
             Err(source) if source.kind() == ErrorKind::NotFound => {
                 let looked_for = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 Err(ContractFault::Missing { looked_for })
@@ -120,18 +125,36 @@ impl ContractFile {
 
     /// Reads the text of a file; `path` is for messages and for what stands beside the file.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ContractFault> {
+        Self::parse_each(path, text)?.sound()
+    }
+
+    fn parse_each(path: &Path, text: &str) -> Result<Self, ContractFault> {
         let source = Source::new(text);
         let (document, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             return Err(ContractFault::refused(path, not_toml(&source, &errors)));
         }
         let file = read_root(path, Section::root(&source, document.get_ref()));
-        let problems = source.into_problems();
+        let mut problems = source.into_problems();
         if problems.is_empty() {
-            Ok(file)
-        } else {
-            Err(ContractFault::refused(path, problems))
+            return Ok(file);
         }
+        problems.extend(file.problems());
+        Err(ContractFault::refused(path, problems))
+    }
+
+    /// The file, if nothing is wrong with any table.
+    fn sound(self) -> Result<Self, ContractFault> {
+        let problems: Vec<Problem> = self.problems().collect();
+        if problems.is_empty() {
+            Ok(self)
+        } else {
+            Err(ContractFault::refused(&self.path, problems))
+        }
+    }
+
+    fn problems(&self) -> impl Iterator<Item = Problem> {
+        self.tables.iter().flat_map(|entry| entry.problems.clone())
     }
 }
 

@@ -4,22 +4,27 @@
 //! reasons, of all tables, why they cannot hold, each with what to add where. The joining asks
 //! nobody: the catalog was read before.
 
+mod broken;
 mod check;
 mod columns;
 mod dimension;
 mod fact;
+mod fields;
 mod history;
+mod join;
 mod pattern;
 
 use std::collections::BTreeMap;
 
 use diesel::PgConnection;
 
+use self::broken::BrokenTable;
 use super::catalog::{Catalog, UniqueKey};
 use super::fault::{ContractFault, Problem};
 use super::file::{ContractFile, KindEntry, TableEntry};
 use super::managed::{EFFECTIVE_END_DATE, EFFECTIVE_START_DATE};
 use super::{Completeness, Contract, Kind, TableName};
+use crate::db::access::Need;
 
 /// The schema of all dimensions and facts.
 pub const WAREHOUSE: &str = "datawarehouse";
@@ -27,30 +32,38 @@ pub const WAREHOUSE: &str = "datawarehouse";
 /// The contracts of all tables.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Contracts {
-    all: Vec<Contract>,
+    sound: Vec<Contract>,
+    broken: Vec<BrokenTable>,
     routes: Vec<(TableName, Option<String>)>,
     completeness: BTreeMap<TableName, Completeness>,
 }
 
 impl Contracts {
-    /// Asks the database for the tables of the file, and joins the two.
-    pub fn load(conn: &mut PgConnection, file: &ContractFile) -> Result<Self, ContractFault> {
-        Self::join(file, &Catalog::of(conn, file)?)
+    /// Asks the database for the tables of the file, and joins the two. A table with which something is
+    /// wrong has no contract, and keeps no other from having one.
+    pub fn load_each(conn: &mut PgConnection, file: &ContractFile) -> Result<Self, ContractFault> {
+        Ok(Self::join_each(file, &Catalog::of(conn, file, Need::Load)?))
     }
 
-    /// The same for whoever only looks: a table may lack the unique keys that keep it sound, since
-    /// then it is worth a look. Nothing may be loaded by these contracts.
+    /// The same, or all that is wrong with any of them.
+    pub fn load(conn: &mut PgConnection, file: &ContractFile) -> Result<Self, ContractFault> {
+        Self::load_each(conn, file)?.sound()
+    }
+
+    /// The same as [`Self::load_each`] for whoever only looks: a table may lack the unique keys that keep
+    /// it sound, since then it is worth a look, and the role may be one that only reads. Nothing may be
+    /// loaded by these contracts.
     pub fn load_to_look(
         conn: &mut PgConnection,
         file: &ContractFile,
     ) -> Result<Self, ContractFault> {
-        let mut catalog = Catalog::of(conn, file)?;
+        let mut catalog = Catalog::of(conn, file, Need::Look)?;
         for entry in &file.tables {
             if let Some(table) = catalog.tables.get_mut(entry.name.as_str()) {
                 table.unique_keys.extend(safeguards(entry));
             }
         }
-        Self::join(file, &catalog)
+        Ok(join::all(file, &catalog, Need::Look))
     }
 
     /// The dimensions that agree with the catalog, whatever is wrong with other tables: to look at
@@ -58,47 +71,60 @@ impl Contracts {
     #[must_use]
     pub fn agreeing_dimensions(file: &ContractFile, catalog: &Catalog) -> Vec<Contract> {
         let agreeing = file.tables.iter().filter_map(|entry| {
-            let mut problems = Vec::new();
+            let mut problems = entry.problems.clone();
             let contract = join_dimension(entry, catalog, &mut problems);
             contract.filter(|_| problems.is_empty())
         });
         agreeing.collect()
     }
 
-    /// Joins the file and the catalog.
+    /// Joins the file and the catalog, or says all that is wrong with any table.
     pub fn join(file: &ContractFile, catalog: &Catalog) -> Result<Self, ContractFault> {
-        let mut problems = Vec::new();
-        let contracts = join_all(file, catalog, &mut problems);
-        if !problems.is_empty() {
-            return Err(ContractFault::refused(&file.path, problems));
+        Self::join_each(file, catalog).sound()
+    }
+
+    /// Joins the file and the catalog, as far as they agree.
+    #[must_use]
+    pub fn join_each(file: &ContractFile, catalog: &Catalog) -> Self {
+        join::all(file, catalog, Need::Load)
+    }
+
+    /// The contracts, if all tables have one.
+    pub fn sound(self) -> Result<Self, ContractFault> {
+        match self.fault() {
+            None => Ok(self),
+            Some(fault) => Err(fault),
         }
-        let routes = file
-            .tables
-            .iter()
-            .map(|entry| (entry.name.clone(), entry.pattern.clone()))
-            .collect();
-        let completeness = file
-            .tables
-            .iter()
-            .map(|entry| (entry.name.clone(), file.completeness(entry)))
-            .collect();
-        Ok(Self {
-            all: contracts,
-            routes,
-            completeness,
-        })
+    }
+
+    /// All that is wrong with any table.
+    #[must_use]
+    pub fn fault(&self) -> Option<ContractFault> {
+        broken::all_of(&self.broken)
+    }
+
+    /// Why a table of the file has no contract.
+    #[must_use]
+    pub fn fault_of(&self, table: &TableName) -> Option<ContractFault> {
+        let broken = self.broken.iter().find(|broken| broken.table == *table);
+        broken.map(BrokenTable::fault)
+    }
+
+    /// The tables that have no contract.
+    pub fn broken(&self) -> impl Iterator<Item = &TableName> {
+        self.broken.iter().map(|broken| &broken.table)
     }
 
     /// The contracts, each after those that it refers to: dimensions first. A dimension refers to
     /// nothing and a fact only to dimensions, so there is no circle to look for.
     pub fn iter(&self) -> impl Iterator<Item = &Contract> {
-        self.all.iter()
+        self.sound.iter()
     }
 
     /// The contract of a table.
     #[must_use]
     pub fn get(&self, table: &TableName) -> Option<&Contract> {
-        self.all.iter().find(|contract| contract.name == *table)
+        self.sound.iter().find(|contract| contract.name == *table)
     }
 
     /// The tables in the order of the file, each with the pattern of its file names, if it has
@@ -117,8 +143,7 @@ impl Contracts {
     /// The dimensions that each fact table refers to.
     #[must_use]
     pub fn dependencies(&self) -> BTreeMap<TableName, Vec<TableName>> {
-        self.all
-            .iter()
+        self.known()
             .filter_map(|contract| Some((contract.name.clone(), dimensions_of(contract)?)))
             .collect()
     }
@@ -126,17 +151,24 @@ impl Contracts {
     /// The dimensions that a fact table refers to; none for a dimension.
     pub fn referred_by<'c>(&'c self, contract: &Contract) -> impl Iterator<Item = &'c Contract> {
         let dimensions = dimensions_of(contract).unwrap_or_default();
-        self.all
+        self.sound
             .iter()
             .filter(move |other| dimensions.contains(&other.name))
     }
 
-    /// The fact tables that refer to a dimension: where held facts may wait for its rows.
+    /// All contracts, those by which nothing is loaded too.
+    fn known(&self) -> impl Iterator<Item = &Contract> {
+        let known = self.broken.iter().filter_map(BrokenTable::contract);
+        self.sound.iter().chain(known)
+    }
+
+    /// The fact tables that refer to a dimension: where held facts may wait for its rows. Also where
+    /// something is wrong with what is said of the facts' files.
     pub fn referring_to<'c>(
         &'c self,
         dimension: &'c TableName,
     ) -> impl Iterator<Item = &'c Contract> {
-        self.all.iter().filter(move |contract| {
+        self.known().filter(move |contract| {
             dimensions_of(contract).is_some_and(|all| all.contains(dimension))
         })
     }
@@ -177,28 +209,6 @@ fn dimensions_of(contract: &Contract) -> Option<Vec<TableName>> {
             Some(dimensions)
         }
     }
-}
-
-fn join_all(file: &ContractFile, catalog: &Catalog, problems: &mut Vec<Problem>) -> Vec<Contract> {
-    let mut contracts = Vec::new();
-    for entry in &file.tables {
-        contracts.extend(join_dimension(entry, catalog, problems));
-    }
-    for entry in &file.tables {
-        if let KindEntry::Fact {
-            references,
-            unresolved,
-        } = &entry.kind
-        {
-            let others = fact::Others {
-                entries: &file.tables,
-                dimensions: &contracts,
-            };
-            let fact = fact::join(entry, references, *unresolved, &others, catalog, problems);
-            contracts.extend(fact);
-        }
-    }
-    contracts
 }
 
 /// `None` also where it is none.

@@ -35,6 +35,14 @@ pub(super) enum Word<T> {
     NotYet,
 }
 
+/// What a person may write in a long or a short form.
+pub(super) enum NamedValue<'t> {
+    /// The short one.
+    Text(At<String>),
+    /// The long one.
+    Section(Section<'t>),
+}
+
 /// The text and what was found wrong in it so far.
 pub(super) struct Source<'t> {
     text: &'t str,
@@ -74,6 +82,16 @@ impl<'t> Source<'t> {
         1 + memchr::memchr_iter(b'\n', before).count()
     }
 
+    /// How many problems are noted by now.
+    pub(super) fn count(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
+    /// Takes the problems out that were noted after the first ones.
+    pub(super) fn take_after(&self, first: usize) -> Vec<Problem> {
+        self.problems.borrow_mut().split_off(first)
+    }
+
     pub(super) fn refuse(&self, line: usize, sentence: impl Into<String>) {
         self.problems
             .borrow_mut()
@@ -92,6 +110,11 @@ impl<'t> Section<'t> {
             known: Vec::new(),
             not_yet: Vec::new(),
         }
+    }
+
+    /// Where the section is from.
+    pub(super) fn source(&self) -> &'t Source<'t> {
+        self.source
     }
 
     /// The line that the section begins on.
@@ -352,15 +375,21 @@ impl<'t> Section<'t> {
         sections
     }
 
-    /// The texts of this table, each by the name that the person gave it, in the file's order.
-    pub(super) fn named_texts(self) -> Vec<(String, At<String>)> {
+    /// What this table has, each by the name that the person gave it, in the file's order: a text, or a
+    /// table of its own.
+    pub(super) fn named_values(self) -> Vec<(String, NamedValue<'t>)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
-        let text = |(name, value): (&Spanned<_>, _)| {
+        let value = |(name, value): (&Spanned<_>, &'t Spanned<DeValue<'t>>)| {
             let name: &str = AsRef::<std::borrow::Cow<'_, str>>::as_ref(name);
-            Some((name.to_owned(), self.text_of(name, value)?))
+            let read = if value.get_ref().as_table().is_some() {
+                NamedValue::Section(self.below(name, value)?)
+            } else {
+                NamedValue::Text(self.text_of(name, value)?)
+            };
+            Some((name.to_owned(), read))
         };
-        entries.into_iter().filter_map(text).collect()
+        entries.into_iter().filter_map(value).collect()
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {

@@ -1,8 +1,8 @@
 //! Why no connection came about, said so that a person knows what to do.
 //!
 //! The text of libpq or of the server comes in; a kind and a sentence go out. The kind says
-//! whether waiting can heal it. There is no SQLSTATE on this way, so the English text decides;
-//! what is not recognised is waited for if the network said it, and refused if the server did.
+//! whether waiting can heal it. There is no SQLSTATE on this way, so the English text decides. What is
+//! not recognised is waited for: a server that starts says so in a language of its own.
 
 use diesel::r2d2::PoolError;
 use diesel::result::ConnectionError;
@@ -51,112 +51,137 @@ pub fn explain_pool_error(error: &PoolError, url: &DatabaseUrl) -> ConnectFault 
     }
 }
 
-/// What is looked for in the message, what it means, and what is said. The first match counts.
-const KNOWN: &[(&str, FaultKind, &str)] = &[
+/// What the message has in it, what it means, and what is said. The first match counts.
+const KNOWN: &[(&[&str], FaultKind, &str)] = &[
+    (&["__diesel_stmt_"], FaultKind::Refuse, POOLER),
+    (&["prepared statement"], FaultKind::Refuse, POOLER),
     (
-        "password authentication failed",
+        &["authentication method requirement"],
+        FaultKind::Refuse,
+        "What answers at {place} is not the server that it should be: it does not prove that it knows the \
+         password of {user}, which it was not told. Look what listens there; `hayloft server stop` and \
+         another start give a private server another port.",
+    ),
+    (
+        &["password authentication failed"],
         FaultKind::Refuse,
         "Postgres at {place} refuses the password of {user}: correct the database URL.",
     ),
     (
-        "no password supplied",
+        &["no password supplied"],
         FaultKind::Refuse,
         "Postgres at {place} wants a password for {user}: put one into the database URL, or into ~/.pgpass.",
     ),
     (
-        "no pg_hba.conf entry",
+        &["pg_hba.conf"],
         FaultKind::Refuse,
         "Postgres at {place} lets {user} in to {database} from no address like this one, or not \
-         without TLS: add a line to its pg_hba.conf, or add ?sslmode=require to the database URL.",
+         without TLS: add or change a line in its pg_hba.conf, or add ?sslmode=require to the database URL.",
     ),
     (
-        "authentication failed",
+        &["authentication failed"],
         FaultKind::Refuse,
         "Postgres at {place} does not accept {user}: correct the user in the database URL, or the server's pg_hba.conf.",
     ),
     (
-        "is not permitted to log in",
+        &["is not permitted to log in"],
         FaultKind::Refuse,
         "Postgres at {place} does not let {user} log in: give another user in the database URL.",
     ),
     (
-        "permission denied for database",
+        &["permission denied for database"],
         FaultKind::Refuse,
         "Postgres at {place} does not let {user} into {database}: grant CONNECT on it.",
     ),
-    ("too many", FaultKind::Retry, NONE_LEFT),
-    ("remaining connection slots", FaultKind::Retry, NONE_LEFT),
+    (&["too many"], FaultKind::Retry, NONE_LEFT),
+    (&["remaining connection slots"], FaultKind::Retry, NONE_LEFT),
     (
-        "not currently accepting connections",
+        &["not currently accepting connections"],
         FaultKind::Retry,
         "Postgres at {place} lets nobody into {database} now.",
     ),
     (
-        "role \"",
+        &["role \"", "does not exist"],
         FaultKind::Refuse,
         "Postgres at {place} has no user like {user}: create it, or correct the database URL.",
     ),
     (
-        "database \"",
+        &["database \"", "does not exist"],
         FaultKind::Refuse,
         "Postgres at {place} has no database like {database}: create it (createdb), or correct the database URL.",
     ),
     (
-        "the database system is",
+        &["the database system is"],
         FaultKind::Retry,
         "Postgres at {place} is starting, stopping or recovering.",
     ),
     (
-        "terminating connection",
+        &["terminating connection"],
         FaultKind::Retry,
         "Postgres at {place} closed the connection.",
     ),
     (
-        "closed the connection",
+        &["closed the connection"],
         FaultKind::Retry,
         "Postgres at {place} closed the connection.",
     ),
     (
-        "could not translate host name",
+        &["could not translate host name"],
         FaultKind::Retry,
         "The host of {place} cannot be found: check the database URL and the network.",
     ),
     (
-        "Connection refused",
+        &["Connection refused"],
         FaultKind::Retry,
         "No Postgres answers at {place}: is it running, and is the port right?",
     ),
     (
-        "No such file or directory",
+        &["No such file or directory"],
         FaultKind::Retry,
         "No Postgres answers at {place}: is it running?",
     ),
     (
-        "timeout expired",
+        &["timeout expired"],
         FaultKind::Retry,
         "Postgres at {place} did not answer in time.",
     ),
     (
-        "does not support SSL",
+        &["does not support SSL"],
         FaultKind::Refuse,
         "Postgres at {place} offers no TLS, and the database URL demands it (sslmode).",
     ),
     (
-        "certificate",
+        &["certificate"],
         FaultKind::Refuse,
         "The certificate of Postgres at {place} was not accepted: check sslmode and sslrootcert.",
     ),
     (
-        "response to SSL negotiation",
+        &["response to SSL negotiation"],
         FaultKind::Refuse,
         "What answers at {place} is no Postgres: correct the port in the database URL.",
     ),
     // libpq's complaints of the URL itself may quote any part of it: they are not repeated.
-    ("invalid", FaultKind::Refuse, MALFORMED),
-    ("missing", FaultKind::Refuse, MALFORMED),
-    ("unexpected", FaultKind::Refuse, MALFORMED),
-    ("extra key/value", FaultKind::Refuse, MALFORMED),
+    (&["invalid"], FaultKind::Refuse, MALFORMED),
+    (&["missing"], FaultKind::Refuse, MALFORMED),
+    (&["unexpected"], FaultKind::Refuse, MALFORMED),
+    (&["extra key/value"], FaultKind::Refuse, MALFORMED),
 ];
+
+/// What is to be said of an error of a statement that tells of such a pooler.
+#[must_use]
+pub fn pooler_behind(message: &str) -> Option<String> {
+    let is_lost = ["__diesel_stmt_", "prepared statement"]
+        .iter()
+        .any(|part| message.contains(part));
+    let is_told = message.contains("pooler");
+    (is_lost && !is_told).then(|| POOLER.replace(" at {place}", ""))
+}
+
+/// With a pooler in between, a statement that was prepared may reach a session that does not know it, or
+/// one that has another of its name.
+const POOLER: &str = "Between Hayloft and Postgres at {place} is a pooler that has each transaction go to \
+     another session, and that does not know prepared statements. Set max_prepared_statements = 200 (PgBouncer \
+     1.21 or newer) or pool_mode = session in the pooler, or connect to Postgres itself.";
 
 const NONE_LEFT: &str = "Postgres at {place} has no connection left to give.";
 
@@ -164,7 +189,8 @@ const MALFORMED: &str = "Postgres' client library does not understand an option 
                          database URL for {place}: check what follows the ?.";
 
 pub(super) fn explain(message: &str, url: &DatabaseUrl) -> ConnectFault {
-    let known = KNOWN.iter().find(|(part, _, _)| message.contains(part));
+    let is_said = |parts: &[&str]| parts.iter().all(|part| message.contains(part));
+    let known = KNOWN.iter().find(|(parts, _, _)| is_said(parts));
     match known {
         Some((_, kind, template)) => ConnectFault {
             kind: *kind,
@@ -184,16 +210,11 @@ fn filled(template: &str, url: &DatabaseUrl) -> String {
 }
 
 fn unknown(message: &str, url: &DatabaseUrl) -> ConnectFault {
-    let kind = if message.contains("FATAL") {
-        FaultKind::Refuse
-    } else {
-        FaultKind::Retry
-    };
     let said = url
         .scrub(message.trim().trim_end_matches('.'))
         .replace('\n', " ");
     ConnectFault {
-        kind,
+        kind: FaultKind::Retry,
         sentence: format!("No connection to Postgres at {}: {said}.", url.place()),
     }
 }
@@ -224,6 +245,26 @@ mod tests {
                 "no user like \"bob\"",
             ),
             (
+                "FATAL:  pg_hba.conf rejects connection for host \"10.0.0.9\", user \"bob\", database \"sales\"",
+                FaultKind::Refuse,
+                "pg_hba.conf",
+            ),
+            (
+                "FATAL:  das Datenbanksystem startet",
+                FaultKind::Retry,
+                "das Datenbanksystem startet",
+            ),
+            (
+                "ERROR:  prepared statement \"__diesel_stmt_0\" already exists",
+                FaultKind::Refuse,
+                "pooler",
+            ),
+            (
+                "authentication method requirement \"scram-sha-256\" failed: server requested a cleartext password",
+                FaultKind::Refuse,
+                "not the server",
+            ),
+            (
                 "FATAL:  the database system is starting up",
                 FaultKind::Retry,
                 "starting",
@@ -240,7 +281,7 @@ mod tests {
             ),
             (
                 "FATAL:  something with c4n4ry",
-                FaultKind::Refuse,
+                FaultKind::Retry,
                 "something with ***",
             ),
             ("Connection refused", FaultKind::Retry, "db:5433"),

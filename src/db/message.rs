@@ -13,6 +13,23 @@ pub fn is_lock_timeout(error: &DbError) -> bool {
     )
 }
 
+/// Whether the server says that the role may not do something.
+#[must_use]
+pub fn is_denied(error: &DbError) -> bool {
+    matches!(
+        error,
+        DbError::DatabaseError(_, information) if is_denied_text(information.message())
+    )
+}
+
+/// The same of its words.
+#[must_use]
+pub fn is_denied_text(message: &str) -> bool {
+    message.starts_with("permission denied")
+        || message.starts_with("must be owner of")
+        || message.contains("row-level security policy")
+}
+
 /// The first line of a server's message, without the value that it is about: such messages end
 /// with it (`invalid input syntax for type integer: "…"`, `date/time field value out of range:
 /// "…"`) or begin with it (`value "…" is out of range for type integer`).

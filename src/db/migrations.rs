@@ -6,6 +6,7 @@
 //! a person adds builds on them. What was applied is kept where Diesel's own tool keeps it: `diesel
 //! migration run` and Hayloft can take turns.
 
+mod fault;
 mod steps;
 
 use std::fmt::Display;
@@ -19,43 +20,56 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_migrations::MigrationHarness;
 
-use self::steps::{Step, united};
+pub use self::fault::MigrationFault;
+use self::steps::{Origin, Step, united};
 use super::session;
 
 /// The advisory lock of those who migrate: "hayloft" in ASCII.
 const MIGRATION_LOCK: i64 = 0x68_61_79_6c_6f_66_74;
 
-/// What a person has to mend before anything is migrated.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrationFault {
-    /// Somebody else could run statements as this role.
-    #[error(
-        "The list of applied migrations, public.__diesel_schema_migrations, belongs to {owner}, who could \
-         have it do more than it should. Have its owner changed to the role that migrates (alter table \
-         public.__diesel_schema_migrations owner to …)."
-    )]
-    ForeignList {
-        /// The other role.
-        owner: String,
-    },
+/// What was applied.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Applied {
+    /// The names, in their order.
+    pub names: Vec<String>,
+    /// Why one of a person's own was not applied, and none after it.
+    pub blocked: Option<String>,
 }
 
-/// Applies what is pending, oldest first, and returns the names of what it applied. Whoever
+/// What is not applied yet, by name.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Pending {
+    /// Of those that Hayloft comes with. Without them nothing can be read.
+    pub shipped: Vec<String>,
+    /// Of a person's own.
+    pub own: Vec<String>,
+}
+
+/// Applies what is pending, in its order, and returns the names of what it applied. Whoever
 /// comes second waits, and then finds nothing to do.
 pub fn migrate(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<String>> {
-    migrate_after(conn, extra, |_| Ok(()))
+    let applied = migrate_after(conn, extra, |_| Ok(()))?;
+    match applied.blocked {
+        None => Ok(applied.names),
+        Some(sentence) => Err(anyhow!(sentence)),
+    }
 }
 
 /// The same, and `first` is done before, if anything is pending: what stands in the way of a change
-/// to a table is put aside.
+/// to a table is put aside. One of a person's own that the server refuses is told of, and leaves what
+/// is there as it is.
 pub fn migrate_after(
     conn: &mut PgConnection,
     extra: Option<&Path>,
     first: impl FnOnce(&mut PgConnection) -> Result<()>,
-) -> Result<Vec<String>> {
+) -> Result<Applied> {
     let steps = united(extra)?;
     if are_applied(conn, &steps)? {
-        return Ok(Vec::new());
+        return Ok(Applied::default());
+    }
+    if !list(conn)?.writable {
+        // Whoever may migrate may be at it.
+        return alone(conn, |conn| not_the_owner(conn, &steps));
     }
     alone(conn, |conn| {
         if !unapplied(conn, &steps)?.is_empty() {
@@ -65,24 +79,34 @@ pub fn migrate_after(
     })
 }
 
-/// The names of what [`migrate`] would apply.
-pub fn pending(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<String>> {
+/// What [`migrate`] would apply. That is only asked, of a server that takes no writes too. Nothing is
+/// known to be pending where this role may not read the list.
+pub fn pending(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Pending> {
     let steps = united(extra)?;
-    if are_applied(conn, &steps)? {
-        return Ok(Vec::new());
-    }
-    // Asking creates Diesel's own table when it is missing, which must not be done twice at once.
-    alone(conn, |conn| {
-        Ok(unapplied(conn, &steps)?
-            .into_iter()
-            .map(Step::told)
-            .collect())
+    let applied = match list(conn)? {
+        List { there: false, .. } => Vec::new(),
+        List {
+            readable: false, ..
+        } => return Ok(Pending::default()),
+        List { .. } => found(conn)?.applied,
+    };
+    let names = |origin: Origin| {
+        let pending = |step: &&Step| step.origin == origin && !applied.contains(&step.version());
+        steps.iter().filter(pending).map(Step::told).collect()
+    };
+    Ok(Pending {
+        shipped: names(Origin::Shipped),
+        own: names(Origin::Own),
     })
 }
 
 /// Reverts all that was applied, newest first, and applies all again: an empty warehouse.
 pub fn reset(conn: &mut PgConnection, extra: Option<&Path>) -> Result<Vec<String>> {
-    reset_after(conn, extra, |_| Ok(()))
+    let applied = reset_after(conn, extra, |_| Ok(()))?;
+    match applied.blocked {
+        None => Ok(applied.names),
+        Some(sentence) => Err(anyhow!(sentence)),
+    }
 }
 
 /// The same, and `first` is done before.
@@ -90,7 +114,7 @@ pub fn reset_after(
     conn: &mut PgConnection,
     extra: Option<&Path>,
     first: impl FnOnce(&mut PgConnection) -> Result<()>,
-) -> Result<Vec<String>> {
+) -> Result<Applied> {
     let steps = united(extra)?;
     alone(conn, |conn| {
         refuse_foreign_list(conn)?;
@@ -100,13 +124,19 @@ pub fn reset_after(
     })
 }
 
-fn apply(conn: &mut PgConnection, steps: &[Step]) -> Result<Vec<String>> {
+fn apply(conn: &mut PgConnection, steps: &[Step]) -> Result<Applied> {
     refuse_foreign_list(conn)?;
-    let mut applied = Vec::new();
+    let mut applied = Applied::default();
     for step in unapplied(conn, steps)? {
-        beside_list(conn, |conn| conn.run_migration(step))
-            .map_err(|error| failed("applied", &step.told(), error.as_ref()))?;
-        applied.push(step.told());
+        let done = beside_list(conn, |conn| conn.run_migration(step));
+        match done.map_err(|error| failed("applied", &step.told(), error.as_ref())) {
+            Ok(_) => applied.names.push(step.told()),
+            Err(fault) if step.origin == Origin::Own => {
+                applied.blocked = Some(fault.to_string());
+                break;
+            }
+            Err(fault) => return Err(fault.into()),
+        }
     }
     Ok(applied)
 }
@@ -143,28 +173,76 @@ struct Found {
 /// nobody is kept waiting. While somebody is migrating the answer is no, since it is not known
 /// before the lock is free.
 fn are_applied(conn: &mut PgConnection, steps: &[Step]) -> Result<bool> {
-    if !has_list(conn).map_err(unlisted)? {
-        return Ok(false);
+    match list(conn)? {
+        List { there: false, .. } => return Ok(false),
+        List {
+            readable: false,
+            role,
+            ..
+        } => return Err(MigrationFault::ClosedList { role }.into()),
+        List { .. } => {}
     }
-    let found: Found = diesel::sql_query(include_str!("migrations/applied.sql"))
-        .bind::<BigInt, _>(MIGRATION_LOCK)
-        .get_result(conn)
-        .map_err(unlisted)?;
+    let found = found(conn)?;
     let is_applied = |step: &Step| found.applied.contains(&step.version());
     Ok(found.undisturbed && steps.iter().all(is_applied))
 }
 
-#[derive(QueryableByName)]
-struct There {
-    #[diesel(sql_type = Bool)]
-    there: bool,
+fn found(conn: &mut PgConnection) -> Result<Found> {
+    diesel::sql_query(include_str!("migrations/applied.sql"))
+        .bind::<BigInt, _>(MIGRATION_LOCK)
+        .get_result(conn)
+        .map_err(unlisted)
 }
 
-/// Whether anything was ever applied: Diesel makes its table with the first migration.
-fn has_list(conn: &mut PgConnection) -> QueryResult<bool> {
-    let answer: There =
-        diesel::sql_query(include_str!("migrations/has_list.sql")).get_result(conn)?;
-    Ok(answer.there)
+/// What there is to do for a role that may not do it: nothing, if all is applied. Without those that
+/// Hayloft comes with it can do nothing else either.
+fn not_the_owner(conn: &mut PgConnection, steps: &[Step]) -> Result<Applied> {
+    let list = list(conn)?;
+    let applied = if list.there {
+        found(conn)?.applied
+    } else {
+        Vec::new()
+    };
+    let pending: Vec<&Step> = steps
+        .iter()
+        .filter(|step| !applied.contains(&step.version()))
+        .collect();
+    if pending.is_empty() {
+        return Ok(Applied::default());
+    }
+    let names = pending.iter().map(|step| step.told());
+    let fault = MigrationFault::NotTheOwner {
+        names: names.collect::<Vec<_>>().join(", "),
+        role: list.role,
+    };
+    if pending.iter().any(|step| step.origin == Origin::Shipped) {
+        return Err(fault.into());
+    }
+    Ok(Applied {
+        blocked: Some(fault.to_string()),
+        ..Applied::default()
+    })
+}
+
+/// The list of applied migrations, to this role.
+#[derive(QueryableByName, Default)]
+struct List {
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Bool)]
+    there: bool,
+    #[diesel(sql_type = Bool)]
+    readable: bool,
+    #[diesel(sql_type = Bool)]
+    writable: bool,
+}
+
+fn list(conn: &mut PgConnection) -> Result<List> {
+    let list = diesel::sql_query(include_str!("migrations/state.sql"))
+        .get_result(conn)
+        .optional()
+        .map_err(unlisted)?;
+    Ok(list.unwrap_or_default())
 }
 
 fn unapplied<'a>(conn: &mut PgConnection, steps: &'a [Step]) -> Result<Vec<&'a Step>> {
@@ -217,16 +295,23 @@ fn unlisted(error: impl Display) -> anyhow::Error {
     anyhow!("The list of applied migrations cannot be read from the database: {error}.")
 }
 
-fn failed(verb: &str, name: &str, error: &(dyn std::error::Error + Send + Sync)) -> anyhow::Error {
+fn failed(
+    verb: &'static str,
+    name: &str,
+    error: &(dyn std::error::Error + Send + Sync),
+) -> MigrationFault {
     let message = error.to_string();
     // Diesel puts the name in front of some of its messages.
     let message = message
         .strip_prefix(&format!("Failed to run {name} with: "))
         .unwrap_or(&message);
-    anyhow!(
-        "Migration {name} was not {verb}: {}.",
-        super::without_value(message).trim_end_matches('.')
-    )
+    MigrationFault::Failed {
+        name: name.to_owned(),
+        verb,
+        reason: super::without_value(message)
+            .trim_end_matches('.')
+            .to_owned(),
+    }
 }
 
 /// Runs `work` while no other session migrates this database. The lock belongs to the session,

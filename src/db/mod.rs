@@ -3,6 +3,7 @@
 //! A [`DatabaseUrl`] comes in, given by a person or by the [`embedded`] server; a [`pool::Pool`]
 //! of sessions that all behave alike goes out. Nothing in here knows of files, contracts or rows.
 
+pub mod access;
 pub mod array;
 pub mod attempt;
 pub mod connect_fault;
@@ -20,9 +21,9 @@ mod transaction;
 pub mod url;
 mod yes_or_no;
 
-pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error};
+pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error, pooler_behind};
 pub use embedded::Embedded;
-pub use message::{is_lock_timeout, without_value};
+pub use message::{is_denied, is_denied_text, is_lock_timeout, without_value};
 pub use own_words::is_servers_own;
 pub use prepared::Prepare;
 pub use replies::is_told_by_server;

@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Error as PoolFault, ManageConnection, NopErrorHandler};
 use diesel::sql_types::{Bool, Integer, Text};
 
+use super::access::Need;
 use super::connect_fault::{
     ConnectFault, FaultKind, explain, explain_connection_error, explain_pool_error,
 };
@@ -40,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub fn connect(url: &DatabaseUrl, size: u32) -> Result<Pool, ConnectFault> {
     let target = with_bounds(url);
     let mut first = plain_connection(&target)?;
-    check_server(&mut first, url)?;
+    check_server(&mut first, url, Need::Load)?;
     settle(&mut first, url)?;
     Pool::builder()
         .max_size(size)
@@ -65,7 +66,7 @@ impl Manager {
     fn new(first: PgConnection, target: &DatabaseUrl) -> Self {
         Self {
             first: Mutex::new(Some(first)),
-            others: ConnectionManager::new(target.expose()),
+            others: ConnectionManager::new(target.for_connecting()),
         }
     }
 
@@ -141,8 +142,17 @@ impl fmt::Debug for Database {
 
 /// One connection outside of any pool, with the same pinned session.
 pub fn connect_once(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
+    connect_for(url, Need::Load)
+}
+
+/// The same for whoever writes nothing: the server may be a standby, or the role one that only reads.
+pub fn connect_to_look(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
+    connect_for(url, Need::Look)
+}
+
+fn connect_for(url: &DatabaseUrl, need: Need) -> Result<PgConnection, ConnectFault> {
     let mut conn = plain_connection(&with_bounds(url))?;
-    check_server(&mut conn, url)?;
+    check_server(&mut conn, url, need)?;
     settle(&mut conn, url)?;
     Ok(conn)
 }
@@ -162,7 +172,7 @@ pub(super) fn unpooled(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> 
 }
 
 pub(super) fn plain_connection(url: &DatabaseUrl) -> Result<PgConnection, ConnectFault> {
-    let mut conn = PgConnection::establish(url.expose())
+    let mut conn = PgConnection::establish(&url.for_connecting())
         .map_err(|error| explain_connection_error(&error, url))?;
     replies::track(&mut conn);
     Ok(conn)
@@ -203,7 +213,11 @@ const LOOK_AT_SERVER: &str = "
            pg_catalog.current_setting('fsync')::pg_catalog.bool
                and pg_catalog.current_setting('full_page_writes')::pg_catalog.bool as durable";
 
-fn check_server(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), ConnectFault> {
+fn check_server(
+    conn: &mut PgConnection,
+    url: &DatabaseUrl,
+    need: Need,
+) -> Result<(), ConnectFault> {
     let server: Server = diesel::sql_query(LOOK_AT_SERVER)
         .get_result(conn)
         .map_err(|error| explain(&error.to_string(), url))?;
@@ -214,10 +228,10 @@ fn check_server(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), Connec
             url.place()
         );
     }
-    judge(&server, url)
+    judge(&server, url, need)
 }
 
-fn judge(server: &Server, url: &DatabaseUrl) -> Result<(), ConnectFault> {
+fn judge(server: &Server, url: &DatabaseUrl, need: Need) -> Result<(), ConnectFault> {
     let place = url.place();
     let (kind, sentence) = if server.version_num / 10_000 < OLDEST_SERVER {
         let version = &server.version;
@@ -232,7 +246,7 @@ fn judge(server: &Server, url: &DatabaseUrl) -> Result<(), ConnectFault> {
              another one (createdb --encoding=UTF8 --template=template0)."
         );
         (FaultKind::Refuse, sentence)
-    } else if server.read_only {
+    } else if server.read_only && need == Need::Load {
         (
             FaultKind::Retry,
             format!("Postgres at {place} takes no writes now: it is a standby, or read-only."),
@@ -245,7 +259,7 @@ fn judge(server: &Server, url: &DatabaseUrl) -> Result<(), ConnectFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FaultKind, Server, judge};
+    use super::{FaultKind, Need, Server, judge};
     use crate::db::url::DatabaseUrl;
 
     #[test]
@@ -281,7 +295,7 @@ mod tests {
                 read_only,
                 durable: true,
             };
-            match (judge(&server, &url), expected) {
+            match (judge(&server, &url, Need::Load), expected) {
                 (Ok(()), None) => {}
                 (Err(fault), Some((kind, part))) => {
                     assert_eq!(fault.kind, kind);
@@ -289,6 +303,8 @@ mod tests {
                 }
                 (judged, _) => panic!("{judged:?}"),
             }
+            let looked = judge(&server, &url, Need::Look);
+            assert_eq!(looked.is_ok(), expected.is_none() || read_only);
         }
     }
 }

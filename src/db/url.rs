@@ -17,6 +17,17 @@ pub struct DatabaseUrl {
     form: Form,
     /// What it says, under libpq's names, decoded.
     settings: Vec<(String, String)>,
+    proof: Proof,
+}
+
+/// What a server has to prove before anything is said to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// What the address itself asks for.
+    AsGiven,
+    /// That it knows the password, without being told it: whoever listens where our server was is sent
+    /// neither the password nor a row.
+    Password,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +86,15 @@ impl DatabaseUrl {
         &self.text
     }
 
+    /// The text that libpq connects by. An option in it is of libpq 16, which is compiled in; older tools,
+    /// to which a person gives the text of [`Self::expose`], would refuse it.
+    pub(super) fn for_connecting(&self) -> String {
+        match self.proof {
+            Proof::AsGiven => self.text.clone(),
+            Proof::Password => self.clone().or_text("require_auth", "scram-sha-256").text,
+        }
+    }
+
     /// The user's name, if given.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
@@ -102,7 +122,12 @@ impl DatabaseUrl {
 
     /// The same address with an option that holds unless the address itself says otherwise.
     #[must_use]
-    pub fn or_option(mut self, key: &str, value: u32) -> Self {
+    pub fn or_option(self, key: &str, value: u32) -> Self {
+        self.or_text(key, &value.to_string())
+    }
+
+    /// The same for a value that needs no escaping.
+    fn or_text(mut self, key: &str, value: &str) -> Self {
         if self.get(key).is_some() {
             return self;
         }
@@ -113,7 +138,7 @@ impl DatabaseUrl {
         };
         self.text
             .extend([separator.to_string(), format!("{key}={value}")]);
-        self.settings.push((key.to_owned(), value.to_string()));
+        self.settings.push((key.to_owned(), value.to_owned()));
         self
     }
 
@@ -130,6 +155,7 @@ impl DatabaseUrl {
                 setting("port", &port.to_string()),
                 setting("dbname", database),
             ],
+            proof: Proof::Password,
         }
     }
 
@@ -182,6 +208,7 @@ impl FromStr for DatabaseUrl {
             text: text.to_owned(),
             form,
             settings,
+            proof: Proof::AsGiven,
         })
     }
 }
@@ -458,6 +485,10 @@ mod tests {
     #[test]
     fn an_embedded_url_reads_back_as_it_was_made() {
         let made = DatabaseUrl::embedded("hayloft", CANARY, 20_000, "hayloft");
-        assert_eq!(made.expose().parse(), Ok(made));
+        let read: DatabaseUrl = made.expose().parse().unwrap();
+        assert_eq!(read.settings, made.settings);
+        assert_eq!(read.for_connecting(), read.expose());
+        let asked = format!("{}?require_auth=scram-sha-256", made.expose());
+        assert_eq!(made.for_connecting(), asked);
     }
 }

@@ -172,7 +172,7 @@ impl<'a> Dispatcher<'a> {
         let stopper = watcher.stopper();
         thread::scope(|scope| {
             // Of each table one piece of work is merged while another is made ready, or retired.
-            for _ in self.desk.contracts().iter().flat_map(|_| 0..2) {
+            for _ in self.desk.contracts().routes().iter().flat_map(|_| 0..2) {
                 let (messages, leave) = (messages.clone(), leave.clone());
                 let jobs = &jobs;
                 scope.spawn(move || self.work(jobs, &messages, &leave));

@@ -64,7 +64,8 @@ impl Register {
         let mut conn = database.get()?;
         // Held over the reading, so that a load that ends meanwhile cannot be forgotten.
         let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
-        let contracts = Contracts::load(&mut conn, &self.file).map_err(LoadError::Contracts)?;
+        let contracts =
+            Contracts::load_each(&mut conn, &self.file).map_err(LoadError::Contracts)?;
         *page = Page {
             contracts: Arc::new(contracts),
             age: Age::Current,

@@ -185,6 +185,9 @@ impl<'a> Way<'a> {
         attendant: &'a dyn Attendant,
     ) -> Result<Self, LoadError> {
         let Some(contract) = contracts.get(arrival.table()) else {
+            if let Some(fault) = contracts.fault_of(arrival.table()) {
+                return Err(LoadError::Contracts(fault));
+            }
             let message = format!("`{}` is not in hayloft.toml", arrival.table());
             return Err(LoadError::Stage(stage::StageFault::Contract(message)));
         };

@@ -399,7 +399,7 @@ fn parse_member(
 ) -> Result<Member, (usize, ValueFault)> {
     let unnamed = parts
         .iter()
-        .all(|part| fields[part.field].trim_ascii().is_empty());
+        .all(|part| part.parser.means_null(&fields[part.field]));
     if unnamed && nullability == Nullability::Nullable {
         wire::put_null(row);
         return Ok(Member::Unnamed);

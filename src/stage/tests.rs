@@ -59,6 +59,7 @@ fn catalog() -> Catalog {
     Catalog {
         schema: "datawarehouse".into(),
         tables: BTreeMap::from([("things".into(), things)]),
+        obstacles: BTreeMap::new(),
     }
 }
 

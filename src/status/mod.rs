@@ -17,7 +17,9 @@ use diesel::sql_query;
 use diesel::sql_types::{Text, Timestamptz};
 use serde::Serialize;
 
+use crate::contract::WAREHOUSE;
 use crate::contract::file::TableEntry;
+use crate::db::access::{self, Need};
 use crate::db::migrations;
 use crate::ledger;
 use crate::ledger::held::{self, Waiting};
@@ -39,6 +41,8 @@ pub struct Report {
     pub database: Server,
     /// The migrations that are still to be applied, by name.
     pub pending_migrations: Vec<String>,
+    /// What keeps this role from seeing all of it, and what takes that away.
+    pub obstacles: Vec<String>,
     /// The tables.
     pub tables: Vec<Table>,
     /// The last loads, newest first.
@@ -100,6 +104,7 @@ pub struct Question<'a> {
 /// Asks for everything.
 pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report> {
     let now = now(conn)?;
+    let pending = migrations::pending(conn, Some(question.migrations))?;
     let mut report = Report {
         at: now.at,
         database: Server {
@@ -107,19 +112,25 @@ pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report
             url: question.url.to_owned(),
             version: now.version,
         },
-        pending_migrations: migrations::pending(conn, Some(question.migrations))?,
+        pending_migrations: [pending.shipped, pending.own].concat(),
+        obstacles: Vec::new(),
         tables: Vec::new(),
         loads: Vec::new(),
         held: Vec::new(),
         rejects: Vec::new(),
         imports: imports(question.imports),
     };
-    if ledger::exists(conn)? {
-        report.tables = tables::read(conn, question.tables)?;
+    let barred = access::obstacles(conn, access::LEDGER, None, Need::Look)?;
+    let readable = barred.is_empty();
+    let unread = access::obstacles(conn, WAREHOUSE, None, Need::Look)?;
+    if readable && ledger::exists(conn)? {
+        report.tables = tables::read(conn, question.tables, &unread)?;
         report.loads = loads::latest(conn, LAST_LOADS)?;
         report.held = held::waiting(conn)?;
         report.rejects = rejects::by_load(conn)?;
     }
+    let obstacles = barred.into_iter().chain(unread);
+    report.obstacles = obstacles.map(|obstacle| obstacle.sentence).collect();
     Ok(report)
 }
 

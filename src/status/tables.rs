@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::contract::file::{KindEntry, TableEntry};
 use crate::contract::managed::EFFECTIVE_END_DATE;
 use crate::contract::{Ident, QualifiedName, WAREHOUSE};
+use crate::db::access::Obstacle;
 use crate::db::transaction;
 
 /// One table.
@@ -73,13 +74,20 @@ struct Row {
 }
 
 /// The tables of `hayloft.toml` in its order; without it, all tables of the warehouse.
-pub(super) fn read(conn: &mut PgConnection, named: &[TableEntry]) -> QueryResult<Vec<Table>> {
+pub(super) fn read(
+    conn: &mut PgConnection,
+    named: &[TableEntry],
+    unread: &[Obstacle],
+) -> QueryResult<Vec<Table>> {
     let there: Vec<Row> = sql_query(include_str!("tables.sql"))
         .bind::<Text, _>(WAREHOUSE)
         .bind::<Text, _>(EFFECTIVE_END_DATE)
         .load(conn)?;
     if named.is_empty() {
-        return there.into_iter().map(|row| counted(conn, row)).collect();
+        return there
+            .into_iter()
+            .map(|row| counted(conn, row, unread))
+            .collect();
     }
     let mut rows: Vec<Option<Row>> = there.into_iter().map(Some).collect();
     named
@@ -90,7 +98,7 @@ pub(super) fn read(conn: &mut PgConnection, named: &[TableEntry]) -> QueryResult
                 .iter_mut()
                 .find(|row| row.as_ref().is_some_and(|row| row.table == name));
             match row.and_then(Option::take) {
-                Some(row) => counted(conn, row),
+                Some(row) => counted(conn, row, unread),
                 None => Ok(missing(entry)),
             }
         })
@@ -114,13 +122,18 @@ fn missing(entry: &TableEntry) -> Table {
     }
 }
 
-fn counted(conn: &mut PgConnection, row: Row) -> QueryResult<Table> {
+fn counted(conn: &mut PgConnection, row: Row, unread: &[Obstacle]) -> QueryResult<Table> {
     let kind = if row.versioned {
         TableKind::Dimension
     } else {
         TableKind::Fact
     };
-    let counts = count(conn, &row.table, kind)?;
+    let is_closed = unread.iter().any(|it| it.table == row.table);
+    let counts = if is_closed {
+        None
+    } else {
+        count(conn, &row.table, kind)?
+    };
     Ok(Table {
         table: row.table,
         kind,

@@ -355,6 +355,7 @@ mod tests {
                 version: "17.2".into(),
             },
             pending_migrations: Vec::new(),
+            obstacles: Vec::new(),
             tables: Vec::new(),
             loads: Vec::new(),
             held: Vec::new(),

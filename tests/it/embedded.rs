@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests as well
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -336,7 +338,7 @@ fn migrations_are_applied_once_reset_and_united_with_a_folder() {
     );
     let extra = Some(folder.as_path());
     assert_eq!(
-        migrations::pending(conn, extra).unwrap(),
+        migrations::pending(conn, extra).unwrap().own,
         ["2126-01-01-000000_orders"]
     );
     assert_eq!(
@@ -344,7 +346,7 @@ fn migrations_are_applied_once_reset_and_united_with_a_folder() {
         ["2126-01-01-000000_orders"]
     );
     assert_eq!(
-        migrations::pending(conn, extra).unwrap(),
+        migrations::pending(conn, extra).unwrap().own,
         Vec::<String>::new()
     );
     execute(conn, "insert into public.orders values (1)");
@@ -470,4 +472,56 @@ fn add(folder: &Path, name: &str, up: &str, down: &str) {
     fs::create_dir_all(folder.join(name)).unwrap();
     fs::write(folder.join(name).join("up.sql"), up).unwrap();
     fs::write(folder.join(name).join("down.sql"), down).unwrap();
+}
+
+/// Listens where a server was, and answers the first message of a client. Returns what it was then sent.
+fn impostor(listener: &TcpListener, answer: &[u8]) -> Vec<u8> {
+    const NO_ENCRYPTION: [[u8; 4]; 2] =
+        [80_877_103_u32.to_be_bytes(), 80_877_104_u32.to_be_bytes()];
+    let (mut client, _) = listener.accept().unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = client.read(&mut buffer).unwrap();
+        if buffer[..read]
+            .get(4..8)
+            .is_some_and(|code| NO_ENCRYPTION.iter().any(|it| it == code))
+        {
+            client.write_all(b"N").unwrap();
+            continue;
+        }
+        client.write_all(answer).unwrap();
+        let mut told = Vec::new();
+        let _ = client.read_to_end(&mut told);
+        return told;
+    }
+}
+
+#[test]
+fn who_listens_where_the_server_was_is_told_no_password() {
+    let project = Project::open();
+    let url = project.server().ensure_running().unwrap();
+    let (_, rest) = url.expose().split_once("hayloft:").unwrap();
+    let (password, rest) = rest.split_once('@').unwrap();
+    let address = rest.split_once('/').unwrap().0.to_owned();
+    kill(project.pid());
+    wait_until("the port is free", || TcpListener::bind(&address).is_ok());
+    let listener = TcpListener::bind(&address).unwrap();
+    // It asks for the password as it is; it lets everybody in.
+    for answer in [
+        [b'R', 0, 0, 0, 8, 0, 0, 0, 3],
+        [b'R', 0, 0, 0, 8, 0, 0, 0, 0],
+    ] {
+        let told = thread::scope(|scope| {
+            let impostor = scope.spawn(|| impostor(&listener, &answer));
+            let fault = pool::connect_once(&url).err().unwrap();
+            assert_eq!(fault.kind, FaultKind::Refuse, "{fault}");
+            assert!(fault.sentence.contains("is not the server"), "{fault}");
+            impostor.join().unwrap()
+        });
+        let secret = password.as_bytes();
+        assert!(!told.windows(secret.len()).any(|part| part == secret));
+    }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod at_once;
+mod broken_tables;
 mod change_guard;
 mod check;
 mod check_values;
@@ -32,10 +33,12 @@ mod plan;
 mod plan_counts;
 mod privacy;
 mod reference_faults;
+mod references;
 mod rejects;
 mod replies;
 mod rights;
 mod routes;
+mod row_security;
 mod second_session;
 mod sent;
 mod session;

@@ -10,6 +10,7 @@ use diesel::PgConnection;
 
 use super::{ExitStatus, Refusal, office};
 use crate::cli::RejectsCommand;
+use crate::db::access::refuse_unless_ledger_is_open;
 use crate::db::pool;
 use crate::ledger::{
     self,
@@ -46,7 +47,8 @@ pub(super) fn run(
 
 /// A connection to a database that has a ledger.
 fn ledger(settings: &Settings, printer: &Printer) -> Result<PgConnection> {
-    let mut conn = pool::connect_once(&office::url(settings, printer)?)?;
+    let mut conn = pool::connect_to_look(&office::url(settings, printer)?)?;
+    refuse_unless_ledger_is_open(&mut conn)?;
     if !ledger::exists(&mut conn)? {
         let sentence = "Nothing was ever loaded into this database: it has no ledger. \
                         `hayloft migrate` makes one.";

@@ -5,7 +5,8 @@ use chrono_tz::Tz;
 use super::At;
 use super::complete::CompleteEntry;
 use super::history::{self, HistoryEntry};
-use crate::contract::section::{Section, Word};
+use crate::contract::fault::Problem;
+use crate::contract::section::{NamedValue, Section, Word};
 use crate::contract::{
     Canonical, Duplicates, EmptyAs, Guards, MaxChange, OnDone, Redelivery, Role, TableName,
     UnknownColumns, Unresolved,
@@ -42,6 +43,20 @@ pub struct TableEntry {
     pub watch: CompleteEntry,
     /// The columns of which anything is said.
     pub columns: Vec<ColumnEntry>,
+    /// Whether it is known which dimensions it refers to.
+    pub references: ReferencesRead,
+    /// What is wrong with the section. Where there is anything, something else may stand in its place
+    /// above, and nothing is loaded by it.
+    pub problems: Vec<Problem>,
+}
+
+/// Whether what a section says of references could be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReferencesRead {
+    /// All of it.
+    Whole,
+    /// Not all of it, or it is not known whether the table may have any.
+    Partly,
 }
 
 /// What only one kind of table has.
@@ -63,13 +78,16 @@ pub enum KindEntry {
     },
 }
 
-/// `references = { user_id = "users" }`
+/// `references = { user_id = "users" }`, or `{ user_id = { to = "users", from = ["user_email"] } }`
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReferenceEntry {
     /// The fact's column.
     pub column: String,
     /// The dimension.
     pub dimension: At<String>,
+    /// The fields of a file that name the member, in the order of the dimension's key; those of the key's
+    /// own names, where nothing is said.
+    pub from: Option<Vec<At<String>>>,
 }
 
 impl ReferenceEntry {
@@ -106,12 +124,13 @@ pub struct ColumnEntry {
 
 impl TableEntry {
     /// Reads one section. Where something is wrong, the problem is noted and a default or an
-    /// empty name stands in its place, so that the rest is checked too; a file with a problem is
-    /// never given out.
+    /// empty name stands in its place, so that the rest is checked too.
     pub(super) fn read(name: &str, mut section: Section<'_>) -> Self {
+        let source = section.source();
+        let before = source.count();
         let word = read_kind_word(&mut section);
-        let kind = read_kind(&mut section, word);
-        let entry = Self {
+        let (kind, references_read) = read_kind(&mut section, word);
+        let mut entry = Self {
             name: TableName::new(name),
             line: section.line(),
             pattern: section.name("match").map(|at| at.value),
@@ -136,11 +155,14 @@ impl TableEntry {
                 .map(|columns| read_columns(columns, word))
                 .unwrap_or_default(),
             kind,
+            references: references_read,
+            problems: Vec::new(),
         };
         for key in NOT_YET {
             section.refuse_not_yet(key);
         }
         section.finish();
+        entry.problems = source.take_after(before);
         entry
     }
 }
@@ -219,12 +241,18 @@ fn read_kind_word(section: &mut Section<'_>) -> KindWord {
     section.word("kind", KINDS).unwrap_or(without)
 }
 
-fn read_kind(section: &mut Section<'_>, word: KindWord) -> KindEntry {
+fn read_kind(section: &mut Section<'_>, word: KindWord) -> (KindEntry, ReferencesRead) {
     let durable_key = section.name("durable_key");
     let history = history::read(section);
-    let references = section.section("references");
+    let noted = section.source().count();
+    let references = section.section("references").map(read_references);
+    let read = if section.source().count() > noted || word == KindWord::Unclear {
+        ReferencesRead::Partly
+    } else {
+        ReferencesRead::Whole
+    };
     let unresolved = section.word("unresolved", UNRESOLVED);
-    match word {
+    let kind = match word {
         KindWord::Unclear => NO_KIND,
         KindWord::Dimension => {
             refuse_foreign(section, "fact", &["references", "unresolved"]);
@@ -237,11 +265,12 @@ fn read_kind(section: &mut Section<'_>, word: KindWord) -> KindEntry {
             refuse_foreign(section, "dimension", &["durable_key"]);
             refuse_foreign(section, "dimension", history::SETTINGS);
             KindEntry::Fact {
-                references: references.map(read_references).unwrap_or_default(),
+                references: references.unwrap_or_default(),
                 unresolved: unresolved.unwrap_or(Unresolved::Hold),
             }
         }
-    }
+    };
+    (kind, read)
 }
 
 /// Refuses settings that only tables of the given kind have.
@@ -328,10 +357,40 @@ fn read_key(section: &mut Section<'_>) -> Vec<At<String>> {
 
 fn read_references(section: Section<'_>) -> Vec<ReferenceEntry> {
     section
-        .named_texts()
+        .named_values()
         .into_iter()
-        .map(|(column, dimension)| ReferenceEntry { column, dimension })
+        .filter_map(|(column, value)| read_reference(column, value))
         .collect()
+}
+
+fn read_reference(column: String, value: NamedValue<'_>) -> Option<ReferenceEntry> {
+    let mut section = match value {
+        NamedValue::Text(dimension) => {
+            return Some(ReferenceEntry {
+                column,
+                dimension,
+                from: None,
+            });
+        }
+        NamedValue::Section(section) => section,
+    };
+    let dimension = section.name("to");
+    if !section.has("to") {
+        let (line, path) = (section.line(), section.own_path().to_owned());
+        section.refuse(
+            line,
+            format!(
+                "{path} does not say which dimension it refers to. Write to = \"users\" in it."
+            ),
+        );
+    }
+    let from = section.texts("from");
+    section.finish();
+    Some(ReferenceEntry {
+        column,
+        dimension: dimension?,
+        from,
+    })
 }
 
 /// In a feed the order of the lines says which row is the last, so there is nothing to choose.

@@ -38,6 +38,9 @@ impl<'a> Check<'a> {
             schema: Ident::vouched(&catalog.schema),
             table: Ident::vouched(entry.name.as_str()),
         };
+        if let Some(sentence) = catalog.obstacles.get(entry.name.as_str()) {
+            problems.push(Problem::new(entry.line, sentence.clone()));
+        }
         let missing = match catalog.tables.get(entry.name.as_str()) {
             Some(found) if found.relation == Relation::Table => {
                 let (columns, unique_keys) = (&found.columns, &found.unique_keys);

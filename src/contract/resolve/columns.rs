@@ -1,6 +1,6 @@
 //! The columns that a file may fill, and how it spells them.
 
-use super::super::catalog::CatalogColumn;
+use super::super::catalog::{CatalogColumn, Origin};
 use super::super::file::{At, ColumnEntry};
 use super::super::{
     Canonical, Column, ColumnType, EmptyAs, Ident, NewColumns, Reference, Spelling,
@@ -8,13 +8,16 @@ use super::super::{
 use super::check::{Check, Filler, told_name};
 use super::pattern::{self, Says};
 
-/// The columns that a file may fill, in the table's own order.
-pub(super) fn fillable(check: &mut Check<'_>) -> Vec<Column> {
+/// The columns that a file may fill, in the table's own order. `fields` are names that a file may have
+/// beside them.
+pub(super) fn fillable(check: &mut Check<'_>, fields: &[&str]) -> Vec<Column> {
     let entry = check.entry;
-    entry
-        .columns
-        .iter()
-        .for_each(|column| check_entry(check, column));
+    for column in &entry.columns {
+        let is_field = fields.contains(&column.name.as_str());
+        if !is_field || check.find(&column.name).is_some() {
+            check_entry(check, column);
+        }
+    }
     let mut columns = Vec::new();
     for column in check.columns {
         if check.filler(column) == Filler::File {
@@ -138,6 +141,30 @@ fn check_entry(check: &mut Check<'_>, entry: &ColumnEntry) {
         check_canonical(check, entry, column);
         check_empty(check, entry, column);
         check_role(check, entry);
+    }
+}
+
+/// What is said of a field that is no column of the table, and names a member by this part of its key.
+pub(super) fn check_field(check: &mut Check<'_>, entry: &ColumnEntry, part: &Column) {
+    let column = CatalogColumn {
+        name: entry.name.clone(),
+        column_type: part.column_type.clone(),
+        nullability: part.nullability,
+        origin: Origin::Inserted,
+    };
+    check_format(check, entry, &column);
+    check_zone(check, entry, &column);
+    let canonical = entry.canonical.as_ref().map(|at| ("canonical", at.line));
+    let empty_as = entry.empty_as.as_ref().map(|at| ("empty_as", at.line));
+    for (key, line) in canonical.into_iter().chain(empty_as) {
+        let setting = check.setting(&format!("columns.{}.{key}", entry.name));
+        check.refuse(
+            line,
+            format!(
+                "{setting}: the field names a member of a dimension, and how its key is made is said \
+                 there. Remove the setting."
+            ),
+        );
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn join(
     let mut check = Check::begin(entry, catalog, managed, problems)?;
     check.require_managed(managed::OF_A_DIMENSION);
     check_is_current(&mut check);
-    let columns = columns::fillable(&mut check);
+    let columns = columns::fillable(&mut check, &[]);
     let key = columns::key(&mut check, &columns);
     let history = history::join(&mut check, history);
     if check_durable_key(&mut check, durable_key).is_some() {

@@ -6,6 +6,7 @@ use super::super::file::{ReferenceEntry, TableEntry};
 use super::super::managed::{self, CREATED_AT, LOAD_ID, SOURCE_LINE, UPDATED_AT};
 use super::super::{Column, ColumnType, Contract, Kind, Reference, Stamp, Stamps, Unresolved};
 use super::check::Check;
+use super::fields;
 use super::{columns, is_dimension};
 
 /// What a fact table may refer to.
@@ -29,14 +30,15 @@ pub(super) fn join(
     let mut check = Check::begin(entry, catalog, managed, problems)?;
     check.require_managed(managed::OF_A_FACT);
     let [created_at, updated_at] = managed::STAMPS.map(|managed| stamp(&mut check, &managed));
-    let columns = columns::fillable(&mut check);
+    let columns = columns::fillable(&mut check, &fields::names(references, others.entries));
     let key = columns::key(&mut check, &columns);
     check_unique_key(&mut check);
-    let references: Vec<Reference> = references
+    let entries = references;
+    let references: Vec<Reference> = entries
         .iter()
         .filter_map(|reference| refer(&mut check, reference, unresolved, others, &columns))
         .collect();
-    check_natural_keys(&mut check, &references, &columns);
+    fields::check(&mut check, entries, &references, &columns);
     let new_columns = columns::new(&check, &references);
     let table_columns = columns::names(&check);
     Some(Contract {
@@ -99,12 +101,7 @@ fn refer(
         dimension: dimension.name.clone(),
         dimension_table: dimension.table.clone(),
         durable_key: durable_key.clone(),
-        natural_key: dimension
-            .key
-            .iter()
-            .filter_map(|at| dimension.columns.get(*at))
-            .cloned()
-            .collect(),
+        natural_key: fields::naming(check, entry, dimension, columns),
         unresolved,
     })
 }
@@ -179,57 +176,4 @@ fn referenced_dimension<'o>(
         .dimensions
         .iter()
         .find(|contract| contract.name.as_str() == wanted)
-}
-
-/// A file may name a member by its natural key instead. A column of that name must then mean
-/// nothing else.
-fn check_natural_keys(check: &mut Check<'_>, references: &[Reference], columns: &[Column]) {
-    for (index, reference) in references.iter().enumerate() {
-        for part in &reference.natural_key {
-            let name = part.name.name();
-            let earlier = references
-                .iter()
-                .take(index)
-                .find(|other| other.natural_key.iter().any(|key| key.name == part.name));
-            if check.find(name).is_some() {
-                let also = format!("{} has a column of that name itself", check.told());
-                let mending = "Give one of the two columns another name by a migration";
-                refuse_collision(check, reference, name, &also, mending, columns);
-            } else if let Some(other) = earlier.and_then(|other| columns.get(other.column)) {
-                let also = format!("so may the reference {}", other.name.name());
-                refuse_collision(
-                    check,
-                    reference,
-                    name,
-                    &also,
-                    "Keep one of the two references",
-                    columns,
-                );
-            }
-        }
-    }
-}
-
-fn refuse_collision(
-    check: &mut Check<'_>,
-    reference: &Reference,
-    name: &str,
-    also: &str,
-    mending: &str,
-    columns: &[Column],
-) {
-    let column = columns
-        .get(reference.column)
-        .map_or("?", |column| column.name.name());
-    let (setting, dimension) = (
-        check.setting(&format!("references.{column}")),
-        &reference.dimension,
-    );
-    check.refuse(
-        check.entry.line,
-        format!(
-            "{setting}: a file may name a member of {dimension} by {name:?}, and {also}. Such \
-             tables are not available yet. {mending}."
-        ),
-    );
 }

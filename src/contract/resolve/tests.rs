@@ -82,6 +82,7 @@ fn migrated() -> Catalog {
     Catalog {
         schema: "datawarehouse".into(),
         tables,
+        obstacles: BTreeMap::new(),
     }
 }
 
@@ -524,7 +525,7 @@ fn what_the_database_has_and_cannot_work_is_refused() {
         hayloft.toml, line 3: datawarehouse.users has columns name and "Name", which differ in case alone, and files may write a name in any case. Add a migration with: alter table datawarehouse.users rename column "Name" to another_name;
 
         a fact with the natural key's name
-        hayloft.toml, line 12: tables.transactions.references.user_id: a file may name a member of users by "email", and datawarehouse.transactions has a column of that name itself. Such tables are not available yet. Give one of the two columns another name by a migration.
+        hayloft.toml, line 12: tables.transactions.references.user_id: a file may name a member of users by "email", and datawarehouse.transactions has a column of that name itself. Say which fields of the file name this one: user_id = { to = "users", from = ["users_email"] }.
     "#]].assert_eq(&told);
 }
 
@@ -548,7 +549,7 @@ fn two_references_that_one_column_could_mean_are_refused() {
         "{ user_id = \"users\" }",
         "{ user_id = \"users\", payee_id = \"users\" }",
     );
-    expect![[r#"hayloft.toml, line 12: tables.transactions.references.payee_id: a file may name a member of users by "email", and so may the reference user_id. Such tables are not available yet. Keep one of the two references."#]].assert_eq(&join(&toml, &catalog).unwrap_err().to_string());
+    expect![[r#"hayloft.toml, line 12: tables.transactions.references.payee_id: a file may name a member of users by "email", and so may the reference user_id. Say which fields of the file name this one: payee_id = { to = "users", from = ["users_email"] }."#]].assert_eq(&join(&toml, &catalog).unwrap_err().to_string());
 }
 
 #[test]

@@ -69,7 +69,15 @@ fn contracts() -> Contracts {
         ),
     ]);
     let schema = "datawarehouse".to_owned();
-    Contracts::join(&file, &Catalog { schema, tables }).unwrap()
+    Contracts::join(
+        &file,
+        &Catalog {
+            schema,
+            tables,
+            obstacles: BTreeMap::new(),
+        },
+    )
+    .unwrap()
 }
 
 fn text() -> ColumnType {

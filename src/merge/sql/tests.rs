@@ -94,7 +94,15 @@ fn contracts() -> Contracts {
         ),
     ]);
     let schema = "datawarehouse".into();
-    Contracts::join(&file, &Catalog { schema, tables }).unwrap()
+    Contracts::join(
+        &file,
+        &Catalog {
+            schema,
+            tables,
+            obstacles: BTreeMap::new(),
+        },
+    )
+    .unwrap()
 }
 
 fn text() -> ColumnType {

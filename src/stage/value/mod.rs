@@ -161,6 +161,12 @@ impl ValueParser {
         self.encode(field, row, Some(text))
     }
 
+    /// Whether a field stands for no value.
+    #[must_use]
+    pub fn means_null(&self, field: &[u8]) -> bool {
+        self.is_null(field) || field.trim_ascii().is_empty()
+    }
+
     #[inline]
     fn is_null(&self, field: &[u8]) -> bool {
         (field.is_empty() && self.empty == EmptyAs::Null)

@@ -141,6 +141,11 @@ impl Warehouse {
         self.folder.path().join(name)
     }
 
+    /// Its database's name.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Where its database is, with the password.
     pub fn url(&self) -> &str {
         self.url.expose()
