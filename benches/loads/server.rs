@@ -176,13 +176,16 @@ impl Owner {
 /// The folder of the newest server programs.
 fn binaries() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
+    let named = std::env::var_os("HAYLOFT_POSTGRES").map(PathBuf::from);
     let versions = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
         .flatten();
     let mut packaged: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
     packaged.sort_by_key(|folder| std::cmp::Reverse(major(folder)));
-    std::env::split_paths(&path)
+    let named = named.iter().flat_map(|it| [it.clone(), it.join("bin")]);
+    named
+        .chain(std::env::split_paths(&path))
         .chain(packaged)
         .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
         .context("There is no Postgres server on this machine: put its programs on the PATH.")

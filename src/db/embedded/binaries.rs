@@ -1,7 +1,8 @@
 //! Which Postgres the machine has.
 //!
 //! Debian puts only the client's programs on the PATH, and several versions can lie side by
-//! side; so the usual places are searched, and each `postgres` is asked for its version.
+//! side; so the usual places are searched, and each `postgres` is asked for its version. Whoever
+//! wants another one names its folder in the environment.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,12 @@ pub(super) enum Search {
     Machine,
     /// These folders alone.
     Only(Vec<PathBuf>),
+    /// The folder that [`PROGRAMS`] names, alone: that of the programs, or the one above it.
+    Named(PathBuf),
 }
+
+/// The variable that names a folder with the programs of a server.
+const PROGRAMS: &str = "HAYLOFT_POSTGRES";
 
 /// One installed server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +65,17 @@ impl Binaries {
 }
 
 impl Search {
+    /// Where the environment says, or else wherever it may be.
+    pub(super) fn by_environment() -> Self {
+        match std::env::var_os(PROGRAMS).filter(|folder| !folder.is_empty()) {
+            Some(folder) => Self::Named(folder.into()),
+            None => Self::Machine,
+        }
+    }
+
     /// The newest one, for a new cluster.
     pub(super) fn newest(&self) -> Result<Binaries> {
-        let newest = newest_of(self.found()).with_context(|| {
-            format!("There is no Postgres server on this machine: {HOW_TO_INSTALL}.")
-        })?;
+        let newest = newest_of(self.found()).with_context(|| self.none())?;
         let Version { major, minor } = newest.version;
         if major < OLDEST_SERVER {
             bail!(
@@ -80,19 +92,40 @@ impl Search {
         let fitting = self
             .found()
             .filter(|binaries| binaries.version.major == major);
-        newest_of(fitting).with_context(|| {
-            format!(
+        newest_of(fitting).with_context(|| self.none_of_major(major))
+    }
+
+    fn none(&self) -> String {
+        match self {
+            Self::Named(folder) => format!(
+                "{PROGRAMS} is {}, and there is no Postgres server: the folder with initdb, pg_ctl \
+                 and postgres is wanted.",
+                folder.display()
+            ),
+            _ => format!("There is no Postgres server on this machine: {HOW_TO_INSTALL}."),
+        }
+    }
+
+    fn none_of_major(&self, major: i32) -> String {
+        match self {
+            Self::Named(folder) => format!(
+                "The embedded database was made by Postgres {major}, and {PROGRAMS} is {}, which is \
+                 another version or none. No other major version can read its files.",
+                folder.display()
+            ),
+            _ => format!(
                 "The embedded database was made by Postgres {major}, which is not on this machine \
                  any more: install it again (Debian, Ubuntu: `apt-get install postgresql-{major}`). \
                  No other major version can read its files."
-            )
-        })
+            ),
+        }
     }
 
     fn found(&self) -> impl Iterator<Item = Binaries> {
         let folders = match self {
             Self::Machine => usual_folders(),
             Self::Only(folders) => folders.clone(),
+            Self::Named(folder) => vec![folder.clone(), folder.join("bin")],
         };
         folders.into_iter().filter_map(Binaries::in_folder)
     }
@@ -206,5 +239,21 @@ mod tests {
         );
         let error = search.of_major(15).unwrap_err().to_string();
         assert!(error.contains("postgresql-15"), "{error}");
+    }
+
+    #[test]
+    fn a_named_folder_without_binaries_is_what_the_sentence_is_about() {
+        let search = Search::Named(PathBuf::from("/nonexistent"));
+        for error in [
+            search.newest().unwrap_err(),
+            search.of_major(15).unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(
+                error.contains("HAYLOFT_POSTGRES is /nonexistent"),
+                "{error}"
+            );
+            assert!(!error.contains("install"), "{error}");
+        }
     }
 }

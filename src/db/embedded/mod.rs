@@ -69,7 +69,7 @@ impl Embedded {
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            search: Search::Machine,
+            search: Search::by_environment(),
         }
     }
 

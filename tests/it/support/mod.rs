@@ -3,7 +3,8 @@
 //! One Postgres server serves all tests: the embedded one, in `target/test-database`, started by
 //! the first test that needs it. Each test has a database of its own, copied from a template that
 //! has the migrations. The database is dropped when the test passes, and stays for a look when it
-//! fails; `script/test` stops the server in the end.
+//! fails; `script/test` stops the server in the end. Where `HAYLOFT_POSTGRES` names the
+//! programs of another server, that has a folder of its own.
 
 // Each test binary uses what it needs of this.
 #![allow(
@@ -491,8 +492,18 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 
 /// The server of all tests, started if it does not run.
 fn server_url() -> DatabaseUrl {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-database");
-    Embedded::in_folder(&target).ensure_running().unwrap()
+    Embedded::in_folder(&server_folder())
+        .ensure_running()
+        .unwrap()
+}
+
+/// Where the server of all tests has its data.
+fn server_folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-database");
+    match std::env::var("HAYLOFT_POSTGRES") {
+        Ok(programs) => folder.join(programs.trim_matches('/').replace('/', "-")),
+        Err(_) => folder,
+    }
 }
 
 /// The same server, another database.
@@ -524,7 +535,7 @@ fn create_database(server: &DatabaseUrl, database: &str) {
 }
 
 fn template_lock() -> File {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-database/template.lock");
+    let path = server_folder().join("template.lock");
     File::options()
         .create(true)
         .truncate(false)
