@@ -138,6 +138,8 @@ impl LoadError {
                 MergeError::Guard { .. }
                 | MergeError::RowsRefused { .. }
                 | MergeError::RefusedInTurn { .. }
+                | MergeError::Swallowed { .. }
+                | MergeError::ChangedByTable { .. }
                 | MergeError::TableRefuses { .. }
                 | MergeError::CannotClose { .. }
                 | MergeError::Referenced { .. }

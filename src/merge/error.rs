@@ -53,6 +53,31 @@ pub enum MergeError {
         /// Which rule.
         breach: Box<RuleBreach>,
     },
+    /// The server wrote another number of rows than it was sent.
+    #[error("{}", swallowed(.table, *.sent, *.written, .triggers))]
+    Swallowed {
+        /// The table.
+        table: TableName,
+        /// Rows that were sent.
+        sent: u64,
+        /// Rows that were written.
+        written: u64,
+        /// The triggers and rules of the table, as a list.
+        triggers: String,
+    },
+    /// A trigger or a rule wrote other values than those of the file.
+    #[error(
+        "`{table}` has other values than were written to it, of {changed} row(s). {}",
+        culprit(.triggers)
+    )]
+    ChangedByTable {
+        /// The table.
+        table: TableName,
+        /// How many rows.
+        changed: u64,
+        /// The triggers and rules of the table, as a list.
+        triggers: String,
+    },
     /// One row after the other turned out to be refused.
     #[error(
         "`{table}` refuses many rows of one key, one in the place of the other. Remove those that \
@@ -205,6 +230,23 @@ impl DatabaseCause for MergeError {
             _ => None,
         }
     }
+}
+
+fn swallowed(table: &TableName, sent: u64, written: u64, triggers: &str) -> String {
+    format!(
+        "`{table}` was sent {sent} row(s) and took {written}. {}",
+        culprit(triggers)
+    )
+}
+
+fn culprit(triggers: &str) -> String {
+    if triggers.is_empty() {
+        return "Was it written to by hand at the same time?".to_owned();
+    }
+    format!(
+        "It has these triggers or rules: {triggers}. One of them makes something else of rows. A table \
+         that Hayloft loads has to keep them as they are written."
+    )
 }
 
 impl From<GuardBreach> for MergeError {

@@ -11,7 +11,7 @@ use diesel::sql_query;
 use super::history::{self, Coming};
 use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
-use super::{MergeError, counts, held};
+use super::{MergeError, counts, held, swallowed};
 use crate::contract::{Reference, Unresolved};
 use crate::db::attempt::{self, Binds, Purpose};
 use crate::failpoint;
@@ -59,6 +59,9 @@ pub(super) fn apply(
     failpoint!("merge::updated");
     let inserted = insert(conn, shape, instant, load_id)?;
     failpoint!("merge::inserted");
+    if !swallowed::keeps_rows_as_told(conn, shape.contract)? {
+        swallowed::vouch_for_values(conn, shape.contract, &sql::count_lost_facts(shape))?;
+    }
     let released = held.released;
     let (inserted, updated) = (inserted + released.inserted(), updated + released.updated());
     let used = landed + released.all();
@@ -110,15 +113,18 @@ fn update(
     shape: Shape<'_>,
     instant: DateTime<Utc>,
     load_id: i64,
-) -> QueryResult<u64> {
+) -> Result<u64, MergeError> {
     let Some(find) = sql::find_changed_facts(shape) else {
         return Ok(0);
     };
-    if sql_query(find).execute(conn)? == 0 {
+    let changed = sql_query(find).execute(conn)? as u64;
+    if changed == 0 {
         return Ok(0);
     }
     sql_query(sql::REMEMBER_CHANGED).execute(conn)?;
-    write(conn, &sql::update_facts(shape), instant, load_id)
+    let updated = write(conn, &sql::update_facts(shape), instant, load_id)?;
+    swallowed::vouch(conn, shape.contract, changed, updated)?;
+    Ok(updated)
 }
 
 fn insert(

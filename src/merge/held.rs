@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::counts::unsigned;
 use super::sql::{self, Holding, Shape};
-use super::{MergeError, history};
+use super::{MergeError, history, swallowed};
 use crate::contract::{Contract, Ident, Reference};
 use crate::db::attempt;
 use crate::db::{Prepare, YesOrNo};
@@ -27,6 +27,9 @@ pub(super) struct Released {
     inserted: i64,
     #[diesel(sql_type = BigInt)]
     updated: i64,
+    /// Updated, be it with the same values.
+    #[diesel(sql_type = BigInt)]
+    written: i64,
 }
 
 impl Released {
@@ -165,6 +168,10 @@ fn let_in(
     conn: &mut PgConnection,
     fact: &Contract,
     instant: DateTime<Utc>,
-) -> QueryResult<Released> {
-    attempt::read(conn, &sql::release_held(fact), instant, fact.name.as_str())
+) -> Result<Released, MergeError> {
+    let released: Released =
+        attempt::read(conn, &sql::release_held(fact), instant, fact.name.as_str())?;
+    let written = unsigned(released.inserted + released.written);
+    swallowed::vouch(conn, fact, released.all(), written)?;
+    Ok(released)
 }

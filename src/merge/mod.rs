@@ -24,6 +24,7 @@ mod plan;
 mod rejects;
 mod shared;
 pub mod sql;
+mod swallowed;
 mod turning;
 
 use std::iter;

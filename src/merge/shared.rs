@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use super::held;
 use super::ledger::{self, Deliveries, Seen, Sha256};
+use super::{held, swallowed};
 use crate::contract::{Contract, TableName};
 use crate::stage::Staged;
 use crate::summary::Changes;
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     /// Columns, and those of them that some load before did not speak of.
     unsure: RefCell<Option<(Vec<String>, Vec<String>)>>,
     awaited: Cell<Awaited>,
+    /// Whether rows are in the table as they are written to it.
+    as_told: Cell<Option<bool>>,
     planner: Cell<Planner>,
     tables: Cell<Tables>,
 }
@@ -146,6 +148,20 @@ impl Shared {
             self.awaited.set(Awaited::Not);
         }
         Ok(awaited)
+    }
+
+    /// Whether no trigger and no rule makes something else of what is written to the table.
+    pub(super) fn keeps_rows_as_told(
+        &self,
+        conn: &mut PgConnection,
+        contract: &Contract,
+    ) -> QueryResult<bool> {
+        let as_told = match self.as_told.get() {
+            Some(known) => known,
+            None => swallowed::keeps_rows_as_told(conn, contract)?,
+        };
+        self.as_told.set(Some(as_told));
+        Ok(as_told)
     }
 
     /// Takes in what a load has done that had these bytes and columns.

@@ -440,7 +440,7 @@ where held.table_name = $1 and held.load_id = $2
 /// Loads the held facts that wait for nothing more: each as it came, with the load and line that
 /// brought it. What the ledger has to keep of the facts that they are written over, it keeps. Binds:
 /// the instant, the fact table's name. One row comes back, with how many there were, and how many of
-/// them were inserted and updated.
+/// them were inserted, updated with other values, and updated at all.
 #[must_use]
 pub fn release_held(contract: &Contract) -> String {
     let columns = &contract.columns;
@@ -489,7 +489,8 @@ pub fn release_held(contract: &Contract) -> String {
          )\n\
          select (select count(*) from ready) as count,\n    \
              (select count(*) from added) as inserted,\n    \
-             (select count(*) from changed where differs) as updated",
+             (select count(*) from changed where differs) as updated,\n    \
+             (select count(*) from changed) as written",
         populated = names(columns, "populated."),
         table = contract.table,
         said = said(contract, "fact"),

@@ -6,6 +6,7 @@ use crate::support::{Run, Warehouse};
 
 mod dimensions;
 mod facts;
+mod triggers;
 mod turns;
 mod ways;
 

@@ -12,7 +12,7 @@ use crate::db::copy::{Target, copy_binary};
 use crate::merge::guard::Consent;
 use crate::merge::guard::closes::{self, Crowd};
 use crate::merge::sql;
-use crate::merge::{MergeError, counts};
+use crate::merge::{MergeError, counts, swallowed};
 use crate::wire;
 
 /// How many keys are there at the instant of a snapshot, and how many of them it does not name.
@@ -85,11 +85,14 @@ impl Delivered<'_> {
     }
 
     /// Ends their current versions; returns how many.
-    pub(super) fn close_absent(&self, conn: &mut PgConnection) -> QueryResult<u64> {
-        sql_query(sql::close_absent(self.shape.contract, self.durable_key))
+    pub(super) fn close_absent(&self, conn: &mut PgConnection) -> Result<u64, MergeError> {
+        let contract = self.shape.contract;
+        let closed = sql_query(sql::close_absent(contract, self.durable_key))
             .bind::<Timestamptz, _>(self.at)
-            .execute(conn)
-            .map(|rows| rows as u64)
+            .execute(conn)? as u64;
+        let absent = counts::count(conn, sql::COUNT_ABSENT)?;
+        swallowed::vouch(conn, contract, absent, closed)?;
+        Ok(closed)
     }
 }
 

@@ -20,16 +20,16 @@ use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Timestamptz};
 
 use super::beside::{export_snapshot, reader_of};
 use super::send::{BATCH, Batch, Sender, Version, elements, keys_of};
 use super::sift::Sifted;
 use super::{Applied, Delivered};
-use crate::contract::{ColumnType, Contract};
+use crate::contract::ColumnType;
+use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
 use crate::db::second::Lender;
-use crate::db::{Prepare, YesOrNo};
 use crate::failpoint;
 use crate::merge::MergeError;
 use crate::merge::counts::unsigned;
@@ -84,7 +84,8 @@ impl Delivered<'_> {
         let Some(rows) = ToSend::new(rows, sifted) else {
             return Ok(None);
         };
-        if self.shape.has_silent() || !keeps_rows_as_told(conn, self.shape.contract)? {
+        let as_told = self.shared.keeps_rows_as_told(conn, self.shape.contract)?;
+        if self.shape.has_silent() || !as_told {
             return Ok(None);
         }
         let Some(snapshot) = export_snapshot(conn)? else {
@@ -157,15 +158,6 @@ impl Delivered<'_> {
         let wanted = looked_up.versions.len() as u64;
         MergeError::unless_unbroken(table, wanted.saturating_sub(unsigned(written.opened)))
     }
-}
-
-/// Whether no trigger and no rule makes something else of what is written to the table.
-fn keeps_rows_as_told(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
-    sql_query(include_str!("ahead/as_told.sql"))
-        .bind::<Text, _>(contract.table.to_string())
-        .prepared()
-        .get_result(conn)
-        .map(YesOrNo::is_yes)
 }
 
 /// How many versions a statement wrote.

@@ -17,7 +17,7 @@ use crate::db::attempt::{self, Binds, Purpose};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
 use crate::merge::sql::{self, Changed, Refolded, Spoken};
-use crate::merge::{MergeError, counts, landing};
+use crate::merge::{MergeError, counts, landing, swallowed};
 use crate::summary::Changes;
 
 impl Delivered<'_> {
@@ -124,8 +124,11 @@ impl Delivered<'_> {
         };
         sql_query(sql::find_changes(self.shape, durable_key, left)).execute(conn)?;
         let changes = count_changes(conn)?;
-        close_changed(conn, contract, durable_key, self.at)?;
-        open_new(conn, contract, durable_key, self.at, self.load_id)?;
+        let closed = close_changed(conn, contract, durable_key, self.at)?;
+        swallowed::vouch(conn, contract, changes.updated, closed)?;
+        let opened = open_new(conn, contract, durable_key, self.at, self.load_id)?;
+        swallowed::vouch(conn, contract, changes.rows(), opened)?;
+        self.assert_as_told(conn, left)?;
         assert_unbroken(conn, contract, durable_key)?;
         applied.changes += changes;
         applied.changes.unchanged += landed
@@ -134,6 +137,17 @@ impl Delivered<'_> {
         applied.told = self.sample_changes(conn)?;
         applied.spoken.push(Spoken::Change);
         Ok(())
+    }
+
+    /// Where a trigger may make something else of what was written: finds that the same rows would
+    /// change nothing now.
+    fn assert_as_told(&self, conn: &mut PgConnection, left: Refolded) -> Result<(), MergeError> {
+        let contract = self.shape.contract;
+        if self.shared.keeps_rows_as_told(conn, contract)? {
+            return Ok(());
+        }
+        let statement = sql::count_landed_changes(self.shape, self.durable_key, left);
+        swallowed::vouch_for_values(conn, contract, &statement)
     }
 
     /// The statement that leaves keys to the refold for which the current version does not tell

@@ -16,7 +16,7 @@ use super::{Applied, Delivered, Way};
 use crate::db::copy::{Target, copy_binary};
 use crate::merge::counts::signed;
 use crate::merge::sql::{self, Spoken};
-use crate::merge::{Indexes, MergeError};
+use crate::merge::{Indexes, MergeError, swallowed};
 use crate::wire;
 
 /// From how many rows on it is worthwhile to make indexes anew. For fewer, nobody else is kept from
@@ -61,7 +61,7 @@ impl Delivered<'_> {
         wire::put_int4(&mut same_in_all, 1);
         wire::put_int8(&mut same_in_all, self.load_id);
 
-        copy_binary(conn, &target, |sink| {
+        let written = copy_binary(conn, &target, |sink| {
             sink.write_all(wire::HEADER)?;
             let mut tuple = Vec::with_capacity(256);
             let mut rows = self.staged.rows.in_order();
@@ -76,7 +76,8 @@ impl Delivered<'_> {
             }
             sink.write_all(wire::TRAILER)
         })?;
-        Ok(())
+        let sent = self.staged.rows.len() as u64;
+        swallowed::vouch(conn, self.shape.contract, sent, written as u64)
     }
 
     /// The keys that stand first in the file.

@@ -21,9 +21,9 @@ use super::{Applied, Delivered};
 use crate::contract::ColumnType;
 use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
-use crate::merge::MergeError;
-use crate::merge::counts::{self, signed};
+use crate::merge::counts::{self, signed, unsigned};
 use crate::merge::sql::{self, Changed, Shape};
+use crate::merge::{MergeError, swallowed};
 use crate::stage::{Held, Row};
 use crate::wire;
 
@@ -80,6 +80,17 @@ impl Version {
     fn has_older(&self) -> bool {
         self.start.is_some() || self.number > 1
     }
+}
+
+/// A version that was brought in, and how many the statement closed and opened.
+#[derive(QueryableByName)]
+struct BroughtIn {
+    #[diesel(embed)]
+    version: Version,
+    #[diesel(sql_type = BigInt)]
+    closed: i64,
+    #[diesel(sql_type = BigInt)]
+    opened: i64,
 }
 
 /// The keys that get these versions.
@@ -217,12 +228,19 @@ impl<'s, 'a> Sender<'s, 'a> {
         self.told.take(versions, self.delivered.samples);
     }
 
-    fn bring_in(&mut self) -> QueryResult<Vec<Version>> {
+    fn bring_in(&mut self) -> Result<Vec<Version>, MergeError> {
         let statement = sql_query(self.statement.as_str())
             .into_boxed()
             .bind::<Timestamptz, _>(self.delivered.at)
             .bind::<BigInt, _>(self.delivered.load_id);
-        self.batch.bound(statement).prepared().load(self.conn)
+        let brought: Vec<BroughtIn> = self.batch.bound(statement).prepared().load(self.conn)?;
+        let known = brought.iter().filter(|it| it.version.start.is_some());
+        let sent = (known.count() + brought.len()) as u64;
+        let written = brought
+            .first()
+            .map_or(0, |it| unsigned(it.closed + it.opened));
+        swallowed::vouch(self.conn, self.delivered.shape.contract, sent, written)?;
+        Ok(brought.into_iter().map(|it| it.version).collect())
     }
 
     /// Asks whether the versions of these keys fit together, which had some before.

@@ -19,7 +19,7 @@ use crate::contract::Ident;
 use crate::db::attempt::{self, Binds, Purpose};
 use crate::db::copy::{Target, copy_binary};
 use crate::failpoint;
-use crate::merge::{MergeError, sql};
+use crate::merge::{MergeError, counts, sql, swallowed};
 use crate::wire;
 
 /// What is to be written, of one batch of keys, as rows in the binary COPY format.
@@ -179,19 +179,30 @@ pub(super) fn send(
 }
 
 /// Brings what was gathered into the table and the ledger.
-pub(super) fn apply(conn: &mut PgConnection, table: &Table<'_>) -> Result<(), MergeError> {
+/// Where a trigger may make something else of rows, the values are compared in these columns.
+pub(super) fn apply(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    compared: &[usize],
+) -> Result<(), MergeError> {
     sql_query("analyze pg_temp.hayloft_refold").execute(conn)?;
     let (contract, durable_key) = (table.contract, table.durable_key);
     let mut write =
         |purpose, statement: String| attempt::write(conn, purpose, &statement, Binds::None);
     write(Purpose::Close, sql::shrink_versions(contract, durable_key))?;
     failpoint!("refold::shrunk");
-    write(Purpose::Close, sql::delete_versions(contract, durable_key))?;
+    let deleted = write(Purpose::Close, sql::delete_versions(contract, durable_key))?;
     failpoint!("refold::deleted");
-    write(Purpose::Write, sql::rewrite_versions(contract, durable_key))?;
+    let rewritten = write(Purpose::Write, sql::rewrite_versions(contract, durable_key))?;
     failpoint!("refold::rewritten");
-    write(Purpose::Write, sql::insert_versions(contract, durable_key))?;
+    let inserted = write(Purpose::Write, sql::insert_versions(contract, durable_key))?;
     failpoint!("refold::inserted");
+    let sent = counts::count(conn, sql::COUNT_REFOLD)?;
+    swallowed::vouch(conn, contract, sent, deleted + rewritten + inserted)?;
+    if !swallowed::keeps_rows_as_told(conn, contract)? {
+        let lost = sql::count_lost_versions(contract, durable_key, compared);
+        swallowed::vouch_for_values(conn, contract, &lost)?;
+    }
     sql_query(include_str!("remember.sql")).execute(conn)?;
     failpoint!("refold::remembered");
     for statement in [

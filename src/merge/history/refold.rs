@@ -104,7 +104,7 @@ pub(in crate::merge) fn refold(
         last = Some(to);
     }
     failpoint!("refold::gathered");
-    record::apply(conn, table)?;
+    record::apply(conn, table, arrival.map_or(&[], |it| it.shape.filled))?;
     assert_unbroken(conn, table)?;
     Ok(refolded)
 }

@@ -84,7 +84,7 @@ pub fn read_current(shape: Shape<'_>, durable_key: &Ident, order: Order) -> Stri
 /// version, ends that, and opens the next one. Binds: the instant, the load, and then one array for
 /// the keys, one for the lines, and one for each filled column, in their order, of the elements that
 /// [`element`] names. Returns the keys that got a version, with its line and number, and when the
-/// current one before began, if there was one.
+/// current one before began, if there was one; and beside each, how many versions were closed and opened.
 #[must_use]
 pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
     // The insert asks how many versions were closed only to come after that: two current versions
@@ -99,9 +99,11 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
              {open}\n\
              where (select count(*) from hayloft_closed) >= 0\n\
              {IN_ORDER}\n\
+             returning 1\n\
          )\n\
          select hayloft_key as key, hayloft_line as line, hayloft_version as number,\n    \
-             hayloft_start as start\n\
+             hayloft_start as start, (select count(*) from hayloft_closed) as closed,\n    \
+             (select count(*) from hayloft_opened) as opened\n\
          from hayloft_change",
         landing = landing_sent(shape, 3, &[]),
         change = sent_changes(shape, durable_key),
@@ -251,6 +253,13 @@ pub fn element(column_type: &ColumnType) -> Element {
 pub fn find_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
     let changes = landed_changes(shape, durable_key, refolded);
     format!("create temporary table hayloft_change on commit drop as\n{changes}")
+}
+
+/// Counts the keys that [`find_changes`] would find.
+#[must_use]
+pub fn count_landed_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> String {
+    let changes = landed_changes(shape, durable_key, refolded);
+    format!("select count(*) as count\nfrom (\n{changes}\n) as changes")
 }
 
 /// Of the sent keys, those that are new or differ from their current version, with the values that

@@ -68,6 +68,21 @@ from pg_temp.hayloft_changed_fact
 order by hayloft_line
 limit $1";
 
+/// Counts the landed rows that are not in the table, or with other values.
+#[must_use]
+pub fn count_lost_facts(shape: Shape<'_>) -> String {
+    let mut same = same_key(shape.key(), "fact", "landing");
+    for column in shape.compared() {
+        let _ = write!(same, "\n      and not ({})", differs(column, "fact"));
+    }
+    format!(
+        "select count(*) as count\n\
+         from {LANDING} as landing\n\
+         where not exists (\n    select from {table} as fact\n    where {same}\n)",
+        table = shape.contract.table,
+    )
+}
+
 /// Keeps what the rows said that the changed facts are from. A fact that a person put there is of
 /// no load, and nothing is kept of it.
 pub const REMEMBER_CHANGED: &str = "insert into hayloft.payload (key, load_id, line, row)
@@ -422,6 +437,16 @@ pub fn add_facts(contract: &Contract) -> String {
         table = contract.table,
         own = names(&contract.columns, ""),
         values = joined(contract.columns.iter().map(typed)),
+    )
+}
+
+/// Counts the facts of which something becomes.
+#[must_use]
+pub fn count_refolded_facts() -> String {
+    format!(
+        "select count(*) as count\n\
+         from {REFOLD} as refold\n\
+         where refold.hayloft_fate in ('{DELETED}', '{REWRITTEN}', '{INSERTED}')"
     )
 }
 

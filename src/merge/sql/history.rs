@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LANDING, Shape, landed, names};
+use super::{LANDING, Shape, distinct, landed, names};
 use crate::contract::{Column, ColumnType, Contract, Ident, JsonKind, Kind, Role};
 
 /// The temporary table of the keys whose history is made anew.
@@ -238,6 +238,9 @@ pub fn create_refold(contract: &Contract) -> String {
     sql
 }
 
+/// Counts the versions of which something becomes.
+pub const COUNT_REFOLD: &str = "select count(*) as count from pg_temp.hayloft_refold";
+
 /// Moves ends back, so that no version is in the way of another one.
 #[must_use]
 pub fn shrink_versions(contract: &Contract, durable_key: &Ident) -> String {
@@ -299,6 +302,29 @@ pub fn insert_versions(contract: &Contract, durable_key: &Ident) -> String {
          order by refold.hayloft_key, refold.hayloft_starts",
         table = contract.table,
         values = values.join(", ")
+    )
+}
+
+/// Counts the versions that were written and are not in the table, or with other values in these
+/// columns.
+#[must_use]
+pub fn count_lost_versions(contract: &Contract, durable_key: &Ident, compared: &[usize]) -> String {
+    let mut same = same_version(durable_key);
+    for column in compared.iter().filter_map(|it| contract.columns.get(*it)) {
+        let (left, right) = (typed(column), format!("version.{}", column.name));
+        let differs = distinct(&column.column_type, &left, &right);
+        let _ = write!(same, "\n      and not ({differs})");
+    }
+    format!(
+        "select count(*) as count\n\
+         from {REFOLD} as refold\n\
+         where refold.hayloft_fate in ('{REWRITTEN}', '{INSERTED}')\n  \
+           and not exists (\n    \
+             select from {table} as version\n    \
+             where {same}\n      \
+               and version.effective_end_date is not distinct from refold.hayloft_ends\n\
+         )",
+        table = contract.table,
     )
 }
 
@@ -409,6 +435,9 @@ pub fn sample_changed(contract: &Contract, durable_key: &Ident) -> String {
 
 /// Some of the keys that are there and that the file does not name. Bind: how many.
 pub const SAMPLE_ABSENT: &str = "select key from pg_temp.hayloft_absent order by key limit $1";
+
+/// How many these keys are.
+pub const COUNT_ABSENT: &str = "select count(*) as count from pg_temp.hayloft_absent";
 
 /// Ends the current version of every key that the file does not name. Bind: the instant.
 #[must_use]

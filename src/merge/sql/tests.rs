@@ -593,9 +593,11 @@ fn users_are_brought_in_by_one_statement() {
             from hayloft_change
             where (select count(*) from hayloft_closed) >= 0
             order by hayloft_key
+            returning 1
             )
             select hayloft_key as key, hayloft_line as line, hayloft_version as number,
-                hayloft_start as start
+                hayloft_start as start, (select count(*) from hayloft_closed) as closed,
+                (select count(*) from hayloft_opened) as opened
             from hayloft_change
         "#]],
     );
@@ -757,9 +759,11 @@ fn stations_are_brought_in_by_one_statement() {
             from hayloft_change
             where (select count(*) from hayloft_closed) >= 0
             order by hayloft_key
+            returning 1
             )
             select hayloft_key as key, hayloft_line as line, hayloft_version as number,
-                hayloft_start as start
+                hayloft_start as start, (select count(*) from hayloft_closed) as closed,
+                (select count(*) from hayloft_opened) as opened
             from hayloft_change
         "#]],
     );
@@ -914,57 +918,58 @@ fn held_transactions_are_released() {
     assert_text(
         &sql,
         &expect![[r#"
-        with ready as (
-            delete from hayloft.held_fact as held
-            using pg_temp.hayloft_met as met
-            where held.table_name = $2 and held.fact_key = met.fact_key
-              and not exists (
-                  select from hayloft.held_reference as waits
-                  where waits.table_name = held.table_name and waits.fact_key = held.fact_key
-              )
-            returning held.fact_key, held.row, held.load_id, held.source_line
-        ), arriving as (
-            select ready.fact_key as hayloft_key, ready.row as hayloft_row,
-                ready.load_id as hayloft_load, ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
-            from ready
-            cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", ready.row) as populated
-        ), known as (
-            select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
-                jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[]) as hayloft_said,
-                (arriving.hayloft_row ? 'id' and arriving."id" is distinct from fact."id"
-                or arriving.hayloft_row ? 'user_id' and arriving."user_id" is distinct from fact."user_id"
-                or arriving.hayloft_row ? 'amount' and arriving."amount" is distinct from fact."amount"
-                or arriving.hayloft_row ? 'transaction_date' and arriving."transaction_date" is distinct from fact."transaction_date") as hayloft_differs
-            from arriving
-            join "datawarehouse"."transactions" as fact on fact."id" = arriving."id"
-        ), remembered as (
-            insert into hayloft.payload (key, load_id, line, row)
-            select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
-            from known
-            where exists (select from hayloft.load where load_id = hayloft_old_load)
-            on conflict do nothing
-        ), changed as (
-            update "datawarehouse"."transactions" as fact
-            set "id" = case when arriving.hayloft_row ? 'id' then arriving."id" else fact."id" end,
-                "user_id" = case when arriving.hayloft_row ? 'user_id' then arriving."user_id" else fact."user_id" end,
-                "amount" = case when arriving.hayloft_row ? 'amount' then arriving."amount" else fact."amount" end,
-                "transaction_date" = case when arriving.hayloft_row ? 'transaction_date' then arriving."transaction_date" else fact."transaction_date" end,
-            updated_at = $1,
-                load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
-            from known as arriving
-            where fact."id" = arriving."id"
-            returning arriving.hayloft_differs as differs
-        ), added as (
-            insert into "datawarehouse"."transactions" ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
-            select "id", "user_id", "amount", "transaction_date", $1, $1, hayloft_load, hayloft_line
-            from arriving
-            where not exists (select from "datawarehouse"."transactions" as fact where fact."id" = arriving."id")
-            returning 1
-        )
-        select (select count(*) from ready) as count,
-            (select count(*) from added) as inserted,
-            (select count(*) from changed where differs) as updated
-    "#]],
+            with ready as (
+                delete from hayloft.held_fact as held
+                using pg_temp.hayloft_met as met
+                where held.table_name = $2 and held.fact_key = met.fact_key
+                  and not exists (
+                      select from hayloft.held_reference as waits
+                      where waits.table_name = held.table_name and waits.fact_key = held.fact_key
+                  )
+                returning held.fact_key, held.row, held.load_id, held.source_line
+            ), arriving as (
+                select ready.fact_key as hayloft_key, ready.row as hayloft_row,
+                    ready.load_id as hayloft_load, ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
+                from ready
+                cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", ready.row) as populated
+            ), known as (
+                select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
+                    jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[]) as hayloft_said,
+                    (arriving.hayloft_row ? 'id' and arriving."id" is distinct from fact."id"
+                    or arriving.hayloft_row ? 'user_id' and arriving."user_id" is distinct from fact."user_id"
+                    or arriving.hayloft_row ? 'amount' and arriving."amount" is distinct from fact."amount"
+                    or arriving.hayloft_row ? 'transaction_date' and arriving."transaction_date" is distinct from fact."transaction_date") as hayloft_differs
+                from arriving
+                join "datawarehouse"."transactions" as fact on fact."id" = arriving."id"
+            ), remembered as (
+                insert into hayloft.payload (key, load_id, line, row)
+                select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+                from known
+                where exists (select from hayloft.load where load_id = hayloft_old_load)
+                on conflict do nothing
+            ), changed as (
+                update "datawarehouse"."transactions" as fact
+                set "id" = case when arriving.hayloft_row ? 'id' then arriving."id" else fact."id" end,
+                    "user_id" = case when arriving.hayloft_row ? 'user_id' then arriving."user_id" else fact."user_id" end,
+                    "amount" = case when arriving.hayloft_row ? 'amount' then arriving."amount" else fact."amount" end,
+                    "transaction_date" = case when arriving.hayloft_row ? 'transaction_date' then arriving."transaction_date" else fact."transaction_date" end,
+                updated_at = $1,
+                    load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
+                from known as arriving
+                where fact."id" = arriving."id"
+                returning arriving.hayloft_differs as differs
+            ), added as (
+                insert into "datawarehouse"."transactions" ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
+                select "id", "user_id", "amount", "transaction_date", $1, $1, hayloft_load, hayloft_line
+                from arriving
+                where not exists (select from "datawarehouse"."transactions" as fact where fact."id" = arriving."id")
+                returning 1
+            )
+            select (select count(*) from ready) as count,
+                (select count(*) from added) as inserted,
+                (select count(*) from changed where differs) as updated,
+                (select count(*) from changed) as written
+        "#]],
     );
 }
 

@@ -7,7 +7,7 @@ const PAY: &str =
     "[tables.pay]\nkind = \"fact\"\nkey = [\"pay_id\"]\nreferences = { acc_id = \"acc\" }\n";
 
 /// The dimension `acc` with `a` and `b`, and facts with these columns.
-fn pay(columns: &str) -> Warehouse {
+pub(super) fn pay(columns: &str) -> Warehouse {
     let warehouse = acc("tier text", "");
     warehouse.execute(&format!(
         "create table datawarehouse.pay (

@@ -14,8 +14,8 @@ use super::chain::{Past, Row, Saying, Settled, Since, Waiting};
 use crate::contract::{Contract, Ident, Reference};
 use crate::db::attempt::{self, Binds, Purpose};
 use crate::db::copy::Target;
-use crate::merge::MergeError;
 use crate::merge::sql::{self, Holding};
+use crate::merge::{MergeError, counts, swallowed};
 use crate::wire;
 
 /// What is to be written, of one batch of facts, as rows in the binary COPY format.
@@ -235,13 +235,16 @@ pub(super) fn apply(
     references: &[Reference],
 ) -> Result<(), MergeError> {
     sql_query("analyze pg_temp.hayloft_refolded_fact").execute(conn)?;
+    let mut written = 0;
     for statement in [
         sql::delete_facts(contract),
         sql::rewrite_facts(contract),
         sql::add_facts(contract),
     ] {
-        attempt::write(conn, Purpose::Write, &statement, Binds::None)?;
+        written += attempt::write(conn, Purpose::Write, &statement, Binds::None)?;
     }
+    let sent = counts::count(conn, &sql::count_refolded_facts())?;
+    swallowed::vouch(conn, contract, sent, written)?;
     for statement in [sql::drop_refolded_held(), sql::hold_refolded(contract)] {
         sql_query(statement)
             .bind::<Text, _>(contract.name.as_str())
