@@ -13,9 +13,7 @@ use std::path::PathBuf;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use hayloft::contract::catalog::{
-    Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey,
-};
+use hayloft::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use hayloft::contract::{
     ColumnType, Contract, ContractFile, Contracts, Nullability, TableName, WAREHOUSE,
 };
@@ -122,41 +120,32 @@ fn users() -> Contract {
         sql: "text".to_owned(),
         max_chars: None,
     };
-    let column = |name: &str, column_type, nullability, origin| CatalogColumn {
-        name: name.to_owned(),
-        column_type,
-        nullability,
-        origin,
-    };
-    let given =
-        |name, column_type| column(name, column_type, Nullability::Required, Origin::Inserted);
+    let given = |name, column_type| CatalogColumn::new(name, column_type, Nullability::Required);
     let key = |columns: &[&str], predicate: Option<&str>| UniqueKey {
         columns: columns.iter().map(ToString::to_string).collect(),
         predicate: predicate.map(ToOwned::to_owned),
     };
-    let users = CatalogTable {
-        relation: Relation::Table,
-        columns: vec![
+    let users = CatalogTable::new(
+        vec![
             given("user_id", ColumnType::Uuid),
             given("name", text()),
             given("email", text()),
             given("date_of_birth", ColumnType::Date),
             given("effective_start_date", ColumnType::TimestampTz),
-            column(
+            CatalogColumn::new(
                 "effective_end_date",
                 ColumnType::TimestampTz,
                 Nullability::Nullable,
-                Origin::Inserted,
             ),
             given("version_number", ColumnType::Int4),
             given("load_id", ColumnType::Int8),
             given("source_line", ColumnType::Int8),
         ],
-        unique_keys: vec![
+        vec![
             key(&["user_id", "effective_start_date"], None),
             key(&["user_id"], Some("(effective_end_date IS NULL)")),
         ],
-    };
+    );
     let catalog = Catalog {
         schema: WAREHOUSE.to_owned(),
         tables: BTreeMap::from([("users".to_owned(), users)]),

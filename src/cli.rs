@@ -140,6 +140,10 @@ pub enum Command {
     /// Put a load that was taken back in again, at its old place.
     #[command(after_help = REDO_HELP)]
     Redo(TurnArgs),
+    /// Take over rows of a dimension that no load brought, or a table of versions made by another
+    /// program.
+    #[command(after_help = TAKEOVER_HELP)]
+    Takeover(TakeoverArgs),
     /// Load a file once that was held: it closes or changes more keys than its table allows.
     #[command(after_help = ACCEPT_HELP, alias = "accept-closes")]
     Accept(AcceptArgs),
@@ -215,6 +219,17 @@ Examples:
 
 The number is that of the load, not of its undo. It shows first what would change, with values of
 rows, and asks. What was loaded since stays: the rows take the place in time that they had.";
+
+const TAKEOVER_HELP: &str = "\
+Examples:
+  hayloft takeover users                       Rows that are in the table already
+  hayloft takeover users --from snapshots.users_snapshot --start dbt_valid_from --end dbt_valid_to
+  hayloft takeover users --from old_users --start start_date --end end_date --current is_active
+  hayloft takeover users --from old_users --start start_date --end end_date --open-end 9999-12-31
+
+It shows first what would be done, with values of rows, and asks. Each row becomes a statement of a
+load of its own, from its start on; that load can be undone like any other. A column is filled by the
+one of its name, unless --column says another; durable keys are made as for a file.";
 
 const ACCEPT_HELP: &str = "\
 Examples:
@@ -341,6 +356,72 @@ pub struct TurnArgs {
     /// How many keys to show of each kind of change, before and after
     #[arg(long, default_value_t = 3, value_name = "COUNT")]
     pub rows: usize,
+}
+
+/// `hayloft takeover`
+#[derive(Args, Clone, Debug)]
+pub struct TakeoverArgs {
+    /// The dimension
+    pub table: String,
+    /// Another table that the rows come from, with its schema or in `datawarehouse`
+    #[arg(long, value_name = "TABLE", requires = "start")]
+    pub from: Option<String>,
+    /// The column in which a version starts
+    #[arg(long, value_name = "COLUMN", requires = "from")]
+    pub start: Option<String>,
+    /// The column in which it ends [default: it ends where the next one starts]
+    #[arg(long, value_name = "COLUMN", requires = "from")]
+    pub end: Option<String>,
+    /// The column that says whether it is the current one: true, t, yes, y or 1
+    #[arg(long, value_name = "COLUMN", requires = "from")]
+    pub current: Option<String>,
+    /// Which column fills one of the dimension, where the names differ
+    #[arg(long = "column", value_name = "NAME=COLUMN", value_parser = pair, requires = "from")]
+    pub columns: Vec<(String, String)>,
+    /// What the end of a version names
+    #[arg(long, value_enum, default_value_t = VersionEnd::FirstAfter)]
+    pub end_is: VersionEnd,
+    /// The zone of dates, and of times that have none
+    #[arg(long, default_value = "UTC", value_name = "ZONE", value_parser = zone)]
+    pub zone: chrono_tz::Tz,
+    /// From this time on an end means that there is none, as 9999-12-31 does
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub open_end: Option<DateTime<Utc>>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// How many keys to show of each kind of change, before and after
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub rows: usize,
+}
+
+/// What the end of a version names.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VersionEnd {
+    /// The first instant at which it no longer holds
+    FirstAfter,
+    /// The last day on which it holds
+    LastDay,
+    /// The last second in which it holds
+    LastSecond,
+    /// The last microsecond in which it holds
+    LastMicrosecond,
+}
+
+/// A zone of the IANA's list: `Europe/Prague`.
+fn zone(text: &str) -> Result<chrono_tz::Tz, String> {
+    let unknown = |_| "it is no zone such as UTC or Europe/Prague".to_owned();
+    text.parse().map_err(unknown)
+}
+
+/// `NAME=COLUMN`
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, column)) if !name.is_empty() && !column.is_empty() => {
+            Ok((name.to_owned(), column.to_owned()))
+        }
+        _ => Err("it is not NAME=COLUMN".to_owned()),
+    }
 }
 
 /// `hayloft accept`

@@ -102,6 +102,7 @@ impl LoadError {
                 MergeError::OtherKeyScheme { .. }
                     | MergeError::OtherKeyColumns { .. }
                     | MergeError::OtherContract(_)
+                    | MergeError::UnknownRows { .. }
             ) | Self::Contracts(ContractFault::Refused(_))
         ) || self.is_denied()
     }
@@ -143,6 +144,8 @@ impl LoadError {
                 | MergeError::TableRefuses { .. }
                 | MergeError::CannotClose { .. }
                 | MergeError::Referenced { .. }
+                | MergeError::ValueMisfit { .. }
+                | MergeError::NotTakenOver(_)
                 | MergeError::NotTurned(_) => Verdict::Refuse,
                 MergeError::Closes(_) | MergeError::Changes(_) => Verdict::Hold,
                 MergeError::TableBusy { .. }
@@ -151,7 +154,8 @@ impl LoadError {
                 MergeError::OtherKeyScheme { .. }
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::OtherContract(_)
-                | MergeError::OtherColumns { .. }
+                | MergeError::UnknownRows { .. }
+                | MergeError::TableChanged { .. }
                 | MergeError::Overtaken { .. }
                 | MergeError::BrokenHistory { .. }
                 | MergeError::NoEnd { .. } => Verdict::Stop,

@@ -218,6 +218,7 @@ fn use_of_contract(command: &Command) -> Use {
         | Command::Plan(_)
         | Command::Undo(_)
         | Command::Redo(_)
+        | Command::Takeover(_)
         | Command::Accept(_)
         | Command::Check(_)
         | Command::Why(_)

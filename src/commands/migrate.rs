@@ -7,8 +7,9 @@ use super::office::{self, Views, Way};
 use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{MigrateArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
-use crate::merge::MergeError;
+
 use crate::merge::ledger::{self, contract::Taken};
+use crate::merge::{MergeError, schema};
 use crate::printer::Printer;
 use crate::settings::Settings;
 
@@ -119,7 +120,10 @@ fn take_from_now(
     if let Some(fault) = &settings.contract_fault {
         return Err(Refusal(fault.to_string()).into());
     }
-    let contracts = Contracts::load_each(conn, &settings.contract_file)?;
+    let contracts = Contracts::join_each(
+        &settings.contract_file,
+        &schema::follow(conn, &settings.contract_file)?.catalog,
+    );
     tables
         .iter()
         .map(|table| {

@@ -14,6 +14,7 @@ mod preview;
 mod rejects;
 mod server;
 mod status;
+mod takeover;
 mod undo;
 mod watch;
 mod why;
@@ -96,6 +97,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Plan(args) => plan::run(args, &settings, &printer),
         Command::Undo(args) => undo::run(args, Turn::Undo, &settings, &printer),
         Command::Redo(args) => undo::run(args, Turn::Redo, &settings, &printer),
+        Command::Takeover(args) => takeover::run(args, &settings, &printer),
         Command::Accept(args) => accept::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Check(args) => check::run(args, &settings, &printer),

@@ -8,12 +8,14 @@ use diesel::PgConnection;
 use super::Refusal;
 use crate::contract::catalog::Catalog;
 use crate::contract::file::KindEntry;
-use crate::contract::{Contract, ContractFault, Contracts, TableName};
+use crate::contract::{Contract, ContractFault, ContractFile, Contracts, TableName};
 use crate::db::access::{Need, refuse_unless_ledger_is_open};
 use crate::db::embedded::State;
 use crate::db::pool::Database;
 use crate::db::{DatabaseUrl, Embedded, migrations};
 use crate::history::views::{self, Aside, Kept, ViewsError};
+use crate::merge::MergeError;
+use crate::merge::schema::{self, SchemaNote};
 use crate::pipeline::{Desk, Register};
 use crate::printer::Printer;
 use crate::retire::Shelves;
@@ -60,7 +62,7 @@ fn contracts(
     let file = &settings.contract_file;
     if migrating == Migrating::Leave {
         refuse_unless_ledger_is_open(conn)?;
-        return Ok(Contracts::load_each(conn, file)?);
+        return Ok(Contracts::join_each(file, &catalog(conn, file, printer)?));
     }
     let folder = own_migrations(settings);
     // A view that is lost was told, and keeps nothing from being loaded.
@@ -141,7 +143,7 @@ pub(super) fn migrate(
 /// from the catalog that the views were made by.
 fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -> Result<Catalog> {
     let file = &settings.contract_file;
-    let catalog = Catalog::of(conn, file, Need::Load).map_err(ContractFault::from)?;
+    let catalog = catalog(conn, file, printer)?;
     let dimensions = Contracts::agreeing_dimensions(file, &catalog);
     let mut made = Ok(());
     for contract in views::outdated(conn, &dimensions, &catalog).map_err(ViewsError::from)? {
@@ -164,6 +166,24 @@ fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -
     }
     made?;
     Ok(catalog)
+}
+
+/// The tables as they are, and says what the ledger has heard of them only now. Where it cannot hear
+/// it yet, since a load is running or nothing may be written, the next load sees to it.
+fn catalog(conn: &mut PgConnection, file: &ContractFile, printer: &Printer) -> Result<Catalog> {
+    match schema::follow(conn, file) {
+        Ok(followed) => {
+            for SchemaNote { table, change } in &followed.notes {
+                printer.say(&format!("{table}: {change}"));
+            }
+            Ok(followed.catalog)
+        }
+        Err(MergeError::TableBusy { .. }) => {
+            Ok(Catalog::of(conn, file, Need::Load).map_err(ContractFault::from)?)
+        }
+        Err(MergeError::Database(source)) => Err(ContractFault::Catalog { source }.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn no_views(tables: &str) -> String {

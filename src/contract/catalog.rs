@@ -4,14 +4,19 @@
 //! schema, so no `search_path` changes what they mean, and they run on Postgres 15. What the
 //! tables ought to look like is not known here.
 
+mod known;
+
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Oid, SmallInt, Text};
 
+use super::identity::{self, ColumnId, KnownTable, Now, SchemaChange, TableRows};
+use super::{
+    ColumnType, ContractFile, Ident, JsonKind, Nullability, NumericLimit, QualifiedName, WAREHOUSE,
+};
+use crate::db::Prepare;
 use crate::db::access::{self, Need};
-
-use super::{ColumnType, ContractFile, Ident, JsonKind, Nullability, NumericLimit, WAREHOUSE};
 
 /// The tables of one schema, as far as they were asked for and are there.
 #[derive(Clone, Debug)]
@@ -25,14 +30,51 @@ pub struct Catalog {
 }
 
 /// One table.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CatalogTable {
     /// Whether it is a table at all.
     pub relation: Relation,
+    /// Its oid.
+    pub oid: u32,
     /// The columns, in the table's own order.
     pub columns: Vec<CatalogColumn>,
     /// The unique indexes over plain columns.
     pub unique_keys: Vec<UniqueKey>,
+    /// What else decides about rows on their way in: triggers, rules, row security, and the names of
+    /// unique indexes; each as a text that is another one when it is changed.
+    pub rules: Vec<String>,
+    /// The ids that the ledger has given to its columns, those that are gone included.
+    pub taken_ids: Vec<ColumnId>,
+    /// What the ledger has to hear of the table.
+    pub changes: Vec<SchemaChange>,
+}
+
+impl CatalogTable {
+    /// A table with these columns, of which nothing else is known.
+    #[must_use]
+    pub fn new(columns: Vec<CatalogColumn>, unique_keys: Vec<UniqueKey>) -> Self {
+        Self {
+            relation: Relation::Table,
+            oid: 0,
+            columns,
+            unique_keys,
+            rules: Vec::new(),
+            taken_ids: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Whether the table is as it was when this was read, as far as rows on their way in are
+    /// concerned.
+    #[must_use]
+    pub fn takes_rows_like(&self, other: &Self) -> bool {
+        let pairs = self.columns.iter().zip(&other.columns);
+        (self.oid, &self.rules, self.columns.len())
+            == (other.oid, &other.rules, other.columns.len())
+            && pairs
+                .into_iter()
+                .all(|(one, other)| one.takes_values_like(other))
+    }
 }
 
 /// What can stand in a schema under a name.
@@ -55,6 +97,46 @@ pub struct CatalogColumn {
     pub nullability: Nullability,
     /// Who gives it its value.
     pub origin: Origin,
+    /// Its number in the table, which a rename leaves alone.
+    pub number: i16,
+    /// The type as the catalog spells it.
+    pub type_sql: String,
+    /// The expression of its default, if it has one.
+    pub default_sql: Option<String>,
+    /// What the ledger calls it.
+    pub id: ColumnId,
+}
+
+impl CatalogColumn {
+    /// Its name, to be written into statements.
+    #[must_use]
+    pub fn ident(&self) -> Ident {
+        Ident::vouched(&self.name)
+    }
+
+    /// Whether it is the same column in all but what the ledger calls it.
+    fn takes_values_like(&self, other: &Self) -> bool {
+        let same_id = Self {
+            id: self.id.clone(),
+            ..other.clone()
+        };
+        *self == same_id
+    }
+
+    /// A column that a file may fill, with no default, called in the ledger as it is here.
+    #[must_use]
+    pub fn new(name: &str, column_type: ColumnType, nullability: Nullability) -> Self {
+        Self {
+            name: name.to_owned(),
+            type_sql: column_type.sql(),
+            column_type,
+            nullability,
+            origin: Origin::Inserted,
+            number: 0,
+            default_sql: None,
+            id: ColumnId::new(name),
+        }
+    }
 }
 
 /// Who gives a column its value.
@@ -85,6 +167,8 @@ struct ColumnRow {
     relation_kind: String,
     #[diesel(sql_type = Text)]
     column_name: String,
+    #[diesel(sql_type = SmallInt)]
+    number: i16,
     #[diesel(sql_type = Text)]
     type_name: String,
     #[diesel(sql_type = Text)]
@@ -103,6 +187,30 @@ struct ColumnRow {
     default_sql: Option<String>,
     #[diesel(sql_type = Array<Text>)]
     enum_labels: Vec<String>,
+}
+
+#[derive(QueryableByName)]
+struct TableRow {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Oid)]
+    oid: u32,
+    #[diesel(sql_type = Bool)]
+    has_rows: bool,
+    #[diesel(sql_type = Nullable<Oid>)]
+    ledger: Option<u32>,
+    #[diesel(sql_type = Array<Text>)]
+    rules: Vec<String>,
+}
+
+impl TableRow {
+    fn rows(&self) -> TableRows {
+        if self.has_rows {
+            TableRows::Some
+        } else {
+            TableRows::None
+        }
+    }
 }
 
 #[derive(QueryableByName)]
@@ -142,13 +250,93 @@ impl Catalog {
     /// Asks the database for the tables. One that is not there is left out.
     pub fn read(conn: &mut PgConnection, schema: &str, tables: &[&str]) -> QueryResult<Self> {
         let columns = select_columns(conn, schema, tables)?;
+        let states = select_tables(conn, schema, tables)?;
         let unique_keys = select_unique_keys(conn, schema, tables)?;
+        let mut catalog = Self {
+            schema: schema.to_owned(),
+            tables: group_by_table(columns, &states),
+            obstacles: BTreeMap::new(),
+        };
+        for row in unique_keys {
+            if let Some(table) = catalog.tables.get_mut(&row.table_name) {
+                table.unique_keys.push(UniqueKey {
+                    columns: row.column_names,
+                    predicate: row.predicate,
+                });
+            }
+        }
+        catalog.identify(conn, &states)?;
+        Ok(catalog)
+    }
+
+    /// Finds what the ledger calls each column, and what it has to hear.
+    fn identify(&mut self, conn: &mut PgConnection, states: &[TableRow]) -> QueryResult<()> {
+        if states.iter().all(|state| state.ledger.is_none()) {
+            return Ok(());
+        }
+        let names = states.iter().map(|state| state.table_name.as_str());
+        let oids = states.iter().map(|state| state.oid);
+        let known = known::read(conn, names.collect(), oids.collect())?;
+        for state in states {
+            let Some(table) = self.tables.get_mut(&state.table_name) else {
+                continue;
+            };
+            let now = Now {
+                name: &state.table_name,
+                ledger: state.ledger.unwrap_or_default(),
+                rows: state.rows(),
+            };
+            let known = known.get(&state.table_name);
+            let (ids, changes) = identity::recognise(known, now, table);
+            for (column, id) in table.columns.iter_mut().zip(ids) {
+                column.id = id;
+            }
+            table.taken_ids = known.map(KnownTable::ids).unwrap_or_default();
+            let of_now = table.columns.iter().map(|column| column.id.clone());
+            table.taken_ids.extend(of_now);
+            table.changes = changes;
+        }
+        Ok(())
+    }
+
+    /// The tables with what decides about rows on their way in, and nothing of the ledger: to be
+    /// compared with what was read before.
+    pub fn as_it_is(conn: &mut PgConnection, schema: &str, tables: &[&str]) -> QueryResult<Self> {
+        let columns = select_columns(conn, schema, tables)?;
+        let states = select_tables(conn, schema, tables)?;
         Ok(Self {
             schema: schema.to_owned(),
-            tables: group_by_table(columns, unique_keys),
+            tables: group_by_table(columns, &states),
             obstacles: BTreeMap::new(),
         })
     }
+
+    /// The name of a table that is there, to be written into statements.
+    #[must_use]
+    pub fn qualified(&self, table: &str) -> Option<QualifiedName> {
+        self.tables.contains_key(table).then(|| QualifiedName {
+            schema: Ident::vouched(&self.schema),
+            table: Ident::vouched(table),
+        })
+    }
+
+    /// Whether the ledger has to hear of something that a table has become.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.tables.values().any(|table| !table.changes.is_empty())
+    }
+}
+
+fn select_tables(
+    conn: &mut PgConnection,
+    schema: &str,
+    tables: &[&str],
+) -> QueryResult<Vec<TableRow>> {
+    diesel::sql_query(include_str!("catalog/tables.sql"))
+        .bind::<Text, _>(schema)
+        .bind::<Array<Text>, _>(tables)
+        .prepared()
+        .load(conn)
 }
 
 fn select_columns(
@@ -159,6 +347,7 @@ fn select_columns(
     diesel::sql_query(include_str!("catalog/columns.sql"))
         .bind::<Text, _>(schema)
         .bind::<Array<Text>, _>(tables)
+        .prepared()
         .load(conn)
 }
 
@@ -173,10 +362,7 @@ fn select_unique_keys(
         .load(conn)
 }
 
-fn group_by_table(
-    columns: Vec<ColumnRow>,
-    unique_keys: Vec<UniqueKeyRow>,
-) -> BTreeMap<String, CatalogTable> {
+fn group_by_table(columns: Vec<ColumnRow>, states: &[TableRow]) -> BTreeMap<String, CatalogTable> {
     let mut tables: BTreeMap<String, CatalogTable> = BTreeMap::new();
     for row in columns {
         let relation = relation(&row.relation_kind);
@@ -184,17 +370,14 @@ fn group_by_table(
             .entry(row.table_name.clone())
             .or_insert_with(|| CatalogTable {
                 relation,
-                columns: Vec::new(),
-                unique_keys: Vec::new(),
+                ..CatalogTable::new(Vec::new(), Vec::new())
             });
         table.columns.push(column(row));
     }
-    for row in unique_keys {
-        if let Some(table) = tables.get_mut(&row.table_name) {
-            table.unique_keys.push(UniqueKey {
-                columns: row.column_names,
-                predicate: row.predicate,
-            });
+    for state in states {
+        if let Some(table) = tables.get_mut(&state.table_name) {
+            table.oid = state.oid;
+            table.rules.clone_from(&state.rules);
         }
     }
     tables
@@ -223,7 +406,11 @@ fn column(row: ColumnRow) -> CatalogColumn {
         } else {
             Nullability::Nullable
         },
+        id: ColumnId::new(&row.column_name),
         name: row.column_name.clone(),
+        number: row.number,
+        type_sql: row.type_sql.clone(),
+        default_sql: row.default_sql.clone(),
         column_type: column_type(row),
     }
 }
@@ -297,6 +484,7 @@ mod tests {
             table_name: "t".into(),
             relation_kind: "r".into(),
             column_name: "c".into(),
+            number: 1,
             type_name: type_name.into(),
             type_schema: "pg_catalog".into(),
             type_kind: "b".into(),

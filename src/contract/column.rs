@@ -2,13 +2,15 @@
 
 use chrono_tz::Tz;
 
-use super::{Ident, Role};
+use super::{ColumnId, Ident, Role};
 
 /// One column that a file may fill.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Column {
     /// The name, as the catalog spells it.
     pub name: Ident,
+    /// What the ledger calls it, whatever its name is now.
+    pub id: ColumnId,
     /// The type, from the catalog.
     pub column_type: ColumnType,
     /// Whether NULL is refused.

@@ -97,6 +97,13 @@ impl Default for Limits {
 }
 
 impl ContractFile {
+    /// Whether a table is a dimension, as far as the file says.
+    #[must_use]
+    pub fn is_dimension(&self, table: &str) -> bool {
+        let entry = self.tables.iter().find(|it| it.name.as_str() == table);
+        entry.is_some_and(|entry| matches!(entry.kind, KindEntry::Dimension { .. }))
+    }
+
     /// Reads the file, or says all that is wrong with it.
     pub fn read(path: &Path) -> Result<Self, ContractFault> {
         Self::read_each(path)?.sound()

@@ -12,12 +12,16 @@ mod fault;
 pub mod file;
 mod history;
 mod ident;
+pub mod identity;
 pub mod managed;
 mod new_column;
 pub mod record;
 mod resolve;
 mod section;
 
+use std::sync::Arc;
+
+use catalog::CatalogTable;
 pub use column::{
     Canonical, Column, ColumnType, EmptyAs, JsonKind, Nullability, NumericLimit, Spelling,
 };
@@ -26,6 +30,7 @@ pub use fault::{ContractFault, Problem, Problems};
 pub use file::ContractFile;
 pub use history::{Deletes, Effective, History, Late, Mode, Role, SequenceField};
 pub use ident::{Ident, QualifiedName, TableName};
+pub use identity::ColumnId;
 pub use new_column::{NewColumnFault, NewColumns};
 pub use resolve::{Contracts, WAREHOUSE};
 
@@ -40,8 +45,8 @@ pub struct Contract {
     pub kind: Kind,
     /// The columns that a file may fill, in catalog order.
     pub columns: Vec<Column>,
-    /// All columns that the table had when the catalog was read, whoever fills them.
-    pub table_columns: Vec<String>,
+    /// The table as it was when the catalog was read. A load asks whether it is so still.
+    pub source: Arc<CatalogTable>,
     /// The natural key: positions in [`Contract::columns`], in the order of the contract.
     pub key: Vec<usize>,
     /// What becomes of rows of one file that share a key but differ.

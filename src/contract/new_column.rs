@@ -7,7 +7,7 @@
 use thiserror::Error;
 
 use super::ident::NameFault;
-use super::{Column, ColumnType, Contract, Ident, Nullability, Role, Spelling, managed};
+use super::{Column, ColumnId, ColumnType, Contract, Ident, Nullability, Role, Spelling, managed};
 
 /// What a new column of a table would be like.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,6 +15,8 @@ pub struct NewColumns {
     /// Names that mean something else already: the table's own columns, whoever fills them, and
     /// the fields by which a fact may name its members.
     pub(super) taken: Vec<String>,
+    /// What the ledger calls the table's columns, those that are gone included.
+    pub(super) taken_ids: Vec<ColumnId>,
     /// How the file spells a value.
     pub(super) spelling: Spelling,
 }
@@ -69,8 +71,10 @@ impl Contract {
         {
             return Err(NewColumnFault::Taken);
         }
+        let id = ColumnId::of_new(bare, &self.new_columns.taken_ids);
         Ok(Column {
             name,
+            id,
             column_type: ColumnType::Text {
                 sql: "text".into(),
                 max_chars: None,

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::catalog::CatalogColumn;
 use super::{Canonical, Contract, Effective, Kind, Mode, Role, UnknownColumns};
 
 /// What must not change silently under a table that has rows.
@@ -20,7 +21,7 @@ pub struct Record {
     pub effective: String,
     /// The fields that break ties, in their order.
     pub sequence: Vec<String>,
-    /// The role of each column; of one in the key, how the key is made of it. A column that is not
+    /// The role of each column, by its id in the ledger; of one in the key, how the key is made of it. A column that is not
     /// here was not there, or nothing was written down of it yet.
     pub roles: BTreeMap<String, String>,
     /// Whether a value in a column that is new is a version of its own; `None` if nothing was
@@ -75,11 +76,11 @@ impl Record {
         };
         Self {
             mode: history.mode.word().to_owned(),
-            effective: effective(&history.effective),
+            effective: effective(&history.effective, |name| field_id(contract, name)),
             sequence: history
                 .sequence
                 .iter()
-                .map(|field| field.name.clone())
+                .map(|field| field_id(contract, &field.name))
                 .collect(),
             roles: keys(contract).chain(roles(contract, |role| role)).collect(),
             new_column: Some(new_column(contract).to_owned()),
@@ -98,7 +99,7 @@ impl Record {
     fn usual(roles: BTreeMap<String, String>) -> Self {
         Self {
             mode: Mode::Incremental.word().to_owned(),
-            effective: effective(&Effective::LoadTime),
+            effective: effective(&Effective::LoadTime, str::to_owned),
             sequence: Vec::new(),
             roles,
             new_column: None,
@@ -242,7 +243,7 @@ fn keys(contract: &Contract) -> impl Iterator<Item = (String, String)> {
             Canonical::Verbatim => "as delivered",
             Canonical::Email => "as email",
         };
-        (column.name.name().to_owned(), format!("{KEY} {canonical}"))
+        (column.id.as_str().to_owned(), format!("{KEY} {canonical}"))
     })
 }
 
@@ -254,8 +255,8 @@ fn roles(
     columns
         .filter(|(place, _)| !contract.key.contains(place))
         .map(move |(_, column)| {
-            let name = column.name.name().to_owned();
-            (name, role(recorded(column.role)).to_owned())
+            let id = column.id.as_str().to_owned();
+            (id, role(recorded(column.role)).to_owned())
         })
 }
 
@@ -268,10 +269,18 @@ fn new_column(contract: &Contract) -> &'static str {
     }
 }
 
-fn effective(effective: &Effective) -> String {
+/// What the ledger calls a field: by the id of its column, where the table has one. A rename of the
+/// column is then no other contract.
+fn field_id(contract: &Contract, name: &str) -> String {
+    let of_field = |column: &&CatalogColumn| column.name.eq_ignore_ascii_case(name);
+    let column = contract.source.columns.iter().find(of_field);
+    column.map_or_else(|| name.to_owned(), |column| column.id.as_str().to_owned())
+}
+
+fn effective(effective: &Effective, id: impl Fn(&str) -> String) -> String {
     match effective {
         Effective::LoadTime => LOAD_TIME.to_owned(),
-        Effective::Column { name, .. } => format!("column {name:?}"),
+        Effective::Column { name, .. } => format!("column {:?}", id(name)),
         Effective::FileName { .. } => FILE_NAME.to_owned(),
         Effective::Sidecar { .. } => SIDECAR.to_owned(),
     }

@@ -46,6 +46,8 @@ pub struct Answer {
 pub struct ShownColumn {
     /// Its name.
     pub name: String,
+    /// What the ledger calls it.
+    pub id: String,
     /// Whether it is part of the natural key.
     pub part: Part,
     /// What a change of it means.
@@ -269,6 +271,7 @@ fn columns(contract: &Contract) -> Vec<ShownColumn> {
     columns
         .map(|(place, column)| ShownColumn {
             name: column.name.name().to_owned(),
+            id: column.id.as_str().to_owned(),
             part: if contract.key.contains(&place) {
                 Part::Key
             } else {

@@ -57,6 +57,10 @@ pub enum Action {
     Undo,
     /// An earlier load was put in again.
     Redo,
+    /// Rows that no load had brought became those of a load.
+    Takeover,
+    /// What a column held when it was first seen became a statement of its own.
+    Baseline,
 }
 
 /// What a row of a load, and an absent row, meant.
@@ -181,7 +185,9 @@ words!(
     "hayloft.load.action",
     Load = "load",
     Undo = "undo",
-    Redo = "redo"
+    Redo = "redo",
+    Takeover = "takeover",
+    Baseline = "baseline",
 );
 words!(
     LoadMode,

@@ -1,30 +1,19 @@
-//! That the tables have the columns that their contracts know.
+//! That the tables are as their contracts have them.
 //!
-//! The contracts are read before the locks are taken, and another process may have added a column
-//! since. A load that does not know it would begin versions, and let in held facts, without its
-//! value.
+//! The contracts are read before the locks are taken, and a migration may have changed a table since:
+//! a column's name or type, a default, a trigger, row security. What was staged for the table of
+//! before is not for this one; the file is staged again, and is not to blame.
 
-use std::collections::BTreeSet;
-
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{Array, Text};
 
-use super::MergeError;
+use super::{MergeError, sql};
+use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::{Contract, Contracts};
-use crate::db::Prepare;
 
-#[derive(QueryableByName)]
-struct Table {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Array<Text>)]
-    columns: Vec<String>,
-}
-
-/// Finds that the table, and those of the facts that may be let in, are as they were. To be asked
-/// under the locks.
-pub(super) fn vouch(
+/// Finds that the table, and those of the facts that may be let in, are as they were, and keeps
+/// them so to the end of the transaction. To be asked under the locks.
+pub(super) fn verify(
     conn: &mut PgConnection,
     contract: &Contract,
     contracts: &Contracts,
@@ -32,20 +21,21 @@ pub(super) fn vouch(
     let written: Vec<&Contract> = std::iter::once(contract)
         .chain(contracts.referring_to(&contract.name))
         .collect();
-    let names: Vec<String> = written.iter().map(|it| it.table.to_string()).collect();
-    let now: Vec<Table> = sql_query(include_str!("columns/now.sql"))
-        .bind::<Array<Text>, _>(names)
-        .prepared()
-        .load(conn)?;
+    conn.batch_execute(&sql::lock_tables(&written))?;
+    let names: Vec<&str> = written.iter().map(|it| it.table.table.name()).collect();
+    let now = Catalog::as_it_is(conn, contract.table.schema.name(), &names)?;
     for contract in written {
-        let name = contract.table.to_string();
-        let known: BTreeSet<&String> = contract.table_columns.iter().collect();
-        let is_same = |table: &Table| table.columns.iter().collect::<BTreeSet<_>>() == known;
-        if !now.iter().any(|table| table.name == name && is_same(table)) {
-            return Err(MergeError::OtherColumns {
+        let table = now.tables.get(contract.table.table.name());
+        if !table.is_some_and(|table| is_as_known(table, contract)) {
+            return Err(MergeError::TableChanged {
                 table: contract.name.clone(),
             });
         }
     }
     Ok(())
+}
+
+/// What the ledger still has to hear of a table is written down before anything is loaded into it.
+fn is_as_known(table: &CatalogTable, contract: &Contract) -> bool {
+    contract.source.changes.is_empty() && table.takes_rows_like(&contract.source)
 }

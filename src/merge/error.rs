@@ -156,14 +156,47 @@ pub enum MergeError {
     /// The contract gives what is loaded another meaning than the table was loaded with.
     #[error("{0}")]
     OtherContract(Changed),
-    /// The contracts were read before a column came or went.
+    /// The contracts were read before somebody changed a table.
     #[error(
-        "`{table}` got or lost a column while this was under way. Nothing was changed: try again."
+        "`{table}` was changed while this was under way: a column, a type, a default, a trigger or \
+         row security. Nothing was loaded: try again."
     )]
-    OtherColumns {
+    TableChanged {
         /// The table.
         table: TableName,
     },
+    /// A migration gave a column a type that does not take what a load said.
+    #[error(
+        "Column `{column}` of `{table}` is {type_sql} since a migration changed it, and the value \
+         that load {load} had for it in line {line} is none that it takes as it is. What is asked \
+         for needs that value. Give the column a type that takes it, or mend the load: undo load \
+         {load} before the type is changed, and load its mended file."
+    )]
+    ValueMisfit {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The type that it has now.
+        type_sql: String,
+        /// The load that said the value.
+        load: i64,
+        /// The line of its file.
+        line: i64,
+    },
+    /// The table has rows that no load brought, and whoever builds on them would vouch for them.
+    #[error(
+        "`{table}` has rows that no load brought: they were written by hand, or by another program. \
+         Nothing was loaded. `hayloft takeover {table}` shows what they are, and makes them a load of \
+         their own, upon which others can build."
+    )]
+    UnknownRows {
+        /// The table.
+        table: TableName,
+    },
+    /// Rows cannot be taken over.
+    #[error("{0}")]
+    NotTakenOver(String),
     /// What was read of the table is so no more.
     #[error("Somebody else wrote to `{table}` while this was under way. Nothing was changed.")]
     WrittenMeanwhile {

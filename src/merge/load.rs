@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
     Consent, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest,
-    rejects,
+    rejects, schema,
 };
 use crate::contract::{
     Contract, Contracts, Effective, History, Ident, Kind, Mode, Redelivery, Reference,
@@ -117,7 +117,8 @@ impl<'a> Load<'a> {
         conn.batch_execute(include_str!("transaction.sql"))?;
         locks::take(conn, self.contract, self.contracts)?;
         failpoint!("merge::locked");
-        columns::vouch(conn, self.contract, self.contracts)?;
+        columns::verify(conn, self.contract, self.contracts)?;
+        self.refuse_unknown_rows(conn)?;
         // Asked before a file is skipped: under another contract, known bytes may say other things.
         self.vouch_for_contract(conn)
     }
@@ -231,6 +232,9 @@ impl<'a> Load<'a> {
             sql_query(sql::add_column(self.contract, column)).execute(conn)?;
         }
         if !staged.added.is_empty() {
+            let added = staged.added.iter();
+            let named = added.map(|it| (it.id.as_str().to_owned(), it.name.name().to_owned()));
+            schema::note_added(conn, &self.contract.name, &named.collect::<Vec<_>>())?;
             // A view that cannot follow now follows at the next `hayloft migrate`: that is no
             // reason not to load. What fails is rolled back to where it began.
             let _ = views::keep(conn, self.contract);
@@ -267,7 +271,7 @@ impl<'a> Load<'a> {
             Kind::Fact { .. } => (LoadMode::Incremental, false),
         };
         let own_words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
-        let added = staged.added.iter().map(|column| column.name.name());
+        let added = staged.added.iter().map(|column| column.id.as_str());
         Ok(Meaning {
             mode,
             absence: if absence {
@@ -278,7 +282,7 @@ impl<'a> Load<'a> {
             instants: if own { Instants::Own } else { Instants::Shared },
             earliest,
             latest,
-            columns: own_words(shape.names()),
+            columns: own_words(shape.ids()),
             digested_as: own_words(shape.forms()),
             added: own_words(added.collect()),
             accepted_by: match &self.terms.consent {
@@ -503,6 +507,21 @@ impl<'a> Load<'a> {
         };
         ledger::close(conn, load_id, None, &entry)?;
         Ok(entry)
+    }
+
+    /// Before its first load a dimension has no rows, unless somebody else put them there. Later, the
+    /// keys whose history is made anew are asked one by one.
+    fn refuse_unknown_rows(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
+        let is_dimension = matches!(self.contract.kind, Kind::Dimension { .. });
+        if !is_dimension
+            || ledger::has_loads(conn, &self.contract.name)?
+            || ledger::is_empty(conn, self.contract)?
+        {
+            return Ok(());
+        }
+        Err(MergeError::UnknownRows {
+            table: self.contract.name.clone(),
+        })
     }
 
     fn vouch_for_contract(&self, conn: &mut PgConnection) -> Result<(), MergeError> {

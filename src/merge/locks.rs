@@ -43,10 +43,19 @@ pub(super) fn take(
             .referred_by(contract)
             .map(|dimension| (&dimension.name, Hold::Shared)),
     );
-    wanted.sort();
+    take_all(conn, &mut wanted)
+}
 
+/// Waits a slice for each of these tables, to have it alone.
+pub(super) fn take_alone(conn: &mut PgConnection, tables: &[TableName]) -> Result<(), MergeError> {
+    let mut wanted: Vec<_> = tables.iter().map(|table| (table, Hold::Alone)).collect();
+    take_all(conn, &mut wanted)
+}
+
+fn take_all(conn: &mut PgConnection, wanted: &mut [(&TableName, Hold)]) -> Result<(), MergeError> {
+    wanted.sort();
     conn.batch_execute("set local lock_timeout = '2s'")?;
-    for (table, hold) in wanted {
+    for (table, hold) in &*wanted {
         let statement = match hold {
             Hold::Alone => "select pg_advisory_xact_lock(hashtextextended('hayloft:' || $1, 0))",
             Hold::Shared => {

@@ -22,9 +22,11 @@ mod offenders;
 mod overreach;
 mod plan;
 mod rejects;
+pub mod schema;
 mod shared;
 pub mod sql;
 mod swallowed;
+mod takeover;
 mod turning;
 
 use std::iter;
@@ -39,7 +41,8 @@ pub use guard::{ChangeBreach, ChangeLimit, CloseBreach, CloseLimit, Consent, Gua
 pub use history::Turn;
 pub use history::prove::{Contradiction, Proof, Reason, Telling, Unproven, What, prove};
 pub use offenders::Offenders;
-pub use plan::{Plan, Sample, Version, plan, plan_turn};
+pub use plan::{Plan, Sample, Version, plan, plan_takeover, plan_turn};
+pub use takeover::{SourceWish, Takeover};
 
 use self::ledger::{Bytes, Coming, Entry, Opened};
 use self::load::{Done, Load};
@@ -295,6 +298,12 @@ pub fn turn(
     })?;
     failpoint!("undo::committed");
     Ok(entry)
+}
+
+/// Takes over the rows that no load brought, or those of another table. Returns what the ledger has of
+/// it.
+pub fn take_over(conn: &mut PgConnection, takeover: &Takeover<'_>) -> Result<Entry, MergeError> {
+    transaction(conn, |conn| Ok(takeover.run(conn)?.entry))
 }
 
 /// Notes in the ledger that a file was refused, and why; or finds that its claim had its end

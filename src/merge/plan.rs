@@ -18,7 +18,7 @@ use super::ledger::Entry;
 use super::load::Load;
 use super::shared::Shared;
 use super::turning::Turning;
-use super::{ChangeBreach, CloseBreach, Consent, MergeError, Terms, offenders, sql};
+use super::{ChangeBreach, CloseBreach, Consent, MergeError, Takeover, Terms, offenders, sql};
 use crate::contract::{Contract, Contracts, Kind};
 use crate::db::transaction;
 use crate::stage::Staged;
@@ -166,6 +166,22 @@ pub fn plan_turn(
             claim: Uuid::now_v7(),
         };
         offenders::explain_turn(conn, &turning, error)
+    })?;
+    Ok(Plan {
+        entry: trial.entry,
+        samples: trial.samples,
+        added_columns: Vec::new(),
+        closes: None,
+        changes: None,
+        path: trial.path,
+    })
+}
+
+/// Finds what a takeover would do. Nothing stays written.
+pub fn plan_takeover(conn: &mut PgConnection, takeover: &Takeover<'_>) -> Result<Plan, MergeError> {
+    let trial = rolled_back(conn, takeover.contract, takeover.contract, |conn| {
+        let done = takeover.run(conn)?;
+        Ok((done.entry, Known::Keys(done.told), Way::Refold.words()))
     })?;
     Ok(Plan {
         entry: trial.entry,

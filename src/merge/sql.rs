@@ -4,19 +4,23 @@
 //! binds or from the landing table. What each looks like for the tables of the example, and for two
 //! of other shapes, is kept in this file's tests; `tests/it/explain.rs` has a server plan each.
 
+mod baseline;
 mod dimension;
 mod facts;
 mod history;
+mod takeover;
 
 use std::fmt::Write as _;
 
+pub use baseline::*;
 pub use dimension::*;
 pub use facts::*;
 pub use history::*;
+pub use takeover::*;
 
 use crate::contract::{
-    Column, ColumnType, Contract, Effective, Ident, JsonKind, Kind, QualifiedName, Reference, Role,
-    Stamp,
+    Column, ColumnId, ColumnType, Contract, Effective, Ident, JsonKind, Kind, QualifiedName,
+    Reference, Role, Stamp,
 };
 use crate::ledger::words::Word;
 use crate::stage::digest::Form;
@@ -44,10 +48,10 @@ impl<'a> Shape<'a> {
             .map(|column| &self.contract.columns[*column])
     }
 
-    /// The names of the columns that the file fills.
+    /// The columns that the file fills, as the ledger calls them.
     #[must_use]
-    pub fn names(&self) -> Vec<&'a str> {
-        self.filled().map(|column| column.name.name()).collect()
+    pub fn ids(&self) -> Vec<&'a str> {
+        self.filled().map(|column| column.id.as_str()).collect()
     }
 
     /// In which form the values of each of these are digested.
@@ -615,7 +619,17 @@ fn stamps(contract: &Contract) -> (String, String) {
 
 /// A column's name as a text, for looking into a jsonb row.
 fn literal(name: &Ident) -> String {
-    format!("'{}'", name.name().replace('\'', "''"))
+    text_literal(name.name())
+}
+
+/// What the ledger calls a column, as a text.
+fn id_literal(id: &ColumnId) -> String {
+    text_literal(&id.to_string())
+}
+
+/// A text as SQL.
+fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The table, for `analyze` and `exists`.
@@ -629,6 +643,13 @@ pub fn is_empty(table: &QualifiedName) -> String {
 #[must_use]
 pub fn lock_alone(table: &QualifiedName) -> String {
     format!("lock table {table} in access exclusive mode nowait")
+}
+
+/// Keeps tables as they are until the end of the transaction; others may write rows meanwhile.
+#[must_use]
+pub fn lock_tables(contracts: &[&Contract]) -> String {
+    let tables: Vec<String> = contracts.iter().map(|it| it.table.to_string()).collect();
+    format!("lock table {} in row exclusive mode", tables.join(", "))
 }
 
 #[cfg(test)]

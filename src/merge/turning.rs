@@ -53,7 +53,7 @@ impl Turning<'_> {
                 });
             }
         };
-        columns::vouch(conn, self.contract, self.contracts)?;
+        columns::verify(conn, self.contract, self.contracts)?;
         // The touched keys are folded by the contract of now.
         if let Some(changed) = ledger::contract::vouch(conn, self.contract)? {
             return Err(MergeError::OtherContract(changed));

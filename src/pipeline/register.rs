@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::contract::{ContractFile, Contracts};
 use crate::db::pool::Database;
 use crate::error::LoadError;
+use crate::merge::schema::{self, SchemaNote};
 
 /// `hayloft.toml`, and what it came to when it was last joined with the catalog.
 #[derive(Debug)]
@@ -64,8 +65,11 @@ impl Register {
         let mut conn = database.get()?;
         // Held over the reading, so that a load that ends meanwhile cannot be forgotten.
         let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
-        let contracts =
-            Contracts::load_each(&mut conn, &self.file).map_err(LoadError::Contracts)?;
+        let followed = schema::follow(&mut conn, &self.file)?;
+        for SchemaNote { table, change } in &followed.notes {
+            tracing::info!(table, "{change}");
+        }
+        let contracts = Contracts::join_each(&self.file, &followed.catalog);
         *page = Page {
             contracts: Arc::new(contracts),
             age: Age::Current,

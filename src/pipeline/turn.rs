@@ -52,7 +52,10 @@ pub fn turn(
     Ok(entry)
 }
 
-fn contract<'c>(contracts: &'c Contracts, table: &TableName) -> Result<&'c Contract, LoadError> {
+pub(super) fn contract<'c>(
+    contracts: &'c Contracts,
+    table: &TableName,
+) -> Result<&'c Contract, LoadError> {
     let missing = || StageFault::Contract(format!("`{table}` is not in hayloft.toml"));
     Ok(contracts.get(table).ok_or_else(missing)?)
 }

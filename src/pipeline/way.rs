@@ -85,7 +85,7 @@ pub(super) fn by_current_contracts<T>(
     loop {
         let contracts = desk::patiently(attendant, || desk.register.current(&desk.database))?;
         match work(&contracts) {
-            Err(error @ LoadError::Merge(MergeError::OtherColumns { .. })) => {
+            Err(error @ LoadError::Merge(MergeError::TableChanged { .. })) => {
                 desk.register.outdate();
                 readings += 1;
                 if readings == READINGS {
@@ -301,7 +301,7 @@ impl<'a> Way<'a> {
             .has_news(&self.desk.database, self.contracts)
         {
             let table = self.contract.name.clone();
-            return Err(LoadError::Merge(MergeError::OtherColumns { table }));
+            return Err(LoadError::Merge(MergeError::TableChanged { table }));
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ impl ValueDigest {
 
 /// What a column is known by.
 fn identity(column: &Column) -> &str {
-    column.name.name()
+    column.id.as_str()
 }
 
 fn trimmed(value: &[u8]) -> &[u8] {

@@ -9,7 +9,7 @@ use chrono::DateTime;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
+use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{ColumnType, ContractFile, Contracts, Nullability, TableName};
 
 struct Silent;
@@ -21,12 +21,7 @@ impl Progress for Silent {
 /// A dimension of things, each with a code, a required name, and a price and a day that may be
 /// missing.
 fn catalog() -> Catalog {
-    let column = |name: &str, column_type, nullability| CatalogColumn {
-        name: name.into(),
-        column_type,
-        nullability,
-        origin: Origin::Inserted,
-    };
+    let column = CatalogColumn::new;
     let text = || ColumnType::Text {
         sql: "text".into(),
         max_chars: None,
@@ -48,14 +43,13 @@ fn catalog() -> Catalog {
         columns: columns.iter().map(|&name| name.to_owned()).collect(),
         predicate: predicate.map(str::to_owned),
     };
-    let things = CatalogTable {
-        relation: Relation::Table,
+    let things = CatalogTable::new(
         columns,
-        unique_keys: vec![
+        vec![
             unique(&["thing_id", "effective_start_date"], None),
             unique(&["thing_id"], Some("(effective_end_date IS NULL)")),
         ],
-    };
+    );
     Catalog {
         schema: "datawarehouse".into(),
         tables: BTreeMap::from([("things".into(), things)]),

@@ -239,6 +239,58 @@ fn the_server_plans_every_statement_of_a_refold() {
 }
 
 #[test]
+fn the_server_plans_every_statement_of_a_takeover() {
+    let mut planner = Planner::new();
+    planner
+        .session
+        .batch_execute("create view datawarehouse.old as select * from datawarehouse.users")
+        .unwrap();
+    let contract = planner.contract("users");
+    let key = durable_key(&contract).unwrap();
+    let instant = |name: &str| sql::SourceInstant {
+        column: Ident::vouched(name),
+        zoned: sql::Zoned::Yes,
+    };
+    let columns = contract
+        .columns
+        .iter()
+        .map(|column| Some(column.name.clone()));
+    let source = sql::VersionSource {
+        table: hayloft::contract::QualifiedName {
+            schema: Ident::vouched("datawarehouse"),
+            table: Ident::vouched("old"),
+        },
+        columns: columns.collect(),
+        starts: instant("effective_start_date"),
+        ends: Some(instant("effective_end_date")),
+        current: Some(Ident::vouched("is_current")),
+        zone: chrono_tz::Tz::UTC,
+        end_meaning: sql::EndMeaning::LastSecond,
+    };
+    planner.session.batch_execute("begin").unwrap();
+    planner.session.batch_execute(sql::CREATE_TOUCHED).unwrap();
+    planner
+        .session
+        .batch_execute(&sql::create_taken_keys(&contract))
+        .unwrap();
+    for statement in [
+        sql::count_unknown(&contract),
+        sql::read_unknown_keys(&contract, key),
+        sql::open_far_ends(&contract),
+        sql::count_overlapping(&contract, key),
+        sql::touch_unknown(&contract, key),
+        sql::observe_unknown(&contract, key),
+        sql::read_source_keys(&contract, &source),
+        sql::insert_taken(&contract, key, &source),
+        sql::state_baseline(&contract, key, &contract.columns[0]),
+        sql::keep_baseline(&contract, key, &contract.columns[0]),
+    ] {
+        planner.plan(&statement);
+    }
+    planner.end();
+}
+
+#[test]
 fn the_server_plans_every_statement_of_a_fact() {
     let mut planner = Planner::new();
     for name in ["transactions", "readings"] {

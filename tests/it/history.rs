@@ -5,7 +5,7 @@
 //! [`laws`] are random deliveries, undone and redone at random, after each of which the program
 //! and the definition must agree on every version; and laws that ask no definition: another order,
 //! other cuts, another spelling. [`proof`] are random changes by hand, each of which must be found.
-//! [`corners`] are what neither of them comes by.
+//! [`migrations`] come between random loads. [`corners`] are what neither of them comes by.
 
 mod corners;
 mod deliveries;
@@ -14,4 +14,5 @@ mod examples;
 mod facts;
 mod fold;
 mod laws;
+mod migrations;
 mod proof;

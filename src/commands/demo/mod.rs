@@ -24,6 +24,7 @@ use crate::db::pool::{self, Database};
 use crate::db::{DatabaseUrl, Embedded, migrations};
 use crate::digits::grouped;
 use crate::generate::{self, EXAMPLE_SEED, Generated, PROTAGONIST_EMAIL, Sizes};
+use crate::merge::schema;
 use crate::pipeline::{Desk, Register};
 use crate::printer::Printer;
 use crate::printer::columns::Columns;
@@ -81,7 +82,10 @@ fn empty_database(home: &Path) -> Result<DatabaseUrl> {
 fn desk(url: DatabaseUrl, folder: &Path, imports: &Path) -> Result<Desk> {
     let file = ContractFile::parse(&folder.join("hayloft.toml"), CONTRACT)?;
     let database = Database::connect(url, CONNECTIONS)?;
-    let contracts = Contracts::load(&mut *database.get()?, &file)?;
+    let contracts = Contracts::join(
+        &file,
+        &schema::follow(&mut *database.get()?, &file)?.catalog,
+    )?;
     Ok(Desk {
         database,
         register: Register::new(file, contracts),

@@ -3,6 +3,7 @@ select
     c.relname::pg_catalog.text as table_name,
     c.relkind::pg_catalog.text as relation_kind,
     a.attname::pg_catalog.text as column_name,
+    a.attnum as number,
     t.typname::pg_catalog.text as type_name,
     tn.nspname::pg_catalog.text as type_schema,
     t.typtype::pg_catalog.text as type_kind,

@@ -1,7 +1,9 @@
 //! One table of the file beside the same table of the catalog, and what was found wrong with the
 //! pair so far.
 
-use super::super::catalog::{Catalog, CatalogColumn, Origin, Relation, UniqueKey};
+use std::sync::Arc;
+
+use super::super::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
 use super::super::fault::{Problem, suggestion};
 use super::super::file::{At, TableEntry};
 use super::super::managed::Managed;
@@ -12,7 +14,7 @@ pub(super) struct Check<'a> {
     pub(super) entry: &'a TableEntry,
     pub(super) table: QualifiedName,
     pub(super) columns: &'a [CatalogColumn],
-    unique_keys: &'a [UniqueKey],
+    found: &'a CatalogTable,
     managed: Vec<&'a str>,
     problems: &'a mut Vec<Problem>,
 }
@@ -43,12 +45,11 @@ impl<'a> Check<'a> {
         }
         let missing = match catalog.tables.get(entry.name.as_str()) {
             Some(found) if found.relation == Relation::Table => {
-                let (columns, unique_keys) = (&found.columns, &found.unique_keys);
                 return Some(Self {
                     entry,
                     table,
-                    columns,
-                    unique_keys,
+                    columns: &found.columns,
+                    found,
                     managed,
                     problems,
                 });
@@ -66,6 +67,11 @@ impl<'a> Check<'a> {
             format!("{} {missing}", told_table(&table)),
         ));
         None
+    }
+
+    /// The table as the catalog has it.
+    pub(super) fn source(&self) -> Arc<CatalogTable> {
+        Arc::new(self.found.clone())
     }
 
     pub(super) fn refuse(&mut self, line: usize, sentence: impl Into<String>) {
@@ -178,7 +184,7 @@ impl<'a> Check<'a> {
         condition: Option<&str>,
         otherwise: &str,
     ) {
-        let there = self.unique_keys.iter().any(|key| {
+        let there = self.found.unique_keys.iter().any(|key| {
             same_columns(&key.columns, columns)
                 && same_condition(key.predicate.as_deref(), condition)
         });
@@ -201,9 +207,8 @@ impl<'a> Check<'a> {
 
     /// The unique indexes that hold for every row of the table.
     pub(super) fn unconditional_keys(&self) -> impl Iterator<Item = &'a UniqueKey> + use<'a> {
-        self.unique_keys
-            .iter()
-            .filter(|key| key.predicate.is_none())
+        let keys = self.found.unique_keys.iter();
+        keys.filter(|key| key.predicate.is_none())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The columns that a file may fill, and how it spells them.
 
-use super::super::catalog::{CatalogColumn, Origin};
+use super::super::catalog::CatalogColumn;
 use super::super::file::{At, ColumnEntry};
 use super::super::{
     Canonical, Column, ColumnType, EmptyAs, Ident, NewColumns, Reference, Spelling,
@@ -146,12 +146,7 @@ fn check_entry(check: &mut Check<'_>, entry: &ColumnEntry) {
 
 /// What is said of a field that is no column of the table, and names a member by this part of its key.
 pub(super) fn check_field(check: &mut Check<'_>, entry: &ColumnEntry, part: &Column) {
-    let column = CatalogColumn {
-        name: entry.name.clone(),
-        column_type: part.column_type.clone(),
-        nullability: part.nullability,
-        origin: Origin::Inserted,
-    };
+    let column = CatalogColumn::new(&entry.name, part.column_type.clone(), part.nullability);
     check_format(check, entry, &column);
     check_zone(check, entry, &column);
     let canonical = entry.canonical.as_ref().map(|at| ("canonical", at.line));
@@ -301,6 +296,7 @@ fn fill(check: &Check<'_>, column: &CatalogColumn) -> Column {
         .find(|entry| entry.name == column.name);
     Column {
         name: Ident::vouched(&column.name),
+        id: column.id.clone(),
         column_type: column.column_type.clone(),
         nullability: column.nullability,
         spelling: spelling(check, column, entry),
@@ -326,6 +322,7 @@ pub(super) fn new(check: &Check<'_>, references: &[Reference]) -> NewColumns {
         .map(|part| part.name.name().to_owned());
     NewColumns {
         taken: names(check).into_iter().chain(natural_keys).collect(),
+        taken_ids: check.source().taken_ids.clone(),
         spelling: Spelling {
             format: None,
             zone: check.entry.zone,

@@ -38,7 +38,7 @@ pub(super) fn join(
         check_unique_keys(&mut check, &durable_key.value);
     }
     let new_columns = columns::new(&check, &[]);
-    let table_columns = columns::names(&check);
+    let source = check.source();
     Some(Contract {
         name: entry.name.clone(),
         table: check.table,
@@ -47,7 +47,7 @@ pub(super) fn join(
             history,
         },
         columns,
-        table_columns,
+        source,
         key,
         duplicates: entry.duplicates,
         unknown_columns: entry.unknown_columns,

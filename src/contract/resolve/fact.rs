@@ -40,7 +40,7 @@ pub(super) fn join(
         .collect();
     fields::check(&mut check, entries, &references, &columns);
     let new_columns = columns::new(&check, &references);
-    let table_columns = columns::names(&check);
+    let source = check.source();
     Some(Contract {
         name: entry.name.clone(),
         table: check.table,
@@ -52,7 +52,7 @@ pub(super) fn join(
             },
         },
         columns,
-        table_columns,
+        source,
         key,
         duplicates: entry.duplicates,
         unknown_columns: entry.unknown_columns,

@@ -35,9 +35,8 @@ fn migrated() -> Catalog {
         sql: "text".into(),
         max_chars: None,
     };
-    let users = CatalogTable {
-        relation: Relation::Table,
-        columns: vec![
+    let users = CatalogTable::new(
+        vec![
             CatalogColumn {
                 origin: Origin::Generated,
                 ..column("id", ColumnType::Int8)
@@ -56,14 +55,13 @@ fn migrated() -> Catalog {
             column("load_id", ColumnType::Int8),
             column("source_line", ColumnType::Int8),
         ],
-        unique_keys: vec![
+        vec![
             unique(&["user_id", "effective_start_date"], None),
             unique(&["user_id"], CURRENT),
         ],
-    };
-    let transactions = CatalogTable {
-        relation: Relation::Table,
-        columns: vec![
+    );
+    let transactions = CatalogTable::new(
+        vec![
             column("id", ColumnType::Int8),
             column("user_id", ColumnType::Uuid),
             column("amount", ColumnType::Numeric(None)),
@@ -73,8 +71,8 @@ fn migrated() -> Catalog {
             column("load_id", ColumnType::Int8),
             column("source_line", ColumnType::Int8),
         ],
-        unique_keys: vec![unique(&["id"], None)],
-    };
+        vec![unique(&["id"], None)],
+    );
     let tables = BTreeMap::from([
         ("users".into(), users),
         ("transactions".into(), transactions),
@@ -89,12 +87,7 @@ fn migrated() -> Catalog {
 const CURRENT: Option<&str> = Some("(effective_end_date IS NULL)");
 
 fn column(name: &str, column_type: ColumnType) -> CatalogColumn {
-    CatalogColumn {
-        name: name.into(),
-        column_type,
-        nullability: Nullability::Required,
-        origin: Origin::Inserted,
-    }
+    CatalogColumn::new(name, column_type, Nullability::Required)
 }
 
 fn nullable(column: CatalogColumn) -> CatalogColumn {

@@ -4,7 +4,7 @@ with asked as (
     select load.load_id, fault.code
     from hayloft.load
     cross join lateral (
-        select load.action = 'load' and load.status in ('loaded', 'undone') as speaks
+        select load.action not in ('undo', 'redo') and load.status in ('loaded', 'undone') as speaks
     ) as meant
     left join lateral (
         select sum(octet_length(manifest.keys)) / 8 as keys,
@@ -27,7 +27,7 @@ with asked as (
     left join lateral (
         select turn.action
         from hayloft.load as turn
-        where turn.target_load_id = load.load_id and turn.action <> 'load'
+        where turn.target_load_id = load.load_id and turn.action in ('undo', 'redo')
         order by turn.load_id desc
         limit 1
     ) as turned on true

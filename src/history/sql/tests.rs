@@ -10,7 +10,7 @@ use super::{
     Dimension, Object, count_versions, facts_of_no_load, faulty_versions, held_for_members_there,
     repeated_facts, unresolved_facts,
 };
-use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
+use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{
     ColumnType, Contract, ContractFile, Contracts, Ident, JsonKind, Kind, Nullability, TableName,
 };
@@ -111,18 +111,11 @@ fn dimension(durable_key: &str, columns: &[(&str, ColumnType)]) -> CatalogTable 
 fn table(columns: &[(&str, ColumnType)], unique_keys: Vec<UniqueKey>) -> CatalogTable {
     let columns = columns
         .iter()
-        .map(|(name, column_type)| CatalogColumn {
-            name: (*name).to_owned(),
-            column_type: column_type.clone(),
-            nullability: Nullability::Nullable,
-            origin: Origin::Inserted,
+        .map(|(name, column_type)| {
+            CatalogColumn::new(name, column_type.clone(), Nullability::Nullable)
         })
         .collect();
-    CatalogTable {
-        relation: Relation::Table,
-        columns,
-        unique_keys,
-    }
+    CatalogTable::new(columns, unique_keys)
 }
 
 fn unique(columns: &[&str], predicate: Option<&str>) -> UniqueKey {

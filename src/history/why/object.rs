@@ -103,6 +103,7 @@ fn observation(answer: &Answer, judged: &Judged) -> Value {
         "source": match observation.source {
             Source::Row => "row",
             Source::Silence => "snapshot",
+            Source::Baseline => "baseline",
         },
         "values": named(said),
         "outcome": judged.outcome.code(),

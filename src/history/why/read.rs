@@ -20,7 +20,7 @@ use super::{FactRow, Observation, Origin, Presence, Shown, Source, Values, Versi
 use crate::contract::{Contract, Kind, Stamps, TableName};
 use crate::db::YesOrNo;
 use crate::ledger::packed;
-use crate::ledger::words::{Absence, ManifestKind};
+use crate::ledger::words::{Absence, Action, ManifestKind};
 use crate::stage::key::KeyScheme;
 use crate::summary::Status;
 
@@ -218,7 +218,12 @@ pub(super) fn observations(
             observations.push(observation);
         }
         for row in own {
-            observations.push(load.observation(row.at, row.presence, Source::Row, Some(row.line)));
+            observations.push(load.observation(
+                row.at,
+                row.presence,
+                load.source(),
+                Some(row.line),
+            ));
             if let Some(last) = observations.last_mut() {
                 last.sequence.clone_from(&row.sequence);
                 last.payload = payloads.remove(&(load.load_id, row.line));
@@ -236,6 +241,8 @@ struct SpokenLoad {
     file: String,
     #[diesel(sql_type = Text)]
     status: Status,
+    #[diesel(sql_type = Text)]
+    action: Action,
     #[diesel(sql_type = Timestamptz)]
     effective_at: DateTime<Utc>,
     #[diesel(sql_type = Timestamptz)]
@@ -247,6 +254,14 @@ struct SpokenLoad {
 }
 
 impl SpokenLoad {
+    /// What its rows with instants of their own are.
+    fn source(&self) -> Source {
+        match self.action {
+            Action::Baseline => Source::Baseline,
+            Action::Load | Action::Undo | Action::Redo | Action::Takeover => Source::Row,
+        }
+    }
+
     fn observation(
         &self,
         at: DateTime<Utc>,

@@ -42,6 +42,8 @@ pub enum Source {
     Row,
     /// A snapshot without a row of the key.
     Silence,
+    /// What a column held when it was first seen: it completes the row of its instant.
+    Baseline,
 }
 
 /// Whether a load counts.
@@ -184,14 +186,16 @@ pub fn judge(
 }
 
 /// Semantics §7: the greatest at an instant counts.
-fn order(observation: &Observation) -> (DateTime<Utc>, &[u8], i64, Option<i64>) {
+fn order(observation: &Observation) -> (DateTime<Utc>, bool, &[u8], i64, Option<i64>) {
     let Observation {
         at,
+        source,
         sequence,
         origin,
         ..
     } = observation;
-    (*at, sequence, origin.load_id, origin.line)
+    let completes = *source == Source::Baseline;
+    (*at, completes, sequence, origin.load_id, origin.line)
 }
 
 fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> Outcome {
@@ -200,7 +204,11 @@ fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> 
         return Outcome::Undone;
     }
     let mut later = observations[place + 1..].iter().rev();
-    let winner = later.find(|other| other.at == observation.at && counts(other));
+    let rivals = |other: &&Observation| {
+        let both = [other.source, observation.source];
+        other.at == observation.at && counts(other) && !both.contains(&Source::Baseline)
+    };
+    let winner = later.find(rivals);
     if let Some(winner) = winner {
         return Outcome::Lost(winner.origin.clone());
     }
@@ -208,6 +216,19 @@ fn outcome(observations: &[Observation], place: usize, versions: &[Version]) -> 
         .iter()
         .find(|version| version.covers(observation.at));
     match (observation.presence, covering) {
+        (Presence::Present, Some(version))
+            if version.from == observation.at
+                && version.origin.load_id == observation.origin.load_id =>
+        {
+            Outcome::Opened(version.number)
+        }
+        (Presence::Present, Some(version)) if observation.source == Source::Baseline => {
+            Outcome::Confirmed(version.number)
+        }
+        // Without its row the key is not there, whatever a column held.
+        (Presence::Present, None) if observation.source == Source::Baseline => {
+            Outcome::AbsentAlready
+        }
         (Presence::Present, Some(version)) if version.from == observation.at => {
             Outcome::Opened(version.number)
         }
@@ -282,11 +303,11 @@ fn values(
         let shown_in = |values: Option<&Values>| values.and_then(|it| it.get(place).cloned());
         let mut before = shown_in(shown_once(shown));
         for ((observation, outcome), said) in observations.iter().zip(outcomes).zip(&mut said) {
-            if observation.presence == Presence::Absent || !has(observation, &column.name) {
+            if observation.presence == Presence::Absent || !has(observation, &column.id) {
                 continue;
             }
             let payload = observation.payload.as_ref();
-            let own = payload.and_then(|payload| payload.get(&column.name).cloned());
+            let own = payload.and_then(|payload| payload.get(&column.id).cloned());
             let value = match (own, column.role, shown) {
                 (Some(own), ..) => Some(own),
                 (None, Role::Type2, Shown::Versions(versions)) => {
@@ -317,7 +338,7 @@ fn values_of_fact(
         let writes = rows.iter().find(is_writer);
         let value = |(place, column): (usize, &ShownColumn)| {
             let value = match (&observation.payload, writes, &state) {
-                (Some(payload), ..) => payload.get(&column.name)?.clone(),
+                (Some(payload), ..) => payload.get(&column.id)?.clone(),
                 (None, Some(row), _) => row.values.get(place)?.clone(),
                 (None, None, Some(state)) => state.get(&place).cloned().flatten(),
                 (None, None, None) => return None,
@@ -327,7 +348,7 @@ fn values_of_fact(
         let spoken = columns
             .iter()
             .enumerate()
-            .filter(|(_, column)| has(observation, &column.name));
+            .filter(|(_, column)| has(observation, &column.id));
         let said: BTreeMap<_, _> = spoken.filter_map(value).collect();
         if counts(observation) && !said.is_empty() {
             state.get_or_insert_default().extend(said.clone());

@@ -156,7 +156,7 @@ impl Delivered<'_> {
         let contract = self.shape.contract;
         let unsure = self
             .shared
-            .unsure_columns(conn, contract, &self.shape.names())?;
+            .unsure_columns(conn, contract, &self.shape.ids())?;
         let unsure: Vec<&str> = unsure.iter().map(String::as_str).collect();
         Ok(sql::touch_doubtful(self.shape, self.durable_key, &unsure))
     }

@@ -29,7 +29,7 @@ pub(in crate::merge) fn keep_as_shown(
     let table = Table::new(before, durable_key);
     let names: Vec<&str> = columns
         .iter()
-        .map(|column| before.columns[*column].name.name())
+        .map(|column| before.columns[*column].id.as_str())
         .collect();
     sql_query(sql::CREATE_TOUCHED).execute(conn)?;
     sql_query(include_str!("change/touch_remembered.sql"))
@@ -80,7 +80,7 @@ impl Shown {
         let Some(version) = past.versions.first() else {
             return Ok(());
         };
-        let name = |column: usize| table.contract.columns[column].name.name().to_owned();
+        let name = |column: usize| table.contract.columns[column].id.as_str().to_owned();
         let cells = &version.version.cells;
         let all: Payload = columns
             .iter()

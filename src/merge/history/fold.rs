@@ -46,6 +46,7 @@ pub(in crate::merge) enum NewValues {
 /// One row of one load.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::merge) struct Observation {
+    pub(in crate::merge) origin: Origin,
     pub(in crate::merge) at: Micros,
     /// Breaks ties at one instant, before the load's number does.
     pub(in crate::merge) sequence: Vec<u8>,
@@ -54,6 +55,16 @@ pub(in crate::merge) struct Observation {
     pub(in crate::merge) said: Said,
     /// Stands for what the row said, where the ledger keeps that.
     pub(in crate::merge) digest: Option<Digest>,
+}
+
+/// Where an observation is from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in crate::merge) enum Origin {
+    /// A row of a file, or one that was taken over.
+    Row,
+    /// What a column held when it was first seen (semantics §21.1). It completes the row of its
+    /// instant, and says nothing of whether the key is there.
+    Baseline,
 }
 
 /// What a row says of its key.
@@ -127,7 +138,7 @@ pub(in crate::merge) fn fold(
             if is_beaten(observations, place) {
                 Effect::Lost
             } else {
-                folding.take(&observations[place])
+                folding.take(observations, place)
             }
         })
         .collect();
@@ -136,20 +147,46 @@ pub(in crate::merge) fn fold(
     (versions, effects)
 }
 
-/// The order in which observations of a key count (semantics §7).
+/// The order in which observations of a key count (semantics §7). A baseline comes after the rows of
+/// its instant, which it completes.
 pub(in crate::merge) fn order(one: &Observation, other: &Observation) -> std::cmp::Ordering {
     let rank = |it: &Observation| (it.at, it.load, it.line);
     one.at
         .cmp(&other.at)
+        .then_with(|| one.origin.cmp(&other.origin))
         .then_with(|| one.sequence.cmp(&other.sequence))
         .then_with(|| rank(one).cmp(&rank(other)))
 }
 
-/// Of the observations at one instant only the greatest counts, which is the last one.
+/// Of the rows at one instant only the greatest counts, which is the last one. Baselines at one
+/// instant are of several columns, and all count.
 pub(in crate::merge) fn is_beaten(ordered: &[Observation], place: usize) -> bool {
-    ordered
-        .get(place + 1)
-        .is_some_and(|next| next.at == ordered[place].at)
+    let own = &ordered[place];
+    own.origin == Origin::Row
+        && ordered
+            .get(place + 1)
+            .is_some_and(|next| next.at == own.at && next.origin == Origin::Row)
+}
+
+/// What is said from one instant on: the row that counts, completed by the baselines of its instant
+/// in the columns of which it does not speak.
+fn completed(ordered: &[Observation], place: usize, row: &Values) -> Values {
+    let mut values = row.clone();
+    let at = ordered[place].at;
+    for baseline in ordered[place + 1..].iter().take_while(|next| next.at == at) {
+        let Said::Present(more) = &baseline.said else {
+            continue;
+        };
+        let mut authored = values.authored.to_vec();
+        for column in (0..authored.len()).filter(|column| more.authored[*column]) {
+            if !authored[column] {
+                authored[column] = true;
+                values.cells[column].clone_from(&more.cells[column]);
+            }
+        }
+        values.authored = authored.into();
+    }
+    values
 }
 
 struct Folding<'r> {
@@ -160,10 +197,20 @@ struct Folding<'r> {
 }
 
 impl Folding<'_> {
-    fn take(&mut self, observation: &Observation) -> Effect {
-        match &observation.said {
-            Said::Absent => self.end(observation.at),
-            Said::Present(values) => self.learn(observation, values),
+    fn take(&mut self, ordered: &[Observation], place: usize) -> Effect {
+        let observation = &ordered[place];
+        let completes = || {
+            let before = place.checked_sub(1).map(|before| &ordered[before]);
+            before.is_some_and(|before| before.at == observation.at)
+        };
+        match (&observation.said, observation.origin) {
+            (Said::Absent, _) => self.end(observation.at),
+            // It cannot say that the key is there; and the row before it said its part.
+            (Said::Present(_), Origin::Baseline) if self.running.is_none() => Effect::AbsentAlready,
+            (Said::Present(_), Origin::Baseline) if completes() => Effect::Confirmed,
+            (Said::Present(values), _) => {
+                self.learn(observation, &completed(ordered, place, values))
+            }
         }
     }
 

@@ -22,7 +22,8 @@ mod turn;
 
 pub(super) use change::keep_as_shown;
 pub(super) use facts::{Coming, let_in_behind, refold_landed, turn_facts};
-pub(super) use refold::{Arrival, refold};
+pub(super) use natural::Natural;
+pub(super) use refold::{Arrival, Refolded, refold};
 pub(super) use returning::vouch_for_returning;
 pub(super) use settle::Event;
 pub use turn::Turn;

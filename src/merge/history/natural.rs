@@ -11,14 +11,14 @@ use crate::stage::key::KeyScheme;
 use crate::stage::value::ValueParser;
 
 /// Makes keys of one table.
-pub(super) struct Natural<'k> {
+pub(in crate::merge) struct Natural<'k> {
     parts: Vec<ValueParser>,
     keys: &'k KeyScheme,
 }
 
 impl<'k> Natural<'k> {
     /// `None` if a part's values cannot be read back.
-    pub(super) fn of(contract: &Contract, keys: &'k KeyScheme) -> Option<Self> {
+    pub(in crate::merge) fn of(contract: &Contract, keys: &'k KeyScheme) -> Option<Self> {
         let parts = contract.key.iter().map(|place| {
             let mut column = contract.columns[*place].clone();
             column.spelling.format = None;
@@ -29,8 +29,9 @@ impl<'k> Natural<'k> {
         Some(Self { parts, keys })
     }
 
-    /// `None` for what no file can have said.
-    pub(super) fn key(&self, cells: &[Option<String>]) -> Option<Uuid> {
+    /// The key, and each part in the one form that all of its spellings share. `None` for what no file
+    /// can have said.
+    pub(in crate::merge) fn parts(&self, cells: &[Option<String>]) -> Option<(Vec<String>, Uuid)> {
         let texts = self.parts.iter().zip(cells).map(|(parser, cell)| {
             let mut text = String::new();
             let field = cell.as_deref()?.as_bytes();
@@ -40,6 +41,12 @@ impl<'k> Natural<'k> {
             Some(text)
         });
         let texts: Vec<String> = texts.collect::<Option<_>>()?;
-        Some(self.keys.durable_key(&texts))
+        let key = self.keys.durable_key(&texts);
+        Some((texts, key))
+    }
+
+    /// `None` for what no file can have said.
+    pub(in crate::merge) fn key(&self, cells: &[Option<String>]) -> Option<Uuid> {
+        Some(self.parts(cells)?.1)
     }
 }

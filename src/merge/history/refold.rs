@@ -1,6 +1,6 @@
 //! Goes over the touched keys, a batch at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,10 +10,10 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz
 use uuid::Uuid;
 
 use super::Table;
-use super::fold::{Micros, Observation, Said, Values};
+use super::fold::{Micros, Observation, Origin, Said, Values};
 use super::record::{self, Batch};
 use super::settle::{Event, settle};
-use super::store::{self, Past};
+use super::store::{self, Load, Past, Shown};
 use crate::contract::{Deletes, Effective, History, Late};
 use crate::failpoint;
 use crate::merge::overreach::Reach;
@@ -88,12 +88,18 @@ pub(in crate::merge) fn refold(
         };
         let mut batch = Batch::default();
         for past in &pasts {
+            if event != Event::TakesOver {
+                refuse_unknown_rows(table, past, &loads)?;
+            }
             let mut rows = rows.remove(&past.key).unwrap_or_default();
             if let Some(arrival) = arrival {
                 refolded.refuse(arrival.history, past, &mut rows);
             }
             let columns = &table.contract.columns;
             let settled = settle(&table.rules, columns, past, event, load_id, rows);
+            if let Some(misfit) = &settled.misfit {
+                return Err(misfit.refusal(table.contract));
+            }
             batch.note(past, &settled)?;
             refolded.note(past.key, settled.changes, samples);
             if !past.versions.is_empty() && settled.changes.changes_a_key() {
@@ -107,6 +113,21 @@ pub(in crate::merge) fn refold(
     record::apply(conn, table, arrival.map_or(&[], |it| it.shape.filled))?;
     assert_unbroken(conn, table)?;
     Ok(refolded)
+}
+
+/// What no load said cannot be made anew, and nobody vouches for it: a person has to take it over.
+fn refuse_unknown_rows(
+    table: &Table<'_>,
+    past: &Past,
+    loads: &BTreeMap<i64, Load>,
+) -> Result<(), MergeError> {
+    let is_known = |shown: &Shown| loads.contains_key(&shown.version.load);
+    if past.versions.iter().all(is_known) {
+        return Ok(());
+    }
+    Err(MergeError::UnknownRows {
+        table: table.contract.name.clone(),
+    })
 }
 
 impl Refolded {
@@ -241,6 +262,7 @@ fn landed(
 /// A key that a snapshot does not name.
 pub(in crate::merge) fn absent(at: Micros, load: i64) -> Observation {
     Observation {
+        origin: Origin::Row,
         at,
         sequence: Vec::new(),
         load,
@@ -272,6 +294,7 @@ impl LandedRow {
             cells,
         };
         Observation {
+            origin: Origin::Row,
             at: self.at.map_or(shared, |at| at.timestamp_micros()),
             sequence: self.sequence.unwrap_or_default(),
             load,

@@ -6,11 +6,11 @@
 use std::collections::HashSet;
 
 use super::fold::{
-    Effect, Observation, Rules, Said, Values, Version, fold, is_beaten, overlaid, versioned,
+    Effect, Observation, Origin, Rules, Said, Values, Version, fold, is_beaten, overlaid, versioned,
 };
 use super::refold::is_implied;
 use super::same::spell_alike;
-use super::store::{Past, Payload};
+use super::store::{Misfit, Past, Payload};
 use crate::contract::{Column, Role};
 use crate::summary::Changes;
 
@@ -23,6 +23,8 @@ pub(in crate::merge) enum Event {
     Goes,
     /// It counts again.
     Returns,
+    /// Rows that no load brought are its rows from now on, and are among those that count.
+    TakesOver,
 }
 
 /// What becomes of a key.
@@ -34,6 +36,8 @@ pub(in crate::merge) struct Settled {
     pub(in crate::merge) payloads: Vec<((i64, i64), Payload)>,
     /// What happened, for the counts.
     pub(in crate::merge) changes: Changes,
+    /// A value that the versions need and their column no longer takes, if there is one.
+    pub(in crate::merge) misfit: Option<Misfit>,
 }
 
 /// Finds what becomes of a key. `rows` are those of a load that comes.
@@ -46,7 +50,7 @@ pub(in crate::merge) fn settle(
     rows: Vec<Observation>,
 ) -> Settled {
     let (mut after, gone) = match event {
-        Event::Comes => (joined(&past.counted, rows), Vec::new()),
+        Event::Comes | Event::TakesOver => (joined(&past.counted, rows), Vec::new()),
         Event::Goes => past
             .counted
             .iter()
@@ -67,6 +71,7 @@ pub(in crate::merge) fn settle(
     let mut payloads = book.of_losers();
     payloads.extend(gone.iter().filter_map(|gone| book.whole(gone)));
     payloads.extend(book.of_overlaid(rules));
+    payloads.extend(book.of_hidden(&versions));
     let story = Story {
         rules,
         past,
@@ -76,16 +81,36 @@ pub(in crate::merge) fn settle(
         load,
     };
     let mut changes = match event {
-        Event::Comes | Event::Returns => story.of_rows(),
+        Event::Comes | Event::Returns | Event::TakesOver => story.of_rows(),
         Event::Goes => story.of_history(),
     };
     changes.overwritten = story.overwritten();
     changes.deactivated = story.deactivated();
+    let misfit = needed_misfit(columns, past, &after, &effects);
     Settled {
         versions,
         payloads,
         changes,
+        misfit,
     }
+}
+
+/// A kept value that counts, of a column that is there and does not take it. A row that lost has no
+/// say in what the versions are.
+fn needed_misfit(
+    columns: &[Column],
+    past: &Past,
+    after: &[Observation],
+    effects: &[Effect],
+) -> Option<Misfit> {
+    let is_needed = |misfit: &&Misfit| {
+        let mut rows = after.iter().zip(effects);
+        columns.iter().any(|it| it.id.as_str() == misfit.column)
+            && rows.any(|(row, effect)| {
+                (row.load, row.line) == (misfit.load, misfit.line) && *effect != Effect::Lost
+            })
+    };
+    past.misfits.iter().find(is_needed).cloned()
 }
 
 fn joined(
@@ -127,6 +152,23 @@ impl Book<'_> {
         (!missing.is_empty()).then_some((place, missing))
     }
 
+    /// What baselines said that no version shows: the row of their instant is gone, or another one
+    /// speaks of the column.
+    fn of_hidden(&self, versions: &[Version]) -> Vec<((i64, i64), Payload)> {
+        let baselines = self.after.iter().filter(|it| it.origin == Origin::Baseline);
+        let hidden = baselines.filter(|it| {
+            let Said::Present(values) = &it.said else {
+                return false;
+            };
+            let shown = versions.iter().find(|version| version.covers(it.at));
+            let mut columns = (0..self.columns.len()).filter(|column| values.authored[*column]);
+            shown.is_none_or(|shown| {
+                columns.any(|column| shown.cells[column] != values.cells[column])
+            })
+        });
+        hidden.filter_map(|it| self.whole(it)).collect()
+    }
+
     /// The values of columns that keep no history, of the first row and of each that differs from
     /// the one before, or, in a column of type 0, from the first. Where all rows say the same, the table
     /// shows it, and nothing is kept.
@@ -163,7 +205,7 @@ impl Book<'_> {
 
     fn cell(&self, values: &Values, column: usize) -> (String, super::fold::Cell) {
         (
-            self.columns[column].name.name().to_owned(),
+            self.columns[column].id.as_str().to_owned(),
             values.cells[column].clone(),
         )
     }

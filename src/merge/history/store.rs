@@ -24,13 +24,14 @@ use uuid::Uuid;
 
 use super::Table;
 use super::fold::{
-    Cell, ColumnRule, Micros, Observation, Said, Values, Version, is_beaten, order, overlaid,
+    Cell, ColumnRule, Micros, Observation, Origin, Said, Values, Version, is_beaten, order,
+    overlaid,
 };
 use super::refold::absent;
-use crate::contract::{Column, Nullability, Role};
+use crate::contract::{Column, Contract, Nullability, Role};
 use crate::ledger::packed::{Prefix, line, prefix, prefixes};
-use crate::ledger::words::{Absence, Instants, ManifestKind, Presence};
-use crate::merge::sql;
+use crate::ledger::words::{Absence, Action, Instants, ManifestKind, Presence};
+use crate::merge::{MergeError, sql};
 use crate::stage::digest::{Digest, Form};
 use crate::summary::Status;
 
@@ -49,9 +50,35 @@ pub(in crate::merge) struct Past {
     /// Observations of which nothing is left: no version is at their instant, and the ledger keeps
     /// nothing of them.
     pub(in crate::merge) lost: Vec<Observation>,
+    /// Kept values that their column no longer takes, since a migration changed its type.
+    pub(in crate::merge) misfits: Vec<Misfit>,
 }
 
-/// Values by the name of their column.
+/// A kept value that its column no longer takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::merge) struct Misfit {
+    pub(in crate::merge) load: i64,
+    pub(in crate::merge) line: i64,
+    /// The id of the column.
+    pub(in crate::merge) column: String,
+}
+
+impl Misfit {
+    /// Why nothing can be done that needs the value.
+    pub(in crate::merge) fn refusal(&self, contract: &Contract) -> MergeError {
+        let mut columns = contract.columns.iter();
+        let column = columns.find(|column| column.id.as_str() == self.column);
+        MergeError::ValueMisfit {
+            table: contract.name.clone(),
+            column: column.map_or(&*self.column, |it| it.name.name()).to_owned(),
+            type_sql: column.map_or_else(String::new, |it| it.column_type.sql()),
+            load: self.load,
+            line: self.line,
+        }
+    }
+}
+
+/// Values by the id of their column.
 pub(in crate::merge) type Payload = BTreeMap<String, Cell>;
 
 /// A version as the table has it.
@@ -66,6 +93,8 @@ pub(in crate::merge) struct Shown {
 pub(in crate::merge) struct Load {
     pub(in crate::merge) number: i64,
     pub(in crate::merge) counts: bool,
+    /// What its rows are.
+    pub(in crate::merge) origin: Origin,
     /// The instant of all its rows, if they share one.
     pub(in crate::merge) shared: Option<Micros>,
     /// From when on keys that it does not name are absent, if they are.
@@ -284,6 +313,7 @@ impl Past {
             idle: Vec::new(),
             payloads: HashMap::new(),
             lost: Vec::new(),
+            misfits: Vec::new(),
         }
     }
 
@@ -367,7 +397,7 @@ fn remember_one(
     for (place, column) in table.contract.columns.iter().enumerate() {
         let shown = || version.and_then(|shown| shown.version.cells[place].clone());
         values.cells[place] = if values.authored[place] {
-            match payload.and_then(|payload| payload.get(column.name.name())) {
+            match payload.and_then(|payload| payload.get(column.id.as_str())) {
                 Some(cell) => cell.clone(),
                 None => shown(),
             }
@@ -390,7 +420,7 @@ fn remember_overlaid(
     counted: &mut [Observation],
 ) {
     for (place, role) in overlaid(&table.rules) {
-        let name = table.contract.columns[place].name.name();
+        let name = table.contract.columns[place].id.as_str();
         let shown = versions
             .first()
             .and_then(|shown| shown.version.cells[place].clone());
@@ -484,6 +514,8 @@ struct PayloadRow {
     names: Vec<String>,
     #[diesel(sql_type = Array<Nullable<Text>>)]
     cells: Vec<Option<String>>,
+    #[diesel(sql_type = Array<Text>)]
+    misfits: Vec<String>,
 }
 
 /// Of keys that are not known yet only where all are read.
@@ -507,6 +539,12 @@ fn read_payloads(
         if let Some(past) = pasts.get_mut(&row.key) {
             let payload = row.names.into_iter().zip(cells(row.cells)).collect();
             past.payloads.insert((row.load_id, row.line), payload);
+            let misfits = row.misfits.into_iter().map(|column| Misfit {
+                load: row.load_id,
+                line: row.line,
+                column,
+            });
+            past.misfits.extend(misfits);
         }
     }
     Ok(())
@@ -518,6 +556,8 @@ fn read_payloads(
 struct LoadRow {
     #[diesel(sql_type = BigInt)]
     load_id: i64,
+    #[diesel(sql_type = Text)]
+    action: Action,
     #[diesel(sql_type = Text)]
     status: Status,
     #[diesel(sql_type = Text)]
@@ -540,12 +580,12 @@ impl LoadRow {
             _ => return Digests::Lapsed,
         };
         let columns = &table.contract.columns;
-        let is_there = |name: &String| columns.iter().any(|column| column.name.name() == name);
+        let is_there = |name: &String| columns.iter().any(|column| column.id.as_str() == name);
         if !names.iter().all(is_there) {
             return Digests::OfDropped;
         }
         let form_of = |column: &Column| {
-            let place = names.iter().position(|name| name == column.name.name())?;
+            let place = names.iter().position(|name| name == column.id.as_str())?;
             Some(forms[place])
         };
         Digests::Of(columns.iter().map(form_of).collect())
@@ -562,9 +602,13 @@ impl LoadRow {
         Load {
             number: self.load_id,
             counts: self.status == Status::Loaded,
+            origin: match self.action {
+                Action::Baseline => Origin::Baseline,
+                _ => Origin::Row,
+            },
             shared: at.filter(|_| self.instants == Instants::Shared),
             closes_at: at.filter(|_| self.absence == Absence::Closes),
-            authored: columns.map(|column| spoken(column.name.name())).collect(),
+            authored: columns.map(|column| spoken(column.id.as_str())).collect(),
             digests,
         }
     }
@@ -609,6 +653,7 @@ fn read_own(
             Presence::Absent => Said::Absent,
         };
         let observation = Observation {
+            origin: load.origin,
             at: row.at.timestamp_micros(),
             sequence: row.sequence.unwrap_or_default(),
             load: row.load_id,
@@ -742,6 +787,7 @@ fn shared(
             return None;
         };
         let observation = Observation {
+            origin: load.origin,
             at,
             sequence: Vec::new(),
             load: load.number,

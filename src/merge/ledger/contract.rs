@@ -155,7 +155,7 @@ fn begin_history(
     let mut earlier = contract.clone();
     let mut begun = Vec::new();
     for (place, column) in earlier.columns.iter_mut().enumerate() {
-        let role = before.role_of(column.name.name()).unwrap_or(column.role);
+        let role = before.role_of(column.id.as_str()).unwrap_or(column.role);
         if role != column.role {
             begun.push(place);
         }
@@ -194,7 +194,7 @@ pub(super) fn natural_key(contract: &Contract) -> Vec<&str> {
     contract
         .key
         .iter()
-        .map(|column| contract.columns[*column].name.name())
+        .map(|column| contract.columns[*column].id.as_str())
         .collect()
 }
 

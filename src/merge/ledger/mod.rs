@@ -381,6 +381,15 @@ pub(super) fn is_usual_change(
         .map(YesOrNo::is_yes)
 }
 
+/// Whether anything was ever loaded into the table, whether or not it counts.
+pub(super) fn has_loads(conn: &mut PgConnection, table: &TableName) -> QueryResult<bool> {
+    sql_query(include_str!("has_loads.sql"))
+        .bind::<Text, _>(table.as_str())
+        .prepared()
+        .get_result(conn)
+        .map(YesOrNo::is_yes)
+}
+
 /// Whether the table has no rows.
 pub(super) fn is_empty(conn: &mut PgConnection, contract: &Contract) -> QueryResult<bool> {
     sql_query(super::sql::is_empty(&contract.table))

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::history::{DELETED, INSERTED, REWRITTEN, texts, typed};
 use super::{
-    LANDING, Shape, TOUCHED, differs, distinct, key_of, landed, literal, names, same_key, stamps,
-    updated_at,
+    LANDING, Shape, TOUCHED, differs, distinct, id_literal, key_of, landed, literal, names,
+    same_key, stamps, updated_at,
 };
 use crate::contract::{Column, Contract, Kind, Reference, Stamp};
 
@@ -116,13 +116,17 @@ pub fn find_joined(shape: Shape<'_>) -> String {
          select landing.hayloft_key, held.load_id as hayloft_old_load,\n    \
              held.source_line as hayloft_old_line,\n    \
              {said}\n        \
-                 - array(select name from unnest({names}) as name where not held.row ? name) as hayloft_said,\n    \
+                 - array(\n            \
+                     select waits.id from unnest({ids}, {names}) as waits (id, name)\n            \
+                     where not held.row ? waits.name\n        \
+                 ) as hayloft_said,\n    \
              ({differs}) as hayloft_differs\n\
          from {LANDING} as landing\n\
          join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
          left join {table} as fact on {same}",
         said = said(shape.contract, "waiting"),
+        ids = id_texts(shape.contract),
         names = name_texts(shape.contract),
         table = shape.contract.table,
         same = same_key(shape.key(), "fact", "landing"),
@@ -136,12 +140,12 @@ from pg_temp.hayloft_joined
 where hayloft_differs
 on conflict do nothing";
 
-/// A row's values as the ledger keeps them: texts by the names of their columns. An array, since a
+/// A row's values as the ledger keeps them: texts by the ids of their columns. An array, since a
 /// row may have more columns than a function takes arguments.
 pub(super) fn said(contract: &Contract, row: &str) -> String {
     format!(
-        "jsonb_object({names}, {values})",
-        names = name_texts(contract),
+        "jsonb_object({ids}, {values})",
+        ids = id_texts(contract),
         values = texts(values(contract, row))
     )
 }
@@ -168,7 +172,8 @@ pub fn touched_parts(contract: &Contract) -> impl Iterator<Item = String> {
 /// Touches the facts of which the ledger keeps what a load said. Bind: the load.
 #[must_use]
 pub fn touch_remembered_facts(contract: &Contract) -> String {
-    let parts = key_of(contract).map(|column| format!("payload.row ->> {}", literal(&column.name)));
+    let parts =
+        key_of(contract).map(|column| format!("payload.row ->> {}", id_literal(&column.id)));
     format!(
         "insert into {TOUCHED}\n\
          select payload.key, {parts}\n\
@@ -183,8 +188,8 @@ pub fn touch_remembered_facts(contract: &Contract) -> String {
 /// the load.
 #[must_use]
 pub fn read_remembered_key(contract: &Contract) -> String {
-    let part = |column: &Column| format!("payload.row ->> {}", literal(&column.name));
-    let known = |column: &Column| format!("payload.row ? {}", literal(&column.name));
+    let part = |column: &Column| format!("payload.row ->> {}", id_literal(&column.id));
+    let known = |column: &Column| format!("payload.row ? {}", id_literal(&column.id));
     format!(
         "select payload.key, array[{parts}]::text[] as cells\n\
          from hayloft.payload\n\
@@ -230,7 +235,7 @@ pub fn touch_facts_behind(contract: &Contract, reference: &Reference) -> String 
          where held.table_name = $1\n\
          on conflict do nothing",
         parts = joined(parts),
-        name = literal(&contract.columns[reference.column].name),
+        name = id_literal(&contract.columns[reference.column].id),
         table = contract.table
     )
 }
@@ -500,6 +505,14 @@ fn name_texts(contract: &Contract) -> String {
     format!(
         "array[{}]::text[]",
         joined(columns.map(|column| literal(&column.name)))
+    )
+}
+
+fn id_texts(contract: &Contract) -> String {
+    let columns = contract.columns.iter();
+    format!(
+        "array[{}]::text[]",
+        joined(columns.map(|column| id_literal(&column.id)))
     )
 }
 

@@ -90,7 +90,7 @@ pub fn touch_doubtful(shape: Shape<'_>, durable_key: &Ident, unsure: &[&str]) ->
     let keeps_no_history = |column: &&Column| column.role != Role::Type2;
     let differing: Vec<String> = shape
         .compared()
-        .filter(|column| keeps_no_history(column) || unsure.contains(&column.name.name()))
+        .filter(|column| keeps_no_history(column) || unsure.contains(&column.id.as_str()))
         .map(|column| super::differs(column, "current"))
         .collect();
     let mut doubtful = Vec::new();

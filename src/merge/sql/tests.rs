@@ -13,7 +13,7 @@ use super::{
     read_printed, release_held, remove_unreadable, remove_unresolved, update_facts,
     version_columns,
 };
-use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
+use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{
     ColumnType, Contract, ContractFile, Contracts, Ident, Kind, Nullability, Reference, TableName,
 };
@@ -121,14 +121,13 @@ fn dimension(durable_key: &str, columns: &[(&str, ColumnType)]) -> CatalogTable 
         ("load_id", ColumnType::Int8),
         ("source_line", ColumnType::Int8),
     ];
-    CatalogTable {
-        relation: Relation::Table,
-        columns: columns.iter().chain(&own).map(column).collect(),
-        unique_keys: vec![
+    CatalogTable::new(
+        columns.iter().chain(&own).map(column).collect(),
+        vec![
             unique(&[durable_key, "effective_start_date"], None),
             unique(&[durable_key], Some("(effective_end_date IS NULL)")),
         ],
-    }
+    )
 }
 
 fn fact(key: &[&str], columns: &[(&str, ColumnType)]) -> CatalogTable {
@@ -136,20 +135,14 @@ fn fact(key: &[&str], columns: &[(&str, ColumnType)]) -> CatalogTable {
         ("load_id", ColumnType::Int8),
         ("source_line", ColumnType::Int8),
     ];
-    CatalogTable {
-        relation: Relation::Table,
-        columns: columns.iter().chain(&own).map(column).collect(),
-        unique_keys: vec![unique(key, None)],
-    }
+    CatalogTable::new(
+        columns.iter().chain(&own).map(column).collect(),
+        vec![unique(key, None)],
+    )
 }
 
 fn column((name, column_type): &(&str, ColumnType)) -> CatalogColumn {
-    CatalogColumn {
-        name: (*name).into(),
-        column_type: column_type.clone(),
-        nullability: Nullability::Nullable,
-        origin: Origin::Inserted,
-    }
+    CatalogColumn::new(name, column_type.clone(), Nullability::Nullable)
 }
 
 fn unique(columns: &[&str], predicate: Option<&str>) -> UniqueKey {

@@ -49,7 +49,7 @@ pub(super) fn brought(origin: &Origin) -> String {
 pub(super) fn by(observation: &Observation) -> String {
     let row = row(&observation.origin);
     match observation.source {
-        Source::Row => row,
+        Source::Row | Source::Baseline => row,
         Source::Silence => format!("{row}, a snapshot without the key"),
     }
 }

@@ -6,13 +6,14 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::contract::{
-    Canonical, EmptyAs, Ident, JsonKind, Nullability, NumericLimit, Role, Spelling,
+    Canonical, ColumnId, EmptyAs, Ident, JsonKind, Nullability, NumericLimit, Role, Spelling,
 };
 use crate::stage::value::ValueParser;
 
 fn column(name: &str, column_type: ColumnType) -> Column {
     Column {
         name: Ident::vouched(name),
+        id: ColumnId::new(name),
         column_type,
         nullability: Nullability::Nullable,
         role: Role::Type2,

@@ -282,6 +282,34 @@ impl Warehouse {
         self.connection().batch_execute(sql).unwrap();
     }
 
+    /// Another project folder, with a database that was restored from a dump of this one.
+    pub fn restored(&self) -> Self {
+        let toml = fs::read_to_string(self.path("hayloft.toml")).unwrap();
+        let restored = Self::with_contract(&toml);
+        let mut conn = PgConnection::establish(server_url().expose()).unwrap();
+        conn.batch_execute(&format!("drop database {}", restored.database))
+            .unwrap();
+        conn.batch_execute(&format!(
+            "create database {} template template0",
+            restored.database
+        ))
+        .unwrap();
+        let dump = Command::new("pg_dump")
+            .args(["--no-owner", self.url()])
+            .output()
+            .unwrap();
+        assert!(dump.status.success(), "{}", Run::of(dump).stderr);
+        let sql = restored.write("dump.sql", dump.stdout);
+        let loaded = Command::new("psql")
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"])
+            .arg(sql)
+            .arg(restored.url())
+            .output()
+            .unwrap();
+        assert!(loaded.status.success(), "{}", Run::of(loaded).stderr);
+        restored
+    }
+
     /// A session that lets nobody write to a table until it is dropped.
     pub fn locked(&self, table: &str) -> PgConnection {
         self.lock(table, "exclusive")

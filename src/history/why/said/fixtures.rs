@@ -20,6 +20,7 @@ pub(crate) fn columns(phone: Role) -> Vec<ShownColumn> {
     ]
     .map(|(name, part, role)| ShownColumn {
         name: name.into(),
+        id: name.into(),
         part,
         role,
     })

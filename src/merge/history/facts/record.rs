@@ -155,7 +155,7 @@ impl Batch {
         let columns = contract.columns.iter().zip(&saying.cells).enumerate();
         let words: BTreeMap<&str, Option<&str>> = columns
             .filter(|(place, _)| saying.authored[*place] || !is_spoken(*place))
-            .map(|(_, (column, cell))| (column.name.name(), cell.as_deref()))
+            .map(|(_, (column, cell))| (column.id.as_str(), cell.as_deref()))
             .collect();
         let words = json(&words)?;
         let out = &mut self.payloads;

@@ -106,7 +106,7 @@ fn saying(
         Some((line, payload)) => {
             let columns = contract.columns.iter();
             let cell = |name: &str| payload.get(name).cloned().unwrap_or_default();
-            let cells = columns.map(|column| cell(column.name.name())).collect();
+            let cells = columns.map(|column| cell(column.id.as_str())).collect();
             (*line, cells, Words::Kept)
         }
     };

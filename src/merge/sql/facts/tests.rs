@@ -54,19 +54,22 @@ fn transactions_that_wait_already_are_found() {
     assert_text(
         &sql,
         &expect![[r#"
-        create temporary table hayloft_joined on commit drop as
-        select landing.hayloft_key, held.load_id as hayloft_old_load,
-            held.source_line as hayloft_old_line,
-            jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[])
-                - array(select name from unnest(array['id', 'user_id', 'amount', 'transaction_date']::text[]) as name where not held.row ? name) as hayloft_said,
-            (landing."user_id" is distinct from (case when held.row ? 'user_id' then waiting."user_id" else fact."user_id" end)
-                or landing."amount" is distinct from (case when held.row ? 'amount' then waiting."amount" else fact."amount" end)
-                or landing."transaction_date" is distinct from (case when held.row ? 'transaction_date' then waiting."transaction_date" else fact."transaction_date" end)) as hayloft_differs
-        from pg_temp.hayloft_landing as landing
-        join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key
-        cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
-        left join "datawarehouse"."transactions" as fact on fact."id" = landing."id"
-    "#]],
+            create temporary table hayloft_joined on commit drop as
+            select landing.hayloft_key, held.load_id as hayloft_old_load,
+                held.source_line as hayloft_old_line,
+                jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[])
+                    - array(
+                        select waits.id from unnest(array['id', 'user_id', 'amount', 'transaction_date']::text[], array['id', 'user_id', 'amount', 'transaction_date']::text[]) as waits (id, name)
+                        where not held.row ? waits.name
+                    ) as hayloft_said,
+                (landing."user_id" is distinct from (case when held.row ? 'user_id' then waiting."user_id" else fact."user_id" end)
+                    or landing."amount" is distinct from (case when held.row ? 'amount' then waiting."amount" else fact."amount" end)
+                    or landing."transaction_date" is distinct from (case when held.row ? 'transaction_date' then waiting."transaction_date" else fact."transaction_date" end)) as hayloft_differs
+            from pg_temp.hayloft_landing as landing
+            join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key
+            cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
+            left join "datawarehouse"."transactions" as fact on fact."id" = landing."id"
+        "#]],
     );
 }
 

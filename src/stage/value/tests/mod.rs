@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::super::key::KeyScheme;
 use super::*;
-use crate::contract::{NumericLimit, Role};
+use crate::contract::{ColumnId, NumericLimit, Role};
 
 const NBSP: &str = "\u{a0}";
 const ZWSP: &str = "\u{200b}";
@@ -20,6 +20,7 @@ fn column(column_type: ColumnType) -> Column {
     let is_text = matches!(column_type, ColumnType::Text { .. });
     Column {
         name: Ident::vouched("thing"),
+        id: ColumnId::new("c"),
         column_type,
         nullability: Nullability::Nullable,
         role: Role::Type2,

@@ -1,0 +1,342 @@
+//! What tables have become → the ledger (semantics §20, §21.1).
+//!
+//! In: the catalog beside what the ledger knows of it. Out: a ledger that knows each column by its
+//! new name, type and number, a note of every change, and the values that a new column had when it
+//! was first seen, as a statement of their own. Nothing that loads said is touched. It is done at a
+//! start, after migrations, and when a load finds its table changed; loads wait for it and it for
+//! them.
+
+mod baseline;
+mod retype;
+
+use std::collections::BTreeMap;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Oid, SmallInt, Text};
+
+use super::history::{self, Event, Table};
+use super::{MergeError, locks, sql};
+use crate::contract::catalog::{Catalog, CatalogTable};
+use crate::contract::identity::SchemaChange;
+use crate::contract::{Contract, ContractFile, Contracts, Kind, TableName, WAREHOUSE};
+use crate::db::access::Need;
+use crate::db::transaction;
+
+/// The tables as they are, and what the ledger heard of them only now.
+#[derive(Debug)]
+pub struct Followed {
+    /// The tables, with nothing left to be heard of those that fit `hayloft.toml`.
+    pub catalog: Catalog,
+    /// What was written down.
+    pub notes: Vec<SchemaNote>,
+}
+
+/// Something that a table has become.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SchemaNote {
+    /// The table, by its name now.
+    pub table: String,
+    /// What it has become.
+    pub change: SchemaChange,
+}
+
+/// Reads the catalog, and writes down what tables have become since the ledger last looked.
+pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, MergeError> {
+    let catalog = Catalog::of(conn, file, Need::Load)?;
+    if !catalog.has_changes() {
+        let notes = Vec::new();
+        return Ok(Followed { catalog, notes });
+    }
+    let notes = transaction(conn, |conn| write_down(conn, file))?;
+    Ok(Followed {
+        catalog: Catalog::of(conn, file, Need::Load)?,
+        notes,
+    })
+}
+
+fn write_down(conn: &mut PgConnection, file: &ContractFile) -> Result<Vec<SchemaNote>, MergeError> {
+    conn.batch_execute(include_str!("transaction.sql"))?;
+    let catalog = Catalog::of(conn, file, Need::Load)?;
+    lock(conn, &catalog)?;
+    let mut notes = follow_renamed_tables(conn)?;
+    // Read again: somebody else may have been here before, and tables have their new names now.
+    let catalog = Catalog::of(conn, file, Need::Load)?;
+    let dimensions = Contracts::agreeing_dimensions(file, &catalog);
+    for (name, table) in &catalog.tables {
+        let is_dimension = file.is_dimension(name);
+        let dimension = dimensions.iter().find(|it| it.name.as_str() == name);
+        // A table that does not fit hayloft.toml has to wait: what its new columns hold cannot be
+        // told of any key.
+        if table.changes.is_empty() || is_dimension && dimension.is_none() {
+            continue;
+        }
+        let before = known_columns(conn, name)?;
+        for change in &table.changes {
+            write_change(conn, name, table, change)?;
+        }
+        write_columns(conn, name, table)?;
+        if let Some(dimension) = dimension {
+            baseline::take(conn, dimension, &table.changes)?;
+            join_neighbours(conn, dimension, &table.changes)?;
+        }
+        note(conn, name, &before)?;
+        let changes = table.changes.iter().cloned();
+        notes.extend(changes.map(|change| SchemaNote {
+            table: name.clone(),
+            change,
+        }));
+    }
+    // That a table is new is no news to anybody who reads.
+    notes.retain(|note| note.change != SchemaChange::FirstSeen);
+    Ok(notes)
+}
+
+fn lock(conn: &mut PgConnection, catalog: &Catalog) -> Result<(), MergeError> {
+    let mut names = Vec::new();
+    for (name, table) in &catalog.tables {
+        if table.changes.is_empty() {
+            continue;
+        }
+        names.push(TableName::new(name.as_str()));
+        for change in &table.changes {
+            if let SchemaChange::TableRenamed { from } = change {
+                names.push(TableName::new(from.as_str()));
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    locks::take_alone(conn, &names)
+}
+
+// ---- tables ------------------------------------------------------------------------------------
+
+/// Lets the ledger call every table as it is called now. Two tables may have swapped their names, so
+/// all are taken out of the way first.
+fn follow_renamed_tables(conn: &mut PgConnection) -> Result<Vec<SchemaNote>, MergeError> {
+    #[derive(QueryableByName)]
+    struct Renamed {
+        #[diesel(sql_type = Text)]
+        before: String,
+        #[diesel(sql_type = Text)]
+        now: String,
+    }
+    let renamed: Vec<Renamed> = sql_query(include_str!("schema/renamed_tables.sql"))
+        .bind::<Text, _>(WAREHOUSE)
+        .load(conn)?;
+    for table in &renamed {
+        rename(conn, &table.before, &aside(&table.before))?;
+    }
+    for table in &renamed {
+        // One of this name that is still known was dropped, or it would have another name.
+        set_aside(conn, &table.now)?;
+        rename(conn, &aside(&table.before), &table.now)?;
+    }
+    let notes = renamed.into_iter().map(|table| SchemaNote {
+        table: table.now,
+        change: SchemaChange::TableRenamed { from: table.before },
+    });
+    Ok(notes.collect())
+}
+
+/// A name that no table can have: it is too long.
+fn aside(name: &str) -> String {
+    format!("{name}#{}", "#".repeat(63))
+}
+
+/// Takes what the ledger has of a table that was dropped out of the way of another one of its name.
+fn set_aside(conn: &mut PgConnection, name: &str) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Free {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let free: Option<Free> = sql_query(include_str!("schema/free_name.sql"))
+        .bind::<Text, _>(name)
+        .get_result(conn)
+        .optional()?;
+    match free {
+        Some(free) => rename(conn, name, &free.name),
+        None => Ok(()),
+    }
+}
+
+fn rename(conn: &mut PgConnection, before: &str, now: &str) -> QueryResult<()> {
+    for statement in [
+        include_str!("schema/rename/identity.sql"),
+        include_str!("schema/rename/loads.sql"),
+        include_str!("schema/rename/contract.sql"),
+        include_str!("schema/rename/contract_changes.sql"),
+        include_str!("schema/rename/held_facts.sql"),
+        include_str!("schema/rename/awaited.sql"),
+    ] {
+        sql_query(statement)
+            .bind::<Text, _>(before)
+            .bind::<Text, _>(now)
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+// ---- columns -----------------------------------------------------------------------------------
+
+fn write_change(
+    conn: &mut PgConnection,
+    name: &str,
+    table: &CatalogTable,
+    change: &SchemaChange,
+) -> Result<(), MergeError> {
+    match change {
+        SchemaChange::FirstSeen => write_table(conn, name, table)?,
+        SchemaChange::MadeAnew => {
+            set_aside(conn, name)?;
+            write_table(conn, name, table)?;
+        }
+        SchemaChange::Replaced => {
+            sql_query(include_str!("schema/replace_table.sql"))
+                .bind::<Text, _>(name)
+                .bind::<Oid, _>(table.oid)
+                .execute(conn)?;
+        }
+        SchemaChange::ColumnDropped { id, .. } => {
+            sql_query(include_str!("schema/drop_column.sql"))
+                .bind::<Text, _>(name)
+                .bind::<Text, _>(id.as_str())
+                .execute(conn)?;
+        }
+        SchemaChange::ColumnRetyped { id, to, .. } => retype::convert(conn, name, id, to)?,
+        // A rename of the table was followed before, and names and numbers are written together.
+        SchemaChange::TableRenamed { .. }
+        | SchemaChange::ColumnAdded { .. }
+        | SchemaChange::ColumnRenamed { .. } => {}
+    }
+    Ok(())
+}
+
+fn write_table(conn: &mut PgConnection, name: &str, table: &CatalogTable) -> QueryResult<()> {
+    // The ledger may know a table of this name that was dropped since.
+    set_aside(conn, name)?;
+    sql_query(include_str!("schema/write_table.sql"))
+        .bind::<Text, _>(name)
+        .bind::<Oid, _>(table.oid)
+        .execute(conn)
+        .map(drop)
+}
+
+/// Writes down how each column is called now, and lets the rows that are held call it so, too.
+fn write_columns(conn: &mut PgConnection, name: &str, table: &CatalogTable) -> QueryResult<()> {
+    let columns = &table.columns;
+    let renamed = table.changes.iter().filter_map(|change| match change {
+        SchemaChange::ColumnRenamed { from, to, .. } => Some((from.as_str(), to.as_str())),
+        _ => None,
+    });
+    let (from, to): (Vec<&str>, Vec<&str>) = renamed.unzip();
+    if !from.is_empty() {
+        sql_query(include_str!("schema/rename_held.sql"))
+            .bind::<Text, _>(name)
+            .bind::<Array<Text>, _>(from)
+            .bind::<Array<Text>, _>(to)
+            .execute(conn)?;
+    }
+    let ids: Vec<&str> = columns.iter().map(|it| it.id.as_str()).collect();
+    let names: Vec<&str> = columns.iter().map(|it| it.name.as_str()).collect();
+    let numbers: Vec<i16> = columns.iter().map(|it| it.number).collect();
+    let types: Vec<&str> = columns.iter().map(|it| it.type_sql.as_str()).collect();
+    sql_query(include_str!("schema/write_columns.sql"))
+        .bind::<Text, _>(name)
+        .bind::<Array<Text>, _>(ids)
+        .bind::<Array<Text>, _>(names)
+        .bind::<Array<SmallInt>, _>(numbers)
+        .bind::<Array<Text>, _>(types)
+        .execute(conn)
+        .map(drop)
+}
+
+/// Versions that differed in a column that is gone, or that has another type now, may say the same:
+/// they are one from now on, as if the column had never been.
+fn join_neighbours(
+    conn: &mut PgConnection,
+    dimension: &Contract,
+    changes: &[SchemaChange],
+) -> Result<(), MergeError> {
+    let Kind::Dimension { durable_key, .. } = &dimension.kind else {
+        return Ok(());
+    };
+    let loses = |change: &SchemaChange| {
+        matches!(
+            change,
+            SchemaChange::ColumnDropped { .. } | SchemaChange::ColumnRetyped { .. }
+        )
+    };
+    if !changes.iter().any(loses) {
+        return Ok(());
+    }
+    sql_query(sql::CREATE_TOUCHED).execute(conn)?;
+    let touched = sql_query(sql::touch_equal_neighbours(dimension, durable_key)).execute(conn)?;
+    if touched > 0 {
+        conn.batch_execute("analyze pg_temp.hayloft_touched")?;
+        let table = Table::new(dimension, durable_key);
+        history::refold(conn, &table, Event::TakesOver, NO_LOAD, None, 0)?;
+    }
+    conn.batch_execute("drop table pg_temp.hayloft_touched")
+        .map_err(Into::into)
+}
+
+/// No load has this number.
+const NO_LOAD: i64 = 0;
+
+/// Writes down the columns that a load has just added to its table.
+pub(super) fn note_added(
+    conn: &mut PgConnection,
+    name: &TableName,
+    columns: &[(String, String)],
+) -> QueryResult<()> {
+    let (ids, names): (Vec<&str>, Vec<&str>) = columns
+        .iter()
+        .map(|(id, name)| (id.as_str(), name.as_str()))
+        .unzip();
+    sql_query(include_str!("schema/write_added.sql"))
+        .bind::<Text, _>(WAREHOUSE)
+        .bind::<Text, _>(name.as_str())
+        .bind::<Array<Text>, _>(ids)
+        .bind::<Array<Text>, _>(names)
+        .execute(conn)
+        .map(drop)
+}
+
+// ---- the note ----------------------------------------------------------------------------------
+
+fn known_columns(conn: &mut PgConnection, name: &str) -> QueryResult<BTreeMap<String, String>> {
+    #[derive(QueryableByName)]
+    struct Known {
+        #[diesel(sql_type = Text)]
+        id: String,
+        #[diesel(sql_type = Text)]
+        told: String,
+    }
+    let known: Vec<Known> = sql_query(include_str!("schema/known_columns.sql"))
+        .bind::<Text, _>(name)
+        .load(conn)?;
+    Ok(known.into_iter().map(|it| (it.id, it.told)).collect())
+}
+
+fn note(
+    conn: &mut PgConnection,
+    name: &str,
+    before: &BTreeMap<String, String>,
+) -> Result<(), MergeError> {
+    let after = known_columns(conn, name)?;
+    if before.is_empty() || *before == after {
+        return Ok(());
+    }
+    let columns =
+        |columns: &BTreeMap<String, String>| serde_json::json!({ "columns": columns }).to_string();
+    sql_query(include_str!("ledger/contract/note_change.sql"))
+        .bind::<Text, _>(name)
+        .bind::<Text, _>(columns(before))
+        .bind::<Text, _>(columns(&after))
+        .execute(conn)?;
+    Ok(())
+}

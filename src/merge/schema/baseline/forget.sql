@@ -1,0 +1,1 @@
+delete from hayloft.load where load_id = $1

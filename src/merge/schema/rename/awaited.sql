@@ -1,0 +1,1 @@
+update hayloft.held_reference set dimension = $2 where dimension = $1

@@ -1,0 +1,1 @@
+update hayloft.contract set table_name = $2 where table_name = $1

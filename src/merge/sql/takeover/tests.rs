@@ -1,0 +1,196 @@
+//! What each statement of a takeover, and of a baseline, looks like for the people of the example.
+
+use chrono_tz::Tz;
+use expect_test::{Expect, expect};
+
+use super::{EndMeaning, SourceInstant, VersionSource, Zoned, without_modifier};
+use crate::contract::{Contract, Ident, Kind, QualifiedName, Role};
+use crate::merge::sql::{self, tests::contract};
+
+fn check(statement: impl FnOnce(&Contract, &Ident) -> String, expected: &Expect) {
+    let contract = contract("users");
+    let Kind::Dimension { durable_key, .. } = &contract.kind else {
+        panic!("users is a dimension");
+    };
+    expected.assert_eq(&(statement(&contract, durable_key) + "\n"));
+}
+
+/// A table whose versions end on a day, with a flag.
+fn source() -> VersionSource {
+    VersionSource {
+        table: QualifiedName {
+            schema: Ident::vouched("old"),
+            table: Ident::vouched("people"),
+        },
+        columns: vec![
+            Some(Ident::vouched("full name")),
+            Some(Ident::vouched("mail")),
+            None,
+        ],
+        starts: SourceInstant {
+            column: Ident::vouched("since"),
+            zoned: Zoned::Yes,
+        },
+        ends: Some(SourceInstant {
+            column: Ident::vouched("until"),
+            zoned: Zoned::No,
+        }),
+        current: Some(Ident::vouched("active")),
+        zone: Tz::Europe__Prague,
+        end_meaning: EndMeaning::LastDay,
+    }
+}
+
+#[test]
+fn what_a_new_column_holds_is_stated() {
+    check(
+        |contract, key| sql::state_baseline(contract, key, &contract.columns[0]),
+        &expect![[r#"
+            insert into hayloft.observation (key, at, load_id, line, presence)
+            select version."user_id", version.effective_start_date, $1, version.version_number, 'present'
+            from (
+                select stated."user_id" as key, min(stated.effective_start_date) filter (where stated."name" is not null) as starts
+                from "datawarehouse"."users" as stated
+                group by stated."user_id"
+                having bool_or(stated."name" is not null)
+            ) as first
+            join "datawarehouse"."users" as version
+                on version."user_id" = first.key and version.effective_start_date >= first.starts
+            order by version."user_id"
+        "#]],
+    );
+}
+
+#[test]
+fn one_value_for_all_versions_is_kept() {
+    check(
+        |contract, key| {
+            let mut column = contract.columns[0].clone();
+            column.role = Role::Type1;
+            sql::keep_baseline(contract, key, &column)
+        },
+        &expect![[r#"
+            insert into hayloft.payload (key, load_id, line, row)
+            select observed.key, observed.load_id, observed.line, jsonb_build_object($2::text, shown.value)
+            from hayloft.observation as observed
+            cross join lateral (
+                select (array[(version."name")::text]::text[])[1] as value
+                from "datawarehouse"."users" as version
+                where version."user_id" = observed.key
+                order by version.effective_start_date desc
+                limit 1
+            ) as shown
+            where observed.load_id = $1
+        "#]],
+    );
+}
+
+#[test]
+fn versions_of_no_load_are_observed() {
+    check(
+        sql::observe_unknown,
+        &expect![[r#"
+            insert into hayloft.observation (key, at, load_id, line, presence)
+            select said.key, said.at, $2,
+                row_number() over (order by said.key, said.at, said.presence), said.presence
+            from (
+                select version."user_id" as key, version.effective_start_date as at,
+                    'present' as presence
+                from "datawarehouse"."users" as version
+                where not exists (
+                select from hayloft.load as known
+                where known.load_id = version.load_id and known.table_name = $1
+                  and known.status in ('loaded', 'undone')
+            )
+                union all
+                select version."user_id", version.effective_end_date, 'absent'
+                from "datawarehouse"."users" as version
+                where version.effective_end_date is not null and not exists (
+                select from hayloft.load as known
+                where known.load_id = version.load_id and known.table_name = $1
+                  and known.status in ('loaded', 'undone')
+            )
+                  and not exists (
+                      select from "datawarehouse"."users" as next
+                      where next."user_id" = version."user_id"
+                        and next.effective_start_date = version.effective_end_date
+                  )
+            ) as said
+        "#]],
+    );
+}
+
+#[test]
+fn keys_with_overlapping_versions_are_counted() {
+    check(
+        sql::count_overlapping,
+        &expect![[r#"
+        select count(distinct version.key) as count
+        from (
+            select "user_id" as key, effective_start_date as starts, effective_end_date as ends,
+                lag(effective_start_date) over earlier as before_starts,
+                lag(effective_end_date) over earlier as before_ends
+            from "datawarehouse"."users"
+            window earlier as (partition by "user_id" order by effective_start_date)
+        ) as version
+        where version.ends <= version.starts
+           or version.before_starts is not null
+          and (version.before_ends is null or version.before_ends > version.starts)
+    "#]],
+    );
+}
+
+#[test]
+fn rows_of_another_table_become_versions() {
+    check(
+        |contract, key| sql::insert_taken(contract, key, &source()),
+        &expect![[r#"
+            insert into "datawarehouse"."users"
+                ("user_id", "name", "email", effective_start_date, effective_end_date,
+                 version_number, load_id, source_line)
+            select taken.key, (source."full name")::text::text, taken.part_1::text, (source."since"), case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else ((source."until"::timestamp + interval '1 day') at time zone 'Europe/Prague') end,
+                row_number() over (partition by taken.key order by (source."since")), $1,
+                row_number() over (order by taken.key, (source."since"))
+            from "old"."people" as source
+            join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
+        "#]],
+    );
+}
+
+#[test]
+fn a_version_ends_where_the_next_starts() {
+    check(
+        |contract, key| {
+            let source = VersionSource {
+                ends: None,
+                current: None,
+                ..source()
+            };
+            sql::insert_taken(contract, key, &source)
+        },
+        &expect![[r#"
+            insert into "datawarehouse"."users"
+                ("user_id", "name", "email", effective_start_date, effective_end_date,
+                 version_number, load_id, source_line)
+            select taken.key, (source."full name")::text::text, taken.part_1::text, (source."since"), lead((source."since")) over (partition by taken.key order by (source."since")),
+                row_number() over (partition by taken.key order by (source."since")), $1,
+                row_number() over (order by taken.key, (source."since"))
+            from "old"."people" as source
+            join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
+        "#]],
+    );
+}
+
+#[test]
+fn a_type_loses_its_modifier() {
+    for (sql, plain) in [
+        ("numeric(6,2)", Some("numeric")),
+        (
+            "timestamp(3) with time zone",
+            Some("timestamp with time zone"),
+        ),
+        ("text", None),
+    ] {
+        assert_eq!(without_modifier(sql).as_deref(), plain, "{sql}");
+    }
+}

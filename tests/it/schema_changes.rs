@@ -1,0 +1,488 @@
+//! Migrations between loads: a table's history survives whatever its columns are called, and whatever
+//! becomes of them.
+
+use crate::support::Warehouse;
+
+/// A dimension with one attribute, and facts about it.
+const TABLES: &str = "
+create table datawarehouse.acc (
+    acc_id uuid not null, code text not null, tier text,
+    effective_start_date timestamptz not null, effective_end_date timestamptz,
+    version_number int not null, load_id bigint not null, source_line bigint not null,
+    primary key (acc_id, effective_start_date)
+);
+create unique index acc_open on datawarehouse.acc (acc_id) where effective_end_date is null;
+create table datawarehouse.pay (
+    pay_id bigint primary key, acc_id uuid not null, note text,
+    load_id bigint not null, source_line bigint not null
+);
+";
+
+const CONTRACT: &str = r#"
+[tables.acc]
+key = ["code"]
+durable_key = "acc_id"
+effective = { file_name = "%Y-%m-%d" }
+
+[tables.pay]
+kind = "fact"
+key = ["pay_id"]
+references = { acc_id = "acc" }
+"#;
+
+fn accounts() -> Warehouse {
+    accounts_by(CONTRACT)
+}
+
+fn accounts_by(contract: &str) -> Warehouse {
+    let warehouse = Warehouse::with_contract(contract);
+    warehouse.execute(TABLES);
+    warehouse
+}
+
+/// A migration of one's own, applied as such: the views are put aside for it.
+fn migrate(warehouse: &Warehouse, number: u32, up: &str) {
+    let folder = format!("migrations/2126-01-01-{number:06}_own");
+    warehouse.write(&format!("{folder}/up.sql"), up);
+    warehouse.write(&format!("{folder}/down.sql"), "select 1");
+    warehouse.run(&["migrate"]).exits(0);
+}
+
+/// Code, value of the column, first and last day.
+fn history(warehouse: &Warehouse, column: &str) -> String {
+    warehouse.query(&format!(
+        "select code, {column}, effective_start_date::date, effective_end_date::date, version_number
+         from datawarehouse.acc order by code, version_number"
+    ))
+}
+
+#[test]
+fn a_renamed_column_keeps_its_history() {
+    let warehouse = Warehouse::new();
+    let users = |name: &str, value: &str| {
+        format!("email,{name},date_of_birth\nann@x.org,{value},01/02/1990\n")
+    };
+    let names = |column: &str| {
+        warehouse.query(&format!(
+            "select {column}, version_number, is_current from datawarehouse.users
+             order by version_number"
+        ))
+    };
+    warehouse.load("users-1.csv", users("name", "Ann")).exits(0);
+    warehouse
+        .load("users-2.csv", users("name", "Anna"))
+        .exits(0);
+    warehouse.execute("alter table datawarehouse.users rename column name to full_name");
+    let run = warehouse
+        .load("users-3.csv", users("full_name", "Annie"))
+        .exits(0);
+    assert!(
+        run.stderr.contains("`name` is called `full_name` now"),
+        "{run:#?}"
+    );
+    assert_eq!(
+        names("full_name"),
+        "Ann | 1 | f\nAnna | 2 | f\nAnnie | 3 | t\n"
+    );
+    warehouse.run(&["check"]).exits(0);
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    assert_eq!(names("full_name"), "Ann | 1 | f\nAnna | 2 | t\n");
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    warehouse.run(&["redo", "2", "--yes"]).exits(0);
+    assert_eq!(names("full_name"), "Ann | 1 | f\nAnna | 2 | t\n");
+    let why = warehouse.run(&["why", "users", "ann@x.org"]).exits(0);
+    assert!(why.stdout.contains("Anna"), "{why:#?}");
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_late_file_leaves_a_renamed_column_alone() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier\na,silver\n")
+        .exits(0);
+    warehouse.execute("alter table datawarehouse.acc rename column tier to level");
+    let before = history(&warehouse, "level");
+    warehouse.load("acc-2026-01-02.csv", "code\na\n").exits(0);
+    assert_eq!(history(&warehouse, "level"), before);
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "level"),
+        "a | gold | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse.run(&["redo", "2", "--yes"]).exits(0);
+    assert_eq!(history(&warehouse, "level"), before);
+    warehouse.assert_sound();
+}
+
+#[test]
+fn columns_that_swap_names_keep_their_values() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column region text");
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier,region\na,gold,EU\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-02.csv", "code,tier,region\na,silver,US\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier,region\na,iron,UK\n")
+        .exits(0);
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.acc rename column tier to other;
+         alter table datawarehouse.acc rename column region to tier;
+         alter table datawarehouse.acc rename column other to region;",
+    );
+    warehouse.run(&["redo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "tier, region"),
+        "a | EU | gold | 2026-01-01 | 2026-01-02 | 1\n\
+         a | US | silver | 2026-01-02 | 2026-01-03 | 2\n\
+         a | UK | iron | 2026-01-03 | ∅ | 3\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_column_added_under_an_old_name_starts_empty() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier\na,silver\n")
+        .exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc drop column tier;
+         alter table datawarehouse.acc add column tier text;",
+    );
+    warehouse.run(&["redo", "1", "--yes"]).exits(0);
+    assert_eq!(history(&warehouse, "tier"), "a | ∅ | 2026-01-01 | ∅ | 1\n");
+    warehouse
+        .load("acc-2026-01-04.csv", "code,tier\na,new\n")
+        .exits(0);
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | new | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_renamed_table_keeps_its_history_and_held_facts() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-02.csv", "code,tier\na,iron\n")
+        .exits(0);
+    warehouse
+        .load("pay.csv", "pay_id,code,note\n1,b,first\n")
+        .exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.acc rename to account;
+         alter table datawarehouse.pay rename to payment;
+         alter table datawarehouse.payment rename column note to memo;",
+    );
+    let renamed = CONTRACT
+        .replace("tables.acc]", "tables.account]")
+        .replace("tables.pay]", "tables.payment]")
+        .replace("acc_id = \"acc\"", "acc_id = \"account\"");
+    warehouse.write("hayloft.toml", renamed);
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        warehouse.query("select code, tier from datawarehouse.account"),
+        "a | gold\n"
+    );
+    warehouse
+        .load("account-2026-01-03.csv", "code,tier\nb,tin\n")
+        .exits(0);
+    assert_eq!(
+        warehouse.query("select pay_id, memo from datawarehouse.payment"),
+        "1 | first\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn two_tables_that_swap_names_keep_their_loads() {
+    let second = CONTRACT.replace("tables.acc]", "tables.bcc]");
+    let second = second.split("[tables.pay]").next().unwrap();
+    let warehouse = accounts_by(&format!("{CONTRACT}{second}"));
+    warehouse.execute("create table datawarehouse.bcc (like datawarehouse.acc including all)");
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("bcc-2026-01-01.csv", "code,tier\nb,tin\n")
+        .exits(0);
+    warehouse
+        .load("bcc-2026-01-02.csv", "code,tier\nb,iron\n")
+        .exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.acc rename to other;
+         alter table datawarehouse.bcc rename to acc;
+         alter table datawarehouse.other rename to bcc;",
+    );
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "b | tin | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse
+        .load("bcc-2026-01-02.csv", "code,tier\na,zinc\n")
+        .exits(0);
+    assert_eq!(
+        warehouse.query("select code, tier from datawarehouse.bcc order by version_number"),
+        "a | gold\na | zinc\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_table_made_anew_forgets_the_old_loads() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier\na,silver\n")
+        .exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    warehouse.run(&["redo", "1", "--yes"]).exits(0);
+    warehouse.execute("drop table datawarehouse.acc cascade; drop table datawarehouse.pay;");
+    warehouse.execute(TABLES);
+    warehouse
+        .load("acc-2026-01-02.csv", "code,tier\na,iron\n")
+        .exits(0);
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | iron | 2026-01-02 | ∅ | 1\n"
+    );
+    let run = warehouse.run(&["undo", "2", "--yes"]);
+    assert_ne!(run.status, 0, "{run:#?}");
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_backfill_stands_until_a_file_speaks() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier\na,silver\n")
+        .exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.acc add column segment text;
+         update datawarehouse.acc set segment = 'v' || version_number;",
+    );
+    warehouse
+        .load("acc-2026-01-05.csv", "code,tier\na,iron\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-07.csv", "code,segment\na,said\n")
+        .exits(0);
+    let all = "a | gold | v1 | 2026-01-01 | 2026-01-03 | 1\n\
+               a | silver | v2 | 2026-01-03 | 2026-01-05 | 2\n\
+               a | iron | v2 | 2026-01-05 | 2026-01-07 | 3\n\
+               a | iron | said | 2026-01-07 | ∅ | 4\n";
+    assert_eq!(history(&warehouse, "tier, segment"), all);
+    warehouse.assert_sound();
+    for load in ["1", "2"] {
+        warehouse.run(&["undo", load, "--yes"]).exits(0);
+        warehouse.assert_sound();
+        warehouse.run(&["redo", load, "--yes"]).exits(0);
+        assert_eq!(history(&warehouse, "tier, segment"), all, "{load}");
+    }
+    // A late file that does not have the column.
+    warehouse
+        .load("acc-2026-01-02.csv", "code,tier\na,zinc\n")
+        .exits(0);
+    assert_eq!(
+        history(&warehouse, "tier, segment"),
+        "a | gold | v1 | 2026-01-01 | 2026-01-02 | 1\n\
+         a | zinc | v1 | 2026-01-02 | 2026-01-03 | 2\n\
+         a | silver | v2 | 2026-01-03 | 2026-01-05 | 3\n\
+         a | iron | v2 | 2026-01-05 | 2026-01-07 | 4\n\
+         a | iron | said | 2026-01-07 | ∅ | 5\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_backfill_outlives_every_load_of_its_key() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse.execute("alter table datawarehouse.acc add column segment text default 'x'");
+    warehouse.run(&["migrate"]).exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    assert_eq!(history(&warehouse, "segment"), "");
+    warehouse.run(&["redo", "1", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "segment"),
+        "a | x | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_baseline_is_shown_and_can_be_undone() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.acc add column segment text;
+         update datawarehouse.acc set segment = 'filled';",
+    );
+    warehouse.run(&["migrate"]).exits(0);
+    let why = warehouse.run(&["why", "--all", "acc", "a"]).exits(0);
+    assert!(why.stdout.contains("baseline of segment"), "{}", why.stdout);
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "segment"),
+        "a | ∅ | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse.run(&["redo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "segment"),
+        "a | filled | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn kept_values_follow_a_new_type() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column size numeric(8, 2)");
+    warehouse
+        .load("acc-2026-01-01.csv", "code,size\na,1.50\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,size\na,2.50\n")
+        .exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc alter column size type numeric(9, 3)",
+    );
+    warehouse.run(&["redo", "1", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "size"),
+        "a | 1.500 | 2026-01-01 | 2026-01-03 | 1\na | 2.500 | 2026-01-03 | ∅ | 2\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_kept_value_that_no_longer_fits_is_named() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column size numeric");
+    warehouse
+        .load("acc-2026-01-01.csv", "code,size\na,1.50\nb,7\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,size\na,2\nb,8\n")
+        .exits(0);
+    warehouse.run(&["undo", "1", "--yes"]).exits(0);
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc alter column size type integer",
+    );
+    let before = history(&warehouse, "size");
+    let run = warehouse.run(&["redo", "1", "--yes"]).exits(2);
+    for part in ["`size`", "`acc`", "integer", "load 1", "line 2"] {
+        assert!(run.stderr.contains(part), "{part}: {run:#?}");
+    }
+    assert!(!run.stderr.contains("1.50"), "{run:#?}");
+    assert_eq!(history(&warehouse, "size"), before);
+    migrate(
+        &warehouse,
+        2,
+        "alter table datawarehouse.acc alter column size type numeric(4, 2)",
+    );
+    warehouse.run(&["redo", "1", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "size"),
+        "a | 1.50 | 2026-01-01 | 2026-01-03 | 1\na | 2.00 | 2026-01-03 | ∅ | 2\n\
+         b | 7.00 | 2026-01-01 | 2026-01-03 | 1\nb | 8.00 | 2026-01-03 | ∅ | 2\n"
+    );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_dump_and_restore_keeps_identities() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier\na,silver\n")
+        .exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.acc rename column tier to level;
+         alter table datawarehouse.acc add column tier text;",
+    );
+    warehouse
+        .load("acc-2026-01-04.csv", "code,tier,level\na,new,silver\n")
+        .exits(0);
+    let restored = warehouse.restored();
+    restored.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&restored, "level, tier"),
+        "a | gold | ∅ | 2026-01-01 | 2026-01-04 | 1\na | silver | new | 2026-01-04 | ∅ | 2\n"
+    );
+    restored.run(&["redo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&restored, "level, tier"),
+        history(&warehouse, "level, tier")
+    );
+    restored.assert_sound();
+}
+
+#[test]
+fn a_type_changed_while_watching_is_seen() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column size numeric");
+    let watch = warehouse.watch();
+    warehouse.drop_file("acc-2026-01-01.csv", "code,size\na,1\n");
+    warehouse.wait_until(
+        "select count(*) from hayloft.load where status = 'loaded'",
+        "1",
+    );
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc alter column size type integer",
+    );
+    warehouse.drop_file(
+        "acc-2026-01-02.csv",
+        "code,size\na,2.50\nb,3\nc,3.49\nd,4\n",
+    );
+    warehouse.wait_until(
+        "select count(*) from hayloft.load where status = 'loaded'",
+        "2",
+    );
+    assert_eq!(
+        warehouse.query("select line, kind, column_name from hayloft.reject order by line"),
+        "2 | bad_type | size\n4 | bad_type | size\n"
+    );
+    assert_eq!(
+        history(&warehouse, "size"),
+        "a | 1 | 2026-01-01 | ∅ | 1\nb | 3 | 2026-01-02 | ∅ | 1\nd | 4 | 2026-01-02 | ∅ | 1\n"
+    );
+    drop(watch);
+}
