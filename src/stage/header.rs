@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::StageFault;
-use super::csv::Header;
+use super::csv::{DialectHint, Header};
 use super::history::{self, Fields};
 use crate::contract::managed;
 use crate::contract::{Column, Contract, Kind, Nullability, UnknownColumns};
@@ -52,9 +52,23 @@ pub(super) enum Source {
 /// Finds the source of each column, or says why the header cannot serve.
 pub(super) fn resolve(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
     lay_out(header, contract).map_err(|fault| match (fault, header.dialect_hint()) {
+        (StageFault::Header(why), Some(DialectHint::Spaces)) if is_title(header, contract) => {
+            StageFault::Header(format!(
+                "{why} It looks like a title; the first line must be the header."
+            ))
+        }
         (StageFault::Header(why), Some(hint)) => StageFault::Header(format!("{why} {hint}")),
         (fault, _) => fault,
     })
+}
+
+/// Whether none of the words of a line is the name of a column.
+fn is_title(header: &Header, contract: &Contract) -> bool {
+    let is_name = |word: &str| {
+        let mut columns = contract.columns.iter();
+        columns.any(|column| column.name.name().eq_ignore_ascii_case(word))
+    };
+    !header.text().split_whitespace().any(is_name)
 }
 
 fn lay_out(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {

@@ -42,6 +42,9 @@ pub(super) fn check(
             row.line_end,
         ));
     }
+    if fields.len() == header.len() + 1 && fields[header.len()].is_empty() {
+        return fault(RecordFault::comma_at_the_end(fields.len(), header.len()));
+    }
     if fields.len() > header.len() {
         return fault(RecordFault::too_many_fields(fields.len(), header.len()));
     }

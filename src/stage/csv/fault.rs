@@ -9,7 +9,7 @@ use std::io;
 use thiserror::Error;
 
 use super::header::DialectHint;
-use super::scan::LineEnd;
+use super::scan::{LineEnd, Misquoted};
 use super::sniff::{Encoding, Format};
 use crate::stage::reject::RejectKind;
 
@@ -187,11 +187,28 @@ impl RecordFault {
         )
     }
 
-    pub(super) fn misquoted(what: Misquoting, line: u64, column: usize) -> Self {
-        Self::of_column(
+    pub(super) fn misquoted(misquoted: &Misquoted, column: usize) -> Self {
+        let Misquoted {
+            what, line, opened, ..
+        } = misquoted;
+        let told = match opened {
+            Some(opened) if opened != line => format!(
+                "The row is misquoted on line {opened}, in column {column}: a quote opens there, and \
+                 on line {line} {what}."
+            ),
+            _ => format!("The row is misquoted on line {line}, in column {column}: {what}."),
+        };
+        Self::of_column(RejectKind::UnparsableLine, column, told)
+    }
+
+    /// A line that looks like a row, and that a quote takes in which opens before it.
+    pub(super) fn swallowed_line(line: u64) -> Self {
+        Self::of_row(
             RejectKind::UnparsableLine,
-            column,
-            format!("The row is misquoted on line {line}, in column {column}: {what}."),
+            format!(
+                "A misplaced quote in the row that begins on line {line} takes in this line, so it \
+                 was not read. Mend that row first."
+            ),
         )
     }
 
@@ -204,6 +221,17 @@ impl RecordFault {
             RejectKind::TooFewFields,
             format!(
                 "The row has {}, and the header has {wanted}.{hint}",
+                fields(count)
+            ),
+        )
+    }
+
+    pub(super) fn comma_at_the_end(count: usize, wanted: usize) -> Self {
+        Self::of_row(
+            RejectKind::TooManyFields,
+            format!(
+                "The row has {}, and the header has {wanted}: it ends in a comma, behind which there \
+                 is nothing. Remove that comma.",
                 fields(count)
             ),
         )

@@ -173,7 +173,9 @@ fn misquoted_header(raw: &[u8], misquoted: Misquoted) -> FileFault {
         line: misquoted.line,
         column: count_fields(&raw[..misquoted.at]),
         what: misquoted.what,
-        hint: DialectHint::of(&String::from_utf8_lossy(raw)),
+        // Any text has spaces.
+        hint: DialectHint::of(&String::from_utf8_lossy(raw))
+            .filter(|hint| *hint != DialectHint::Spaces),
     }
 }
 

@@ -13,6 +13,7 @@
 //! | in the file | what becomes of it |
 //! | --- | --- |
 //! | LF, CRLF, lone CR, mixed | each ends a line, and counts as one, also between quotes |
+//! | CR CR LF, as of a text that was converted twice | ends a row, and counts as one |
 //! | a last row without a line end | a record like any other |
 //! | byte order marks before the header | dropped |
 //! | a byte order mark before a later row | `repeated_header` or `bad_encoding`: two files were joined |
@@ -20,6 +21,7 @@
 //! | a blank line between rows | `blank_line`; in a file of one column, an empty value |
 //! | a line of spaces | a record of one field |
 //! | a quote inside an unquoted field, text after a closing quote | `unparsable_line`; the record then ends at the next line end, whatever quotes follow |
+//! | such a quote that has swallowed lines which look like rows | each of them is `unparsable_line` |
 //! | a quote that never closes | the file is refused: nothing behind the quote can be trusted |
 //! | fewer or more fields than the header, even if empty | `too_few_fields`, `too_many_fields` |
 //! | all fields equal to the header's | `repeated_header` |
@@ -46,6 +48,7 @@ mod swallow;
 mod tests;
 mod window;
 
+use std::collections::VecDeque;
 use std::io::Read;
 
 use csv::ByteRecord;
@@ -72,6 +75,8 @@ pub struct CsvFile<R: Read> {
     /// The fields of a record with quotes, and where each ends.
     unquoted: ByteRecord,
     unquoted_ends: Vec<usize>,
+    /// Lines of the latest record that a misplaced quote has swallowed, and that are still to be told.
+    swallowed: VecDeque<Place>,
     limits: Limits,
 }
 
@@ -117,6 +122,7 @@ impl<R: Read> CsvFile<R> {
             header_fields,
             unquoted: ByteRecord::new(),
             unquoted_ends: Vec::new(),
+            swallowed: VecDeque::new(),
             limits,
         })
     }
@@ -128,10 +134,21 @@ impl<R: Read> CsvFile<R> {
 
     /// The next record, good or not; None at the end of the file.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, FileFault> {
+        if let Some(place) = self.swallowed.pop_front() {
+            return Ok(Some(self.swallowed_line(place)));
+        }
         if !self.splitter.advance()? {
             return Ok(None);
         }
         let judgement = self.judge()?;
+        if let Some(place) = self.divide() {
+            return Ok(Some(Record {
+                place,
+                raw: self.raw_at(place),
+                content: judgement.map(|()| self.fields()),
+                warning: None,
+            }));
+        }
         let warning = judgement.is_ok().then(|| self.warning()).flatten();
         Ok(Some(Record {
             place: self.splitter.latest().place,
@@ -139,6 +156,44 @@ impl<R: Read> CsvFile<R> {
             content: judgement.map(|()| self.fields()),
             warning,
         }))
+    }
+
+    /// Where a misplaced quote has swallowed rows, the place of the first line of the record. The others
+    /// are told one by one, so that all rows are counted that cannot be used.
+    fn divide(&mut self) -> Option<Place> {
+        let scanned = self.splitter.latest();
+        if !scanned.has_lines_within || !matches!(scanned.shape, Shape::Misquoted(_)) {
+            return None;
+        }
+        let whole = scanned.place;
+        let ranges = swallow::swallowed(self.splitter.raw()?, self.header.names().len())?;
+        let places = (whole.line..).zip(ranges).filter(|(_, it)| !it.is_empty());
+        let mut places = places.map(|(line, range)| Place {
+            line,
+            offset: whole.offset + range.start as u64,
+            length: range.len() as u64,
+        });
+        let first = places.next()?;
+        self.swallowed = places.collect();
+        Some(first)
+    }
+
+    fn swallowed_line(&self, place: Place) -> Record<'_> {
+        let fault = RecordFault::swallowed_line(self.splitter.latest().place.line);
+        Record {
+            place,
+            raw: self.raw_at(place),
+            content: Err(Box::new(fault)),
+            warning: None,
+        }
+    }
+
+    /// A part of the latest record, as it stands in the file.
+    fn raw_at(&self, place: Place) -> Option<&[u8]> {
+        let start = place.offset - self.splitter.latest().place.offset;
+        let start = usize::try_from(start).ok()?;
+        let end = start.checked_add(usize::try_from(place.length).ok()?)?;
+        self.splitter.raw()?.get(start..end)
     }
 
     /// Only a record of several lines is looked at once more.
@@ -184,7 +239,7 @@ impl<R: Read> CsvFile<R> {
             Shape::Misquoted(misquoted) => {
                 let before = self.splitter.raw().and_then(|raw| raw.get(..misquoted.at));
                 let column = before.map_or(1, check::count_fields);
-                RecordFault::misquoted(misquoted.what, misquoted.line, column)
+                RecordFault::misquoted(&misquoted, column)
             }
             Shape::TooLong => {
                 RecordFault::record_too_long(scanned.place.length, self.limits.record_bytes)

@@ -73,6 +73,8 @@ pub(super) struct Misquoted {
     pub(super) what: Misquoting,
     /// The physical line of it, which need not be the record's first.
     pub(super) line: u64,
+    /// The line on which the field's quote opens, if it has one.
+    pub(super) opened: Option<u64>,
     /// The byte of the record.
     pub(super) at: usize,
 }
@@ -187,11 +189,12 @@ impl<R: Read> Scanner<R> {
         match self.window.bytes().get(end) {
             None => Ok(0),
             Some(b'\r') => {
-                let bytes = self.window.peek(end + 2)?;
-                Ok(if bytes.get(end + 1) == Some(&b'\n') {
-                    2
-                } else {
-                    1
+                let after = &self.window.peek(end + 3)?[end + 1..];
+                Ok(match after {
+                    [b'\n', ..] => 2,
+                    // A text of which the line ends were converted twice.
+                    [b'\r', b'\n', ..] => 3,
+                    _ => 1,
                 })
             }
             Some(_) => Ok(1),
@@ -305,7 +308,8 @@ impl Walk {
             }
             (State::Plain, _) => self.lose(Misquoting::QuoteInsideField),
             (State::Quoted, b'"') => self.state = State::Closed,
-            // The CR before it was counted.
+            // The CR before it was counted; of two, both were.
+            (State::Quoted, b'\n') if bytes[..self.at].ends_with(b"\r\r") => self.line -= 1,
             (State::Quoted, b'\n') if bytes[self.at - 1] == b'\r' => {}
             (State::Quoted, _) => self.line += 1,
             (State::Closed, b'"') => self.state = State::Quoted,
@@ -327,16 +331,17 @@ impl Walk {
         self.misquoted = Some(Misquoted {
             what,
             line: self.line,
+            opened: (what == Misquoting::TextAfterQuote).then_some(self.opened_on),
             at: self.at,
         });
     }
 
-    /// Says how many bytes the window need no longer hold. One stays: what a quote or a line feed
-    /// means depends on the byte before it.
+    /// Says how many bytes the window need no longer hold. Two stay: what a quote means depends on the
+    /// byte before it, and what a line feed means on two.
     fn drop_all_but_the_last(&mut self) -> usize {
-        let count = self.at - 1;
+        let count = self.at.saturating_sub(2);
         self.dropped += count as u64;
-        self.at = 1;
+        self.at -= count;
         count
     }
 

@@ -16,6 +16,22 @@ pub(super) const SAMPLE_BYTES: usize = 1024;
 pub enum Format {
     /// Compressed with gzip.
     Gzip,
+    /// Compressed with bzip2.
+    Bzip2,
+    /// Compressed with LZ4.
+    Lz4,
+    /// A 7-Zip archive.
+    SevenZip,
+    /// A RAR archive.
+    Rar,
+    /// An SQLite database.
+    Sqlite,
+    /// Avro.
+    Avro,
+    /// ORC.
+    Orc,
+    /// Arrow, or Feather.
+    Arrow,
     /// Compressed with xz.
     Xz,
     /// Compressed with Zstandard.
@@ -49,8 +65,15 @@ pub enum Encoding {
     Utf32Be,
 }
 
-const MAGIC: [(&[u8], Format); 8] = [
+const MAGIC: [(&[u8], Format); 15] = [
     (b"\x1F\x8B", Format::Gzip),
+    (b"\x04\x22\x4D\x18", Format::Lz4),
+    (b"7z\xBC\xAF\x27\x1C", Format::SevenZip),
+    (b"Rar!\x1A\x07", Format::Rar),
+    (b"SQLite format 3\0", Format::Sqlite),
+    (b"Obj\x01", Format::Avro),
+    (b"ORC\x0A", Format::Orc),
+    (b"ARROW1\0\0", Format::Arrow),
     (b"\xFD7zXZ\0", Format::Xz),
     (b"\x28\xB5\x2F\xFD", Format::Zstd),
     (b"PK\x03\x04", Format::Zip),
@@ -122,6 +145,9 @@ fn format(sample: &[u8]) -> Option<Format> {
                 .is_some_and(|bytes| bytes.eq_ignore_ascii_case(start))
         })
     };
+    // The fourth byte is the size of its blocks.
+    let is_bzip2 = sample.starts_with(b"BZh") && sample.get(4..10) == Some(b"1AY&SY");
+    let by_magic = by_magic.or_else(|| is_bzip2.then_some((&b"BZh"[..], Format::Bzip2)));
     by_magic.or_else(by_text).map(|(_, format)| format)
 }
 
@@ -129,6 +155,14 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gzip => "a gzip file",
+            Self::Bzip2 => "a bzip2 file",
+            Self::Lz4 => "an LZ4 file",
+            Self::SevenZip => "a 7-Zip archive",
+            Self::Rar => "a RAR archive",
+            Self::Sqlite => "an SQLite database",
+            Self::Avro => "an Avro file",
+            Self::Orc => "an ORC file",
+            Self::Arrow => "an Arrow file",
             Self::Xz => "an xz file",
             Self::Zstd => "a Zstandard file",
             Self::Zip => "a zip file or an Excel workbook",

@@ -1,32 +1,19 @@
 //! Whether a value that takes up several lines has swallowed rows: two stray quotes, one at the
 //! beginning of a field and one at the end of another, make one value of all that lies between.
 //!
-//! That is well-formed, and may even be meant. So it is a warning, where nearly all lines within the record
-//! have as many fields as the header.
+//! That is well-formed, and may even be meant. So it is a warning, where nearly all lines within the
+//! record have as many fields as the header. Where the second quote stands elsewhere, the record is
+//! misquoted, and each of its lines is told of as the row that it probably is.
+
+use std::ops::Range;
 
 use super::check::count_fields;
 use super::fault::RecordFault;
 
 /// What is odd about a record of several lines, if it is.
 pub(super) fn warning(raw: &[u8], line: u64, columns: usize) -> Option<Box<RecordFault>> {
-    // In a file of one column each line is as good as a row.
-    if columns < 2 {
-        return None;
-    }
-    let lines: Vec<&[u8]> = lines(raw).collect();
-    if lines.len() < 2 {
-        return None;
-    }
-    let alike = |lines: &[&[u8]]| {
-        let alike = lines.iter().filter(|line| commas(line) + 1 == columns);
-        alike.count()
-    };
-    // The first and the last have what stands before and behind the value, too.
-    let within = &lines[1..lines.len() - 1];
-    let rows = alike(&lines);
-    if rows < 2 || alike(within) * 10 < within.len() * 9 {
-        return None;
-    }
+    let lines: Vec<&[u8]> = lines(raw).map(|range| &raw[range]).collect();
+    let rows = rows(&lines, columns)?;
     let last = line + lines.len() as u64 - 1;
     let opened = lines[0]
         .iter()
@@ -40,22 +27,48 @@ pub(super) fn warning(raw: &[u8], line: u64, columns: usize) -> Option<Box<Recor
     )))
 }
 
-/// The physical lines, without their ends.
-fn lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(raw);
+/// Where the lines of a misquoted record lie that look like rows, the first and the last included, if
+/// the quote has swallowed some.
+pub(super) fn swallowed(raw: &[u8], columns: usize) -> Option<Vec<Range<usize>>> {
+    let ranges: Vec<Range<usize>> = lines(raw).collect();
+    let lines: Vec<&[u8]> = ranges.iter().map(|range| &raw[range.clone()]).collect();
+    rows(&lines, columns)?;
+    Some(ranges)
+}
+
+/// How many of the lines look like rows, if nearly all do.
+fn rows(lines: &[&[u8]], columns: usize) -> Option<usize> {
+    // In a file of one column each line is as good as a row.
+    if columns < 2 || lines.len() < 2 {
+        return None;
+    }
+    let alike = |lines: &[&[u8]]| {
+        let alike = lines.iter().filter(|line| commas(line) + 1 == columns);
+        alike.count()
+    };
+    // The first and the last have what stands before and behind the value, too.
+    let within = &lines[1..lines.len() - 1];
+    let rows = alike(lines);
+    (rows > 1 && alike(within) * 10 >= within.len() * 9).then_some(rows)
+}
+
+/// Where the physical lines lie, without their ends.
+fn lines(raw: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut next = Some(0);
     std::iter::from_fn(move || {
-        let bytes = rest?;
-        let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
-            rest = None;
-            return Some(bytes);
+        let start = next?;
+        let rest = &raw[start..];
+        let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
+            next = None;
+            return Some(start..raw.len());
         };
-        let line_end = if bytes[end..].starts_with(b"\r\n") {
+        let line_end = if rest[end..].starts_with(b"\r\n") {
             2
         } else {
             1
         };
-        rest = Some(&bytes[end + line_end..]);
-        Some(&bytes[..end])
+        next = Some(start + end + line_end);
+        Some(start..start + end)
     })
 }
 

@@ -293,3 +293,41 @@ fn b37_what_only_unicode_calls_a_line_end_is_data() {
         )
     );
 }
+
+#[test]
+fn rows_that_end_in_cr_cr_lf_are_read() {
+    let twice = format!("{H}{ANN}{BOB}").replace('\n', "\r\r\n");
+    try_out(
+        &users(),
+        &USERS,
+        &[loaded("4", "converted twice", twice, &["2 Ann", "3 Bob"])],
+    );
+}
+
+#[test]
+fn a_file_of_another_format_is_named() {
+    let named: &[(&[u8], &str)] = &[
+        (b"BZh91AY&SY\x00\x01", "a bzip2 file"),
+        (b"BZh11AY&SY\x00\x01", "a bzip2 file"),
+        (b"\x1f\x8b\x08\x00", "a gzip file"),
+        (b"\xfd7zXZ\x00", "an xz file"),
+        (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+        (b"\x04\x22\x4d\x18", "an LZ4 file"),
+        (b"PK\x03\x04", "a zip file or an Excel workbook"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        (b"Rar!\x1a\x07\x00", "a RAR archive"),
+        (b"PAR1", "a Parquet file"),
+        (b"ARROW1\x00\x00", "an Arrow file"),
+        (b"Obj\x01", "an Avro file"),
+        (b"%PDF-1.4", "a PDF"),
+        (b"SQLite format 3\x00", "an SQLite database"),
+    ];
+    let cases: Vec<Case> = named
+        .iter()
+        .map(|(magic, says)| {
+            let file = join(&[magic, b"\x00more\nbytes,\x00\n"]);
+            refused("4", says, file, &[*says])
+        })
+        .collect();
+    try_out(&users(), &USERS, &cases);
+}

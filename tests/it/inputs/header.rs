@@ -390,3 +390,17 @@ fn b28_a_row_that_is_too_big_for_a_page_refuses_its_file() {
         ],
     );
 }
+
+#[test]
+fn a_title_before_the_header_is_no_list_of_names() {
+    try_out(
+        &users(),
+        &USERS,
+        &[refused(
+            "4",
+            "a title",
+            format!("Customers of May 2026\n{H}{ANN}"),
+            &["looks like a title", "must be the header"],
+        )],
+    );
+}

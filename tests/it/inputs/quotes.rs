@@ -145,3 +145,44 @@ fn b29_b30_what_copy_gives_a_meaning_is_data() {
         ],
     );
 }
+
+#[test]
+fn a_misplaced_quote_counts_each_row_that_it_takes_in() {
+    let open = "a@b.c,\"x,01/02/1990\nc@b.c,Cy,01/02/1990\nd@b.c,\"y,01/02/1990\n";
+    try_out(
+        &users(),
+        &USERS,
+        &[rejecting(
+            "4",
+            "an open quote",
+            format!("{H}{ANN}{open}{BOB}"),
+            &["2 Ann", "6 Bob"],
+            &[
+                (
+                    3,
+                    "name",
+                    "unparsable_line",
+                    "a quote opens there, and on line 5",
+                ),
+                (4, "", "unparsable_line", "begins on line 3"),
+                (5, "", "unparsable_line", "begins on line 3"),
+            ],
+        )],
+    );
+}
+
+#[test]
+fn a_text_that_is_misquoted_is_one_row() {
+    let text = "a@b.c,\"He said\nhello\nand \"bye\" there\",01/02/1990\n";
+    try_out(
+        &users(),
+        &USERS,
+        &[rejecting(
+            "4",
+            "quotes inside a text of several lines",
+            format!("{H}{ANN}{text}{BOB}"),
+            &["2 Ann", "6 Bob"],
+            &[(3, "name", "unparsable_line", "on line 5 text follows")],
+        )],
+    );
+}

@@ -258,3 +258,19 @@ fn a_refused_file_is_set_aside_whole_with_a_report_of_each_line_and_no_value() {
     }
     assert_eq!(warehouse.users(), "");
 }
+
+#[test]
+fn a_comma_at_the_end_of_each_row_is_told_as_that() {
+    let row = "a@b.c,x,01/02/1990,";
+    try_out(
+        &users(),
+        &USERS,
+        &[rejecting(
+            "4",
+            "a comma at the end",
+            format!("{H}{ANN}{row}\n"),
+            &["2 Ann"],
+            &[(3, "", "too_many_fields", "it ends in a comma")],
+        )],
+    );
+}
