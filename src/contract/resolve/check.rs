@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::super::catalog::{Catalog, CatalogColumn, CatalogTable, Origin, Relation, UniqueKey};
-use super::super::fault::{Problem, suggestion};
+use super::super::fault::{Problem, nearest, suggestion};
 use super::super::file::{At, TableEntry};
 use super::super::managed::Managed;
-use super::super::{Ident, Nullability, QualifiedName};
+use super::super::{ColumnType, Ident, Nullability, QualifiedName};
 
 /// The pair under examination.
 pub(super) struct Check<'a> {
@@ -110,6 +110,29 @@ impl<'a> Check<'a> {
             );
         }
         found
+    }
+
+    /// A setting names a uuid column that the table does not have: the line that adds it, and a column
+    /// that may have been meant, if it could serve.
+    pub(super) fn refuse_missing_uuid(&mut self, setting: &str, name: &At<String>) {
+        let (setting, told) = (self.setting(setting), self.told());
+        let uuids: Vec<&str> = (self.columns.iter())
+            .filter(|column| column.column_type == ColumnType::Uuid)
+            .map(|column| column.name.as_str())
+            .collect();
+        let hint = match nearest(&name.value, &uuids) {
+            Some(meant) => format!(" Or did you mean {meant:?}?"),
+            None => String::new(),
+        };
+        let column = told_name(&name.value);
+        self.refuse(
+            name.line,
+            format!(
+                "{setting} names {:?}, and {told} has no such column. Add a migration with: alter \
+                 table {told} add column {column} uuid not null;{hint}",
+                name.value
+            ),
+        );
     }
 
     pub(super) fn filler(&self, column: &CatalogColumn) -> Filler {

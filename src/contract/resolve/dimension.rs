@@ -58,10 +58,14 @@ pub(super) fn join(
     })
 }
 
-/// `None`, and a problem, when the durable key cannot be one; of its indexes nothing need be said
+/// `None`, and a problem, when the durable key is of another type; of its indexes nothing need be said
 /// then.
 fn check_durable_key(check: &mut Check<'_>, durable_key: &At<String>) -> Option<()> {
-    let column = check.named("durable_key", durable_key)?;
+    let Some(column) = check.find(&durable_key.value) else {
+        check.refuse_missing_uuid("durable_key", durable_key);
+        // Its indexes are missing, too, and are told in the same round.
+        return Some(());
+    };
     if column.column_type == ColumnType::Uuid {
         return Some(());
     }

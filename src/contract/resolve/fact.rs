@@ -112,7 +112,10 @@ fn reference_column(
     columns: &[Column],
 ) -> Option<usize> {
     let line = entry.dimension.line;
-    let column = check.named("references", &entry.name())?;
+    let Some(column) = check.find(&entry.name().value) else {
+        check.refuse_missing_uuid("references", &entry.name());
+        return None;
+    };
     columns::refuse_filled_elsewhere(check, "references", line, column)?;
     if column.column_type != ColumnType::Uuid {
         let (setting, is) = (check.setting("references"), column.column_type.sql());
