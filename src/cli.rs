@@ -543,6 +543,10 @@ pub enum RejectsCommand {
         /// The file to write; standard output if none is given
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Put an apostrophe before each cell that a spreadsheet would take for a formula; replay the
+        /// file with the same flag
+        #[arg(long)]
+        excel_safe: bool,
     },
     /// Load corrected rows as if they had been right from the start.
     #[command(after_help = "Example:\n  hayloft rejects replay 17 mended.csv")]
@@ -551,6 +555,9 @@ pub enum RejectsCommand {
         load: i64,
         /// The corrected rows, below their header
         file: PathBuf,
+        /// Take the apostrophes off that an export with this flag has put before formulas
+        #[arg(long)]
+        excel_safe: bool,
     },
 }
 

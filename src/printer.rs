@@ -8,6 +8,7 @@ pub mod counts;
 pub mod instant;
 pub mod plan;
 pub mod timeline;
+pub mod visible;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -83,9 +84,10 @@ impl Printer {
         match self.format {
             OutputFormat::Text => {
                 let summary = &entry.summary;
-                self.out(&line(how(summary), &what(summary), summary, self.stdout));
+                let what = visible::text(&what(summary)).into_owned();
+                self.print(&line(how(summary), &what, summary, self.stdout));
             }
-            OutputFormat::Json => self.json(&entry.summary),
+            OutputFormat::Json => self.json(&Told::of(entry)),
         }
         let file = &entry.summary.file;
         match (entry.summary.status, &entry.reason) {
@@ -107,7 +109,8 @@ impl Printer {
                 let summary = &entry.summary;
                 let what = format!("load {target} ({})", what(summary));
                 let how = (format!("{done:<7}"), GREEN);
-                self.out(&line((&how.0, how.1), &what, summary, self.stdout));
+                let what = visible::text(&what).into_owned();
+                self.print(&line((&how.0, how.1), &what, summary, self.stdout));
             }
             OutputFormat::Json => self.json(&entry.summary),
         }
@@ -124,31 +127,44 @@ impl Printer {
     }
 
     /// Writes the object of a load that the ledger knows nothing of. People have the error.
-    pub fn load_failed(&self, summary: &Summary) {
+    pub fn load_failed(&self, summary: &Summary, reason: &str) {
         if self.format == OutputFormat::Json {
-            self.json(summary);
+            self.json(&Told {
+                summary,
+                reason: Some(reason),
+            });
         }
     }
 
     /// Writes one JSON object to stdout, on one line.
     pub fn json(&self, value: &impl serde::Serialize) {
         match serde_json::to_string(value) {
-            Ok(text) => self.out(&text),
+            Ok(text) => self.out(&visible::in_json(&text)),
             Err(error) => self.error(&format!("The result cannot be written as JSON: {error}.")),
         }
     }
 
     /// Writes a line of data to stdout.
+    ///
+    /// What is in it may come from a file, a database or the command line, so nothing of it can move
+    /// the cursor.
     pub fn out(&self, line: &str) {
+        self.print(&visible::text(line));
+    }
+
+    /// Writes a line to stdout that has colours.
+    fn print(&self, line: &str) {
         self.bar.suspend(|| {
             // A closed pipe: whoever read it has read enough.
             let _ = writeln!(io::stdout().lock(), "{line}");
         });
     }
 
-    /// Writes bytes to stdout as they are. Who redirects them to a file wants to know if they did
+    /// Writes bytes to stdout: as they are, unless a terminal would read them. Who redirects them to a file wants to know if they did
     /// not all get there.
     pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let shown = io::stdout().is_terminal().then(|| visible::bytes(bytes));
+        let bytes = shown.as_ref().map_or(bytes, String::as_bytes);
         self.bar.suspend(|| {
             let mut stdout = io::stdout().lock();
             match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -170,13 +186,14 @@ impl Printer {
         for line in lines {
             let spans = line.spans().iter();
             let text: String = spans
-                .map(|span| match span.weight {
-                    Weight::Plain => span.text.clone(),
-                    Weight::Strong => styled(&span.text, BOLD, self.stdout),
-                    Weight::Faint => styled(&span.text, FAINT, self.stdout),
+                .map(|span| (visible::text(&span.text), span.weight))
+                .map(|(text, weight)| match weight {
+                    Weight::Plain => text.into_owned(),
+                    Weight::Strong => styled(&text, BOLD, self.stdout),
+                    Weight::Faint => styled(&text, FAINT, self.stdout),
                 })
                 .collect();
-            self.out(&text);
+            self.print(&text);
         }
     }
 
@@ -184,7 +201,9 @@ impl Printer {
     pub fn say(&self, line: &str) {
         match self.voice {
             Voice::Log => tracing::info!("{line}"),
-            Voice::Words if self.verbosity >= Verbosity::Normal => self.err(line),
+            Voice::Words if self.verbosity >= Verbosity::Normal => {
+                self.err(&visible::text(line));
+            }
             Voice::Words => {}
         }
     }
@@ -195,8 +214,9 @@ impl Printer {
             Voice::Log => tracing::warn!("{line}"),
             Voice::Words if self.verbosity >= Verbosity::Normal => {
                 self.err(&format!(
-                    "{}: {line}",
-                    painted("warning", YELLOW, self.stderr)
+                    "{}: {}",
+                    painted("warning", YELLOW, self.stderr),
+                    visible::text(line)
                 ));
             }
             Voice::Words => {}
@@ -208,7 +228,11 @@ impl Printer {
         match self.voice {
             Voice::Log => tracing::error!("{line}"),
             Voice::Words => {
-                self.err(&format!("{}: {line}", painted("error", RED, self.stderr)));
+                self.err(&format!(
+                    "{}: {}",
+                    painted("error", RED, self.stderr),
+                    visible::text(line)
+                ));
             }
         }
     }
@@ -265,6 +289,24 @@ impl Printer {
         self.bar.set_message(what.to_owned());
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
         Bar(Some(self.clone()))
+    }
+}
+
+/// The object of a load: its counts, and where it did not load, why.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn of(entry: &'a Entry) -> Self {
+        Self {
+            summary: &entry.summary,
+            reason: entry.reason.as_deref(),
+        }
     }
 }
 

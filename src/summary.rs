@@ -7,8 +7,8 @@ use crate::contract::TableName;
 use crate::ledger::words::Word;
 use crate::stage::Tally;
 
-/// What one load did. Serialised, it is the JSON object that scripts rely on: no field is
-/// renamed, added or dropped without a new major version.
+/// What one load did. Serialised, it is the JSON object that scripts rely on: no field is renamed or
+/// dropped without a new major version. (Where nothing was loaded, the printer adds the reason.)
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Summary {
     /// The ledger's number of the load; `None` when the file failed before the ledger could be asked.

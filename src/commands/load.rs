@@ -112,11 +112,7 @@ pub(super) fn tell(outcome: &Outcome, printer: &Printer) -> ExitStatus {
             place,
             report,
         } => {
-            let reason = entry
-                .reason
-                .as_deref()
-                .unwrap_or("The ledger does not say why.");
-            let mut text = format!("`{}` was not loaded. {reason}", entry.summary.file);
+            let mut text = format!("`{}` was not loaded. {}", entry.summary.file, report.reason);
             match place {
                 Some(place) => {
                     let place = display_name(place.as_os_str());
@@ -150,15 +146,18 @@ pub(super) fn tell_failure(
 ) -> ExitStatus {
     let loaded = matches!(error, LoadError::Retire(_));
     if !loaded {
-        printer.load_failed(&Summary {
-            load_id: None,
-            table: arrival.table().clone(),
-            file: arrival.name().to_owned(),
-            status: Status::Failed,
-            rows: Rows::default(),
-            changes: Changes::default(),
-            seconds: Seconds::default(),
-        });
+        printer.load_failed(
+            &Summary {
+                load_id: None,
+                table: arrival.table().clone(),
+                file: arrival.name().to_owned(),
+                status: Status::Failed,
+                rows: Rows::default(),
+                changes: Changes::default(),
+                seconds: Seconds::default(),
+            },
+            &error.to_string(),
+        );
     }
     let what = if loaded { "is loaded" } else { wanted.failed() };
     printer.error(&format!("`{}` {what}. {error}", arrival.name()));

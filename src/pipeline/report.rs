@@ -18,7 +18,8 @@ const MOST: usize = 1000;
 pub struct Report {
     file: String,
     table: String,
-    reason: String,
+    /// The sentence that says why, without the lines.
+    pub reason: String,
     counts: Option<String>,
     /// One line for each finding that cost a row.
     pub lines: Vec<String>,
@@ -39,7 +40,7 @@ impl Report {
         let mut report = Self {
             file: summary.file.clone(),
             table: summary.table.to_string(),
-            reason: entry.reason.clone().unwrap_or_default(),
+            reason: reason_of(entry),
             counts,
             lines: Vec::new(),
             left_out: 0,
@@ -109,6 +110,41 @@ impl Report {
                 .push(format!("(the list is not complete: {error})"));
         }
     }
+}
+
+/// The most lines that the ledger's reason repeats.
+const TOLD: usize = 10;
+
+/// What stands before each of these lines.
+const LINE: &str = "\n  line ";
+
+/// A reason, with the first of the rows that are wrong: the ledger says what the terminal says.
+pub(super) fn with_lines(reason: &str, findings: &mut Findings) -> String {
+    let (mut text, mut left_out) = (reason.to_owned(), 0_u64);
+    let mut told = 0;
+    let read = findings.read_back(|finding: Finding| {
+        if finding.reject.kind.severity() == Severity::Error {
+            if told < TOLD {
+                let _ = write!(text, "\n  {}", line(&finding.reject));
+                told += 1;
+            } else {
+                left_out += 1;
+            }
+        }
+        Ok::<_, io::Error>(())
+    });
+    if read.is_ok() && left_out > 0 {
+        let _ = write!(text, "\n  … and {left_out} more");
+    }
+    text
+}
+
+/// The sentence alone.
+fn reason_of(entry: &Entry) -> String {
+    let reason = entry.reason.as_deref();
+    let reason = reason.unwrap_or("The ledger does not say why.");
+    let sentence = reason.split(LINE).next().unwrap_or(reason);
+    sentence.to_owned()
 }
 
 /// A path as it can be typed into a shell.

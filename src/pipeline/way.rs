@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use super::desk::{self, Attendant, Desk, Outcome, Wish};
 use super::instant;
-use super::report::Report;
+use super::report::{self, Report};
 use crate::contract::{Contract, Contracts};
 use crate::error::{LoadError, Verdict};
 use crate::failpoint;
@@ -492,9 +492,12 @@ impl<'a> Way<'a> {
         read: Stamp,
         delivery: &Delivery,
         tally: Tally,
-        staged: Option<&mut Staged>,
+        mut staged: Option<&mut Staged>,
     ) -> Result<Outcome, LoadError> {
-        let reason = refused.reason();
+        let mut reason = refused.reason();
+        if let (Some(staged), SetAside::Failed) = (&mut staged, refused.set_aside) {
+            reason = report::with_lines(&reason, &mut staged.findings);
+        }
         let receipt = desk::patiently(self.attendant, || {
             let mut conn = self.desk.database.get()?;
             let table = &self.contract.name;

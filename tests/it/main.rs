@@ -46,6 +46,7 @@ mod session;
 mod status;
 mod support;
 mod takeover;
+mod terminal;
 mod together;
 mod undone_facts;
 mod upgrade;

@@ -9,6 +9,7 @@ mod look;
 mod watched;
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -36,6 +37,9 @@ use crate::summary::Status;
 /// The contract of the example tables, whatever `hayloft.toml` lies where the demo is called.
 const CONTRACT: &str = include_str!("../../../hayloft.toml");
 
+/// Its name, in the demo's home.
+const CONTRACT_FILE: &str = "hayloft.toml";
+
 /// What an earlier demo left. Never run on any other server than the demo's own.
 const CLEAR: &str = "
     drop schema if exists datawarehouse, hayloft cascade;
@@ -55,6 +59,9 @@ pub(super) fn run(settings: &Settings, printer: &Printer) -> Result<ExitStatus> 
     narrator.begins(home, &imports);
     let url = empty_database(home)?;
     let desk = desk(url, folder.path(), &imports)?;
+    // For who looks around afterwards, wherever they are.
+    fs::write(home.join(CONTRACT_FILE), CONTRACT)
+        .context("The demo's contract cannot be written.")?;
     let sizes = Sizes::default();
     let story = Story {
         files: generate::generate(folder.path(), EXAMPLE_SEED, sizes)?,
@@ -292,11 +299,12 @@ impl Narrator<'_> {
         let program = env::args().next().unwrap_or_else(|| "hayloft".to_owned());
         self.tell(&format!(
             "\nLook around; the server runs on, and the next demo begins anew:\n\n   \
-             export DATABASE_URL=$(cat {home}/postgres.url)\n   \
+             export DATABASE_URL=$(cat {home}/postgres.url) HAYLOFT_CONFIG={home}/{CONTRACT_FILE}\n   \
              psql \"$DATABASE_URL\" -c 'select * from datawarehouse.users limit 5'\n   \
              {program} status\n   \
              {program} rejects list\n   \
-             unset DATABASE_URL\n   \
+             {program} why users {PROTAGONIST_EMAIL}\n   \
+             unset DATABASE_URL HAYLOFT_CONFIG\n   \
              {program} server stop --home {home}"
         ));
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use diesel::PgConnection;
 
+use super::{Cells, excel};
 use crate::commands::{ExitStatus, Refusal};
 use crate::ledger::loads::Known;
 use crate::ledger::rejects::{self, Original};
@@ -20,6 +21,7 @@ pub(super) fn run(
     conn: &mut PgConnection,
     load: &Known,
     output: Option<&Path>,
+    cells: Cells,
     printer: &Printer,
 ) -> Result<ExitStatus> {
     let number = load.load_id;
@@ -27,7 +29,11 @@ pub(super) fn run(
     if rows.is_empty() {
         return Err(Refusal(none_to_export(load)).into());
     }
-    let text = below_header(load.header.as_deref(), &rows);
+    let plain = below_header(load.header.as_deref(), &rows);
+    let (text, flag) = match cells {
+        Cells::Plain => (plain, ""),
+        Cells::ExcelSafe => (excel::guarded(&plain), " --excel-safe"),
+    };
     let Some(path) = output else {
         printer
             .bytes(&text)
@@ -37,7 +43,7 @@ pub(super) fn run(
     write_new(path, &text)?;
     let place = display_name(path.as_os_str());
     printer.say(&format!(
-        "{} row(s) are in {place}. Once they are right, `hayloft rejects replay {number} {place}` \
+        "{} row(s) are in {place}. Once they are right, `hayloft rejects replay {number} {place}{flag}` \
          loads them.",
         rows.len()
     ));
@@ -56,7 +62,7 @@ fn none_to_export(load: &Known) -> String {
 }
 
 /// Bytes, not text: a row may be a reject because it is no text. Only the line ends are ours.
-fn below_header(header: Option<&str>, rows: &[Original]) -> Vec<u8> {
+pub(super) fn below_header(header: Option<&str>, rows: &[Original]) -> Vec<u8> {
     let header = header.map(str::as_bytes);
     let rows = rows.iter().map(|row| row.original.as_slice());
     let mut text = Vec::new();

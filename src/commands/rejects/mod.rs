@@ -1,6 +1,7 @@
 //! `hayloft rejects`: looks at the rows that could not be used, writes them to a file to be
 //! mended, and loads them again.
 
+mod excel;
 mod export;
 mod list;
 mod replay;
@@ -36,12 +37,40 @@ pub(super) fn run(
             let load = known(&mut conn, *load)?;
             list::findings(&mut conn, &load, list::Originals::when(*originals), printer)
         }
-        RejectsCommand::Export { load, output } => {
+        RejectsCommand::Export {
+            load,
+            output,
+            excel_safe,
+        } => {
             let mut conn = ledger(settings, printer)?;
             let load = known(&mut conn, *load)?;
-            export::run(&mut conn, &load, output.as_deref(), printer)
+            let cells = Cells::when(*excel_safe);
+            export::run(&mut conn, &load, output.as_deref(), cells, printer)
         }
-        RejectsCommand::Replay { load, file } => replay::run(*load, file, settings, printer),
+        RejectsCommand::Replay {
+            load,
+            file,
+            excel_safe,
+        } => replay::run(*load, file, Cells::when(*excel_safe), settings, printer),
+    }
+}
+
+/// How cells are written that a spreadsheet would take for formulas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cells {
+    /// As they came.
+    Plain,
+    /// With an apostrophe in front.
+    ExcelSafe,
+}
+
+impl Cells {
+    fn when(excel_safe: bool) -> Self {
+        if excel_safe {
+            Self::ExcelSafe
+        } else {
+            Self::Plain
+        }
     }
 }
 

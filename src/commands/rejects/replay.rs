@@ -3,12 +3,15 @@
 //! It is a load like any other, but its instant is that of the load that rejected the rows. So
 //! they take their old place in time, and what the table has newer news of is not overwritten.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use tempfile::TempDir;
 
-use super::known;
+use super::export::below_header;
+use super::{Cells, excel, known};
 use crate::commands::office::{self, Migrating};
 use crate::commands::{ExitStatus, Refusal, load};
 use crate::contract::{Contracts, TableName};
@@ -20,11 +23,12 @@ use crate::printer::Printer;
 use crate::retire::Disposal;
 use crate::settings::Settings;
 use crate::summary::Status;
-use crate::watch::Arrival;
+use crate::watch::{Arrival, display_name};
 
 pub(super) fn run(
     load_id: i64,
     file: &Path,
+    cells: Cells,
     settings: &Settings,
     printer: &Printer,
 ) -> Result<ExitStatus> {
@@ -36,7 +40,13 @@ pub(super) fn run(
     if let Some(sentence) = nothing_to_mend(load_id, standing) {
         return Err(Refusal(sentence).into());
     }
-    let arrival = Arrival::in_place(file, table).map_err(|error| Refusal(error.to_string()))?;
+    if cells == Cells::Plain {
+        let rows = rejects::originals(&mut *desk.database.get()?, load_id)?;
+        refuse_guarded(file, &below_header(None, &rows))?;
+    }
+    let unguarded = Unguarded::of(file, cells)?;
+    let arrival = Arrival::in_place(unguarded.path(file), table)
+        .map_err(|error| Refusal(error.to_string()))?;
     let wish = Wish {
         // The person's own file, which they may want to look at again.
         disposal: Some(Disposal::Leave),
@@ -51,6 +61,52 @@ pub(super) fn run(
         ));
     }
     Ok(status)
+}
+
+/// A file that was exported for a spreadsheet would be loaded with the apostrophes. Where the rows had
+/// such of their own, it cannot be told from another.
+fn refuse_guarded(file: &Path, originals: &[u8]) -> Result<()> {
+    if excel::first_guard(originals).is_some() {
+        return Ok(());
+    }
+    // What cannot be read is told when it is loaded.
+    let csv = fs::read(file).unwrap_or_default();
+    let Some(line) = excel::first_guard(&csv) else {
+        return Ok(());
+    };
+    let name = display_name(file.as_os_str());
+    Err(Refusal(format!(
+        "`{name}` was not loaded. On line {line} a cell has an apostrophe before what a spreadsheet \
+         takes for a formula, and no rejected row had that. If the file is an export with \
+         --excel-safe, replay it with --excel-safe, which takes the apostrophes off; if not, take them \
+         off."
+    ))
+    .into())
+}
+
+/// The rows as they were before an export for a spreadsheet: in a file of the same name, in a folder
+/// that is gone once they are loaded.
+struct Unguarded(Option<(TempDir, PathBuf)>);
+
+impl Unguarded {
+    fn of(file: &Path, cells: Cells) -> Result<Self> {
+        let (Cells::ExcelSafe, Some(name)) = (cells, file.file_name()) else {
+            return Ok(Self(None));
+        };
+        let Ok(csv) = fs::read(file) else {
+            return Ok(Self(None));
+        };
+        let folder =
+            tempfile::tempdir().context("No folder can be made for the corrected rows.")?;
+        let path = folder.path().join(name);
+        fs::write(&path, excel::unguarded(&csv))
+            .context("The corrected rows cannot be written to a folder of their own.")?;
+        Ok(Self(Some((folder, path))))
+    }
+
+    fn path<'p>(&'p self, file: &'p Path) -> &'p Path {
+        self.0.as_ref().map_or(file, |(_, path)| path)
+    }
 }
 
 fn instant_of(parent: &Known) -> Result<DateTime<Utc>, Refusal> {
