@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -253,11 +254,7 @@ impl Printer {
         if bytes < LONG || !talking || !io::stderr().is_terminal() {
             return Bar(None);
         }
-        self.begin_bar(
-            file,
-            bytes,
-            "{msg}  {bar:32}  {bytes} of {total_bytes}  {bytes_per_sec}",
-        )
+        self.begin_bar(file, bytes, READING)
     }
 
     /// Shows how many rows of a table were read, if somebody is looking.
@@ -283,14 +280,24 @@ impl Printer {
         }
         self.bar.reset();
         self.bar.set_length(length);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
-        }
-        self.bar.set_message(what.to_owned());
+        self.show(template);
+        self.bar.set_message(visible::text(what).into_owned());
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
         Bar(Some(self.clone()))
     }
+
+    fn show(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+    }
 }
+
+/// While the file is read: how far, and how fast so far.
+const READING: &str = "{msg}  {bar:32}  {bytes} of {total_bytes}  {bytes_per_sec}";
+
+/// While the database works. It does not tell how far it is, so only the time is shown.
+const WRITING: &str = "{msg}  {spinner} {prefix}  {elapsed}";
 
 /// The object of a load: its counts, and where it did not load, why.
 #[derive(serde::Serialize)]
@@ -310,6 +317,9 @@ impl<'a> Told<'a> {
     }
 }
 
+/// How often the bar of a database that works moves.
+const TICK: Duration = Duration::from_millis(200);
+
 /// A progress bar, or none.
 #[derive(Debug)]
 pub struct Bar(Option<Printer>);
@@ -320,11 +330,25 @@ impl Progress for Bar {
             printer.bar.inc(bytes);
         }
     }
+
+    fn all_read(&self, rows: u64) {
+        if let Some(printer) = &self.0 {
+            let rows = grouped(rows);
+            printer
+                .bar
+                .set_prefix(format!("{rows} rows go into the database"));
+            printer.bar.reset_elapsed();
+            printer.show(WRITING);
+            // It moves by itself: nobody tells it of anything until all is done.
+            printer.bar.enable_steady_tick(TICK);
+        }
+    }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
         if let Some(printer) = &self.0 {
+            printer.bar.disable_steady_tick();
             printer.bar.finish_and_clear();
             printer.bar.set_draw_target(ProgressDrawTarget::hidden());
             printer.bar_taken.store(false, Ordering::Release);

@@ -245,6 +245,10 @@ impl Progress for AtTerminal<'_> {
     fn advanced(&self, bytes: u64) {
         self.bar.advanced(bytes);
     }
+
+    fn all_read(&self, rows: u64) {
+        self.bar.all_read(rows);
+    }
 }
 
 impl<'a> AtTerminal<'a> {

@@ -551,6 +551,10 @@ impl Progress for Waiter<'_> {
     fn advanced(&self, bytes: u64) {
         self.progress.advanced(bytes);
     }
+
+    fn all_read(&self, rows: u64) {
+        self.progress.all_read(rows);
+    }
 }
 
 /// Of a removal, and of small files, there is nothing to see.

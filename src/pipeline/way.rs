@@ -332,6 +332,7 @@ impl<'a> Way<'a> {
         let contract = self.contract;
         let staged = stage::stage_without(refused, source, contract, keys, limits, self.attendant)?;
         failpoint!("stage::done");
+        self.attendant.all_read(staged.rows.len() as u64);
         Ok(staged)
     }
 

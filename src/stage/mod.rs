@@ -167,6 +167,11 @@ pub enum StageFault {
 pub trait Progress {
     /// So many bytes more were read.
     fn advanced(&self, bytes: u64);
+
+    /// All was read, and so many rows are on their way into the database.
+    fn all_read(&self, rows: u64) {
+        let _ = rows;
+    }
 }
 
 /// Reads a file to its end: checks every row, makes its key, and keeps one row for each key.

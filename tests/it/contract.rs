@@ -570,3 +570,27 @@ fn a_file_that_is_known_is_not_skipped_under_another_contract() {
         .exits(0);
     assert_eq!(run.only()["status"], "skipped");
 }
+
+#[test]
+fn a_table_that_lacks_all_is_told_all_at_once() {
+    let warehouse = Warehouse::new();
+    warehouse.run(&["migrate"]).exits(0);
+    warehouse.execute("create table datawarehouse.acc (code text not null)");
+    let toml =
+        format!("{HAYLOFT_TOML}\n[tables.acc]\nkey = [\"code\"]\ndurable_key = \"acc_id\"\n");
+    warehouse.write("hayloft.toml", toml);
+    let told = warehouse.load("acc.csv", "code\na\n").exits(2).stderr;
+    for line in [
+        "add column acc_id uuid not null;",
+        "add column effective_start_date timestamp with time zone not null;",
+        "add column effective_end_date timestamp with time zone;",
+        "add column version_number integer not null;",
+        "add column load_id bigint not null;",
+        "add column source_line bigint not null;",
+        "(acc_id) where effective_end_date is null;",
+        "(acc_id, effective_start_date);",
+    ] {
+        assert!(told.contains(line), "{line} in\n{told}");
+    }
+    assert!(!told.contains("Did you mean"), "{told}");
+}

@@ -173,3 +173,18 @@ fn a_file_that_no_guard_holds_is_accepted_too() {
     warehouse.run(&["accept", "users.csv"]).exits(0);
     assert_eq!(current(&warehouse), "3");
 }
+
+#[test]
+fn a_snapshot_without_rows_ends_nobody_until_a_person_says_so() {
+    let warehouse = warehouse();
+    let nobody = people(0, 0);
+    let first = warehouse.load("users.csv", &nobody).exits(0).only();
+    assert_eq!(first["status"], "loaded");
+    warehouse.load("users-2.csv", people(0, 3)).exits(0);
+    let held = warehouse.load("users-3.csv", &nobody).exits(2);
+    assert!(held.stderr.contains("a file without rows"), "{held:#?}");
+    assert_eq!(current(&warehouse), "3");
+    warehouse.run(&["accept", "users-3.csv"]).exits(0);
+    assert_eq!(current(&warehouse), "0");
+    warehouse.load("users-4.csv", &nobody).exits(0);
+}

@@ -33,7 +33,7 @@ pub(super) fn unguarded(csv: &[u8]) -> Vec<u8> {
 /// The line of the first cell that has an apostrophe in front of what looks like a formula.
 pub(super) fn first_guard(csv: &[u8]) -> Option<usize> {
     let at = guards(csv).next()?;
-    Some(1 + csv[..at].iter().filter(|byte| **byte == b'\n').count())
+    Some(1 + memchr::memchr_iter(b'\n', &csv[..at]).count())
 }
 
 fn guards(csv: &[u8]) -> impl Iterator<Item = usize> {

@@ -27,6 +27,15 @@ pub(super) enum Filler {
     Database,
 }
 
+/// What a name may stand for that the table does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Meant {
+    /// A column that is spelled otherwise.
+    Another,
+    /// One that has to be added.
+    New,
+}
+
 impl<'a> Check<'a> {
     /// `None`, and a problem, when there is no such table. `managed` are the names of the columns
     /// that Hayloft fills, should the table have them.
@@ -114,25 +123,29 @@ impl<'a> Check<'a> {
 
     /// A setting names a uuid column that the table does not have: the line that adds it, and a column
     /// that may have been meant, if it could serve.
-    pub(super) fn refuse_missing_uuid(&mut self, setting: &str, name: &At<String>) {
+    pub(super) fn refuse_missing_uuid(&mut self, setting: &str, name: &At<String>) -> Meant {
         let (setting, told) = (self.setting(setting), self.told());
         let uuids: Vec<&str> = (self.columns.iter())
             .filter(|column| column.column_type == ColumnType::Uuid)
             .map(|column| column.name.as_str())
             .collect();
-        let hint = match nearest(&name.value, &uuids) {
-            Some(meant) => format!(" Or did you mean {meant:?}?"),
-            None => String::new(),
+        let (meant, advice) = match nearest(&name.value, &uuids) {
+            Some(other) => (
+                Meant::Another,
+                format!("Did you mean {other:?}? If not, add"),
+            ),
+            None => (Meant::New, "Add".to_owned()),
         };
         let column = told_name(&name.value);
         self.refuse(
             name.line,
             format!(
-                "{setting} names {:?}, and {told} has no such column. Add a migration with: alter \
-                 table {told} add column {column} uuid not null;{hint}",
+                "{setting} names {:?}, and {told} has no such column. {advice} a migration with: alter \
+                 table {told} add column {column} uuid not null;",
                 name.value
             ),
         );
+        meant
     }
 
     pub(super) fn filler(&self, column: &CatalogColumn) -> Filler {

@@ -8,7 +8,7 @@ use super::super::managed::{
     VERSION_NUMBER,
 };
 use super::super::{ColumnType, Contract, Ident, Kind};
-use super::check::{Check, Filler};
+use super::check::{Check, Filler, Meant};
 use super::{columns, history};
 
 /// The contract, or `None` and problems. A contract may come with problems too: the tables that
@@ -58,13 +58,15 @@ pub(super) fn join(
     })
 }
 
-/// `None`, and a problem, when the durable key is of another type; of its indexes nothing need be said
+/// `None`, and a problem, when the durable key is another one; of its indexes nothing need be said
 /// then.
 fn check_durable_key(check: &mut Check<'_>, durable_key: &At<String>) -> Option<()> {
     let Some(column) = check.find(&durable_key.value) else {
-        check.refuse_missing_uuid("durable_key", durable_key);
-        // Its indexes are missing, too, and are told in the same round.
-        return Some(());
+        // Unless it is a slip, its indexes are missing, too, and are told in the same round.
+        return match check.refuse_missing_uuid("durable_key", durable_key) {
+            Meant::Another => None,
+            Meant::New => Some(()),
+        };
     };
     if column.column_type == ColumnType::Uuid {
         return Some(());

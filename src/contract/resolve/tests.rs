@@ -336,7 +336,10 @@ fn what_the_file_says_and_the_database_does_not_have_is_refused() {
         hayloft.toml, line 5: tables.users.key names "user_id", which Hayloft fills itself: no file does. Remove it from the setting.
 
         "userid" 
-        hayloft.toml, line 6: tables.users.durable_key names "userid", and datawarehouse.users has no such column. Did you mean "user_id"?
+        hayloft.toml has 3 problems:
+          line 3: datawarehouse.users does not refuse a second current version of one key. Add a migration with: create unique index on datawarehouse.users (userid) where effective_end_date is null;
+          line 3: datawarehouse.users does not refuse two versions of one key that begin together. Add a migration with: create unique index on datawarehouse.users (userid, effective_start_date);
+          line 6: tables.users.durable_key names "userid", and datawarehouse.users has no such column. Did you mean "user_id"? If not, add a migration with: alter table datawarehouse.users add column userid uuid not null;
 
         "name" 
         hayloft.toml, line 6: tables.users.durable_key names "name", which is text; the durable key is a uuid. Name a uuid column, or add a migration with: alter table datawarehouse.users add column durable_key uuid not null;
@@ -375,7 +378,7 @@ fn what_the_file_says_and_the_database_does_not_have_is_refused() {
         hayloft.toml, line 9: tables.users.columns.email.empty_as: the column is part of the key, and no part of a key is ever empty. Remove the setting.
 
         { user = "users" }
-        hayloft.toml, line 15: tables.transactions.references names "user", and datawarehouse.transactions has no such column. There is: id, user_id, amount, transaction_date, created_at, updated_at, load_id, source_line.
+        hayloft.toml, line 15: tables.transactions.references names "user", and datawarehouse.transactions has no such column. Add a migration with: alter table datawarehouse.transactions add column user uuid not null;
 
         { user_id = "user" }
         hayloft.toml, line 15: tables.transactions.references.user_id names "user", and there is no section [tables.user]. Did you mean "users"?

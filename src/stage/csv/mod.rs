@@ -13,7 +13,7 @@
 //! | in the file | what becomes of it |
 //! | --- | --- |
 //! | LF, CRLF, lone CR, mixed | each ends a line, and counts as one, also between quotes |
-//! | CR CR LF, as of a text that was converted twice | ends a row, and counts as one |
+//! | CR CR LF, as of a text that was converted twice | ends one row, and counts as two lines |
 //! | a last row without a line end | a record like any other |
 //! | byte order marks before the header | dropped |
 //! | a byte order mark before a later row | `repeated_header` or `bad_encoding`: two files were joined |

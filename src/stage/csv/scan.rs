@@ -125,7 +125,8 @@ impl<R: Read> Scanner<R> {
             length,
         };
         let has_lines_within = walk.line > self.line;
-        self.line = walk.line + 1;
+        // CR CR LF is shown as two line ends, and is one.
+        self.line = walk.line + if line_end == 3 { 2 } else { 1 };
         self.held = (!matches!(shape, Shape::TooLong)).then_some(end);
         self.used = end + line_end;
         self.latest = Scanned {
@@ -308,8 +309,7 @@ impl Walk {
             }
             (State::Plain, _) => self.lose(Misquoting::QuoteInsideField),
             (State::Quoted, b'"') => self.state = State::Closed,
-            // The CR before it was counted; of two, both were.
-            (State::Quoted, b'\n') if bytes[..self.at].ends_with(b"\r\r") => self.line -= 1,
+            // The CR before it was counted.
             (State::Quoted, b'\n') if bytes[self.at - 1] == b'\r' => {}
             (State::Quoted, _) => self.line += 1,
             (State::Closed, b'"') => self.state = State::Quoted,
@@ -336,12 +336,12 @@ impl Walk {
         });
     }
 
-    /// Says how many bytes the window need no longer hold. Two stay: what a quote means depends on the
-    /// byte before it, and what a line feed means on two.
+    /// Says how many bytes the window need no longer hold. One stays: what a quote or a line feed
+    /// means depends on the byte before it.
     fn drop_all_but_the_last(&mut self) -> usize {
-        let count = self.at.saturating_sub(2);
+        let count = self.at - 1;
         self.dropped += count as u64;
-        self.at -= count;
+        self.at = 1;
         count
     }
 

@@ -24,7 +24,7 @@ pub enum Format {
     SevenZip,
     /// A RAR archive.
     Rar,
-    /// An SQLite database.
+    /// An `SQLite` database.
     Sqlite,
     /// Avro.
     Avro,

@@ -295,12 +295,29 @@ fn b37_what_only_unicode_calls_a_line_end_is_data() {
 }
 
 #[test]
+fn a_header_alone_is_loaded_each_time_it_comes() {
+    let warehouse = users();
+    for number in 1..3 {
+        let load = warehouse.load(&format!("users-{number}.csv"), H);
+        let load = load.exits(0).only();
+        assert_eq!(
+            (&load["status"], &load["rows"]["read"]),
+            (&"loaded".into(), &0.into())
+        );
+    }
+    warehouse.load("users.csv", format!("{H}{ANN}")).exits(0);
+    let load = warehouse.load("users-3.csv", H).exits(0).only();
+    assert_eq!(load["status"], "loaded");
+    assert_eq!(warehouse.users(), "ann@x.org | 1 | Ann | 1990-02-01 | t\n");
+}
+
+#[test]
 fn rows_that_end_in_cr_cr_lf_are_read() {
     let twice = format!("{H}{ANN}{BOB}").replace('\n', "\r\r\n");
     try_out(
         &users(),
         &USERS,
-        &[loaded("4", "converted twice", twice, &["2 Ann", "3 Bob"])],
+        &[loaded("4", "converted twice", twice, &["3 Ann", "5 Bob"])],
     );
 }
 
