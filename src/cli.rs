@@ -39,7 +39,8 @@ Examples:
 
 Exit codes:
   0  everything was done
-  1  it was loaded, and some rows are in the rejects; or a check found damage
+  1  it was loaded, and some rows are in the rejects; or a check found damage, or `status --check`
+     something that waits for a person
   2  refused: a file, a setting or a command has to be mended first; or you said no
   3  Hayloft or the database failed; nothing was lost, and it can be tried again
 
@@ -177,6 +178,7 @@ const WATCH_HELP: &str = "\
 Examples:
   hayloft watch
   hayloft watch --imports /srv/incoming
+  hayloft watch --user hayloft     As root: with the rights of another user
 
 A file belongs to the table that it is named for: users.csv and users-2026-05-01.csv to users.
 It is deleted once its rows are in the database, not before, unless its table says otherwise. One
@@ -257,7 +259,14 @@ a column until --from-now says that it is meant. What was loaded before stays as
 const STATUS_HELP: &str = "\
 Examples:
   hayloft status
-  hayloft status --format json";
+  hayloft status --format json
+  hayloft status --check           For a monitor: exits with 1 if something waits for a person
+
+Nothing is started or changed by it. It says whether a watch holds the folder. Exit codes:
+  0  files can be loaded, whatever became of earlier ones
+  1  with --check: something waits for a person
+  2  something has to be mended first: a setting, a migration, a private server that is stopped
+  3  the database cannot be asked";
 
 const WHY_HELP: &str = "\
 Examples:
@@ -306,6 +315,9 @@ pub struct WatchArgs {
     /// Leave the database as it is, even if it lacks a migration
     #[arg(long)]
     pub no_migrate: bool,
+    /// Run as this user of /etc/passwd; for root, whose rights are given up first of all
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
 }
 
 /// `hayloft load`
@@ -458,6 +470,10 @@ pub struct StatusArgs {
     /// The folder that is watched [default: imports]
     #[arg(long, env = "HAYLOFT_IMPORTS", value_name = "DIR")]
     pub imports: Option<PathBuf>,
+    /// Exit with 1 if something waits for a person: files in failed/ or held/, files that no table
+    /// takes, rows in the rejects
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `hayloft why`

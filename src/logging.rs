@@ -1,6 +1,8 @@
 //! Where the log goes. It is for operators: one event for each load, and what helps to find out
 //! why. It never holds a value of a row.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,6 +11,7 @@ use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::cli::LogFormat;
+use crate::directory::Untrusted;
 use crate::settings::{Log, Verbosity};
 
 /// Starts the log. To be called once.
@@ -37,6 +40,7 @@ fn daily(path: &Path) -> Result<RollingFileAppender> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    trust(folder, path)?;
     let part =
         |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     RollingFileAppender::builder()
@@ -46,6 +50,26 @@ fn daily(path: &Path) -> Result<RollingFileAppender> {
         .max_log_files(14)
         .build(folder)
         .with_context(|| format!("The log file {} cannot be written.", path.display()))
+}
+
+/// Finds that nobody else can have the log written where it does not belong: the file of each day is
+/// opened by its name.
+fn trust(folder: &Path, path: &Path) -> Result<()> {
+    let Ok(found) = fs::metadata(folder) else {
+        return Ok(());
+    };
+    let mode = found.permissions().mode();
+    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+        return Err(Untrusted::Writable(folder.to_owned()).into());
+    }
+    let stem = path.file_stem().unwrap_or_default().as_encoded_bytes();
+    for entry in fs::read_dir(folder)?.flatten() {
+        let is_a_log = entry.file_name().as_encoded_bytes().starts_with(stem);
+        if is_a_log && entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            return Err(Untrusted::Link(entry.path()).into());
+        }
+    }
+    Ok(())
 }
 
 fn file_level(verbosity: Verbosity) -> LevelFilter {

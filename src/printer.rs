@@ -52,6 +52,15 @@ pub struct Printer {
     stderr: Paint,
     bar: ProgressBar,
     bar_taken: Arc<AtomicBool>,
+    times: Times,
+}
+
+/// Whether lines begin with the time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Times {
+    None,
+    /// Where a terminal shows them: elsewhere somebody else notes when they came.
+    AtTerminals,
 }
 
 impl Printer {
@@ -71,6 +80,24 @@ impl Printer {
             stderr: paint(&io::stderr()),
             bar,
             bar_taken: Arc::default(),
+            times: Times::None,
+        }
+    }
+
+    /// The same printer, whose lines begin with the time where a terminal shows them: for what runs
+    /// all day.
+    #[must_use]
+    pub fn with_times(self) -> Self {
+        Self {
+            times: Times::AtTerminals,
+            ..self
+        }
+    }
+
+    fn timed(&self, line: &str, is_terminal: bool) -> String {
+        match self.times {
+            Times::AtTerminals if is_terminal => at(&chrono::Local::now(), line),
+            Times::AtTerminals | Times::None => line.to_owned(),
         }
     }
 
@@ -85,8 +112,11 @@ impl Printer {
         match self.format {
             OutputFormat::Text => {
                 let summary = &entry.summary;
-                let what = visible::text(&what(summary)).into_owned();
-                self.print(&line(how(summary), &what, summary, self.stdout));
+                if self.verbosity > Verbosity::Quiet || went_wrong(summary) {
+                    let what = visible::text(&what(summary)).into_owned();
+                    let line = line(how(summary), &what, summary, self.stdout);
+                    self.print(&self.timed(&line, io::stdout().is_terminal()));
+                }
             }
             OutputFormat::Json => self.json(&Told::of(entry)),
         }
@@ -239,6 +269,7 @@ impl Printer {
     }
 
     fn err(&self, line: &str) {
+        let line = self.timed(line, io::stderr().is_terminal());
         self.bar.suspend(|| {
             let _ = writeln!(io::stderr().lock(), "{line}");
         });
@@ -319,6 +350,19 @@ impl<'a> Told<'a> {
 
 /// How often the bar of a database that works moves.
 const TICK: Duration = Duration::from_millis(200);
+
+/// A line with the time before it.
+fn at<Z: chrono::TimeZone<Offset: std::fmt::Display>>(
+    time: &chrono::DateTime<Z>,
+    line: &str,
+) -> String {
+    format!("{}  {line}", time.format("%H:%M:%S"))
+}
+
+/// What is said even where only that is wanted which went wrong.
+fn went_wrong(summary: &Summary) -> bool {
+    summary.status == Status::Failed || summary.rows.rejected > 0
+}
 
 /// A progress bar, or none.
 #[derive(Debug)]

@@ -17,7 +17,9 @@ use crate::retire::Disposal;
 use crate::settings::Settings;
 use crate::stage::Progress;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
-use crate::watch::{Arrival, Beside, Recognised, Unknown, absence, delivered_name, display_name};
+use crate::watch::{
+    Arrival, Beside, Recognised, Unknown, absence, delivered_name, display_name, other_format,
+};
 
 /// A load by hand gives up after about half a minute: somebody is waiting at the terminal.
 const MOST_ATTEMPTS: u32 = 8;
@@ -179,6 +181,10 @@ fn arrival(
         let failed = wanted.failed();
         return Err(format!("`{shown}` {failed}. {}", absence(&error)));
     }
+    let name = delivered_name(path);
+    if table.is_some() && pipeline::routes(contracts).is_of_other_format(&name) {
+        return Err(of_other_format(&display_name(&name), wanted));
+    }
     let table = match table {
         Some(table) => TableName::new(table),
         None => named_for(path, wanted, contracts)?,
@@ -196,15 +202,19 @@ fn arrival(
     Arrival::in_place(path, table).map_err(|error| error.to_string())
 }
 
+fn of_other_format(shown: &str, wanted: Wanted) -> String {
+    let mut why = other_format(shown);
+    why.replace_range(..1, "O");
+    format!("`{shown}` {}. {why}.", wanted.failed())
+}
+
 fn named_for(path: &Path, wanted: Wanted, contracts: &Contracts) -> Result<TableName, String> {
     let name = delivered_name(path);
     let shown = display_name(&name);
     let failed = wanted.failed();
     match pipeline::routes(contracts).recognise(&name) {
         Recognised::Delivery { table, .. } => Ok(table),
-        Recognised::Unknown(Unknown::Format) => Err(format!(
-            "`{shown}` {failed}. Only .csv files are read: unpack it, or save it as CSV."
-        )),
+        Recognised::Unknown(Unknown::Format) => Err(of_other_format(&shown, wanted)),
         Recognised::Beside { what, .. } => {
             let what = match what {
                 Beside::Effective => "says from when on the file beside it holds",

@@ -16,6 +16,7 @@ mod server;
 mod status;
 mod takeover;
 mod undo;
+mod user;
 mod watch;
 mod why;
 
@@ -30,6 +31,7 @@ use crate::db::access::AccessFault;
 use crate::db::migrations::MigrationFault;
 use crate::db::url::BadUrl;
 use crate::db::{self, ConnectFault, FaultKind};
+use crate::directory::Untrusted;
 use crate::history::views::ViewsError;
 use crate::logging;
 use crate::merge::Turn;
@@ -88,6 +90,11 @@ pub fn run(cli: &Cli, dot_env: Result<(), SettingsFault>) -> ExitStatus {
 }
 
 fn attempt(cli: &Cli) -> Result<ExitStatus> {
+    if let Command::Watch(args) = &cli.command
+        && let Some(name) = &args.user
+    {
+        user::become_user(name)?;
+    }
     let settings = Settings::read(cli)?;
     logging::start(&settings.log)?;
     let printer = Printer::new(settings.format, &settings.log);
@@ -101,7 +108,7 @@ fn attempt(cli: &Cli) -> Result<ExitStatus> {
         Command::Accept(args) => accept::run(args, &settings, &printer),
         Command::Migrate(args) => migrate::run(args, &settings, &printer),
         Command::Check(args) => check::run(args, &settings, &printer),
-        Command::Status(_) => status::run(&settings, &printer),
+        Command::Status(args) => status::run(args, &settings, &printer),
         Command::Why(args) => why::run(args, &settings, &printer),
         Command::Rejects(command) => rejects::run(command, &settings, &printer),
         Command::Generate(args) => generate::run(args, &printer),
@@ -151,6 +158,7 @@ fn judge(error: &anyhow::Error) -> ExitStatus {
         || error.is::<AccessFault>()
         || migration.is_some()
         || error.is::<FolderError>()
+        || error.is::<Untrusted>()
         || error.is::<BadUrl>();
     if mendable {
         ExitStatus::Refused

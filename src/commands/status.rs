@@ -4,49 +4,113 @@ use anyhow::Result;
 use diesel::PgConnection;
 
 use super::{ExitStatus, Refusal, office, told};
-use crate::cli::OutputFormat;
+use crate::cli::{OutputFormat, StatusArgs};
 use crate::contract::catalog::Catalog;
 use crate::contract::{ContractFault, Contracts};
 use crate::db::access::Need;
-use crate::db::{DatabaseUrl, pool};
+use crate::db::embedded::State;
+use crate::db::{DatabaseUrl, Embedded, pool};
 use crate::merge::ledger;
 use crate::printer::{Printer, width};
 use crate::settings::{Database, Settings};
-use crate::status::{self, Question, Report, ServerKind, text};
+use crate::status::{self, Question, Report, ServerKind, ServerState, text};
 
-pub(super) fn run(settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+pub(super) fn run(args: &StatusArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
     if let (Some(fault), false) = (&settings.contract_fault, office::has_database(settings)?) {
         // Most likely the wrong folder: looking around in it must not make a database there.
         return Err(Refusal(fault.to_string()).into());
     }
-    let url = office::url(settings, printer)?;
+    let url = match whereabouts(settings)? {
+        Whereabouts::At(url) => url,
+        Whereabouts::NotRunning(state) => return Ok(without_server(state, settings, printer)),
+    };
     let mut conn = pool::connect_to_look(&url)?;
     let report = ask(&mut conn, &url, settings)?;
+    show(&report, printer);
+    let judged = judge(&mut conn, &report, settings, printer)?;
+    if args.check {
+        Ok(judged.max(check(&report, printer)))
+    } else {
+        Ok(judged)
+    }
+}
+
+fn show(report: &Report, printer: &Printer) {
     match printer.format() {
-        OutputFormat::Json => printer.json(&report),
+        OutputFormat::Json => printer.json(report),
         OutputFormat::Text => {
-            for line in text::lines(&report, width()) {
+            for line in text::lines(report, width()) {
                 printer.out(&line);
             }
         }
     }
-    judge(&mut conn, &report, settings, printer)
+}
+
+/// Where the database is, if it is anywhere. Whoever only looks starts no server.
+enum Whereabouts {
+    At(DatabaseUrl),
+    NotRunning(ServerState),
+}
+
+fn whereabouts(settings: &Settings) -> Result<Whereabouts> {
+    let home = match &settings.database {
+        Database::Given { url } => return Ok(Whereabouts::At(url.expose().parse()?)),
+        Database::Embedded { home } => home,
+    };
+    Ok(match Embedded::in_folder(home).state()? {
+        State::Running { url, .. } => Whereabouts::At(url),
+        State::Stopped => Whereabouts::NotRunning(ServerState::Stopped),
+        State::Absent => Whereabouts::NotRunning(ServerState::Absent),
+    })
+}
+
+/// The folder can be looked at all the same.
+fn without_server(state: ServerState, settings: &Settings, printer: &Printer) -> ExitStatus {
+    let report = status::report_without_server(state, &question(settings, ""));
+    show(&report, printer);
+    printer.error(match state {
+        ServerState::Absent => {
+            "No DATABASE_URL is set, and no private Postgres server was made yet. `hayloft watch`, \
+             `hayloft load` or `hayloft server start` makes one."
+        }
+        ServerState::Running | ServerState::Stopped => {
+            "Hayloft's own Postgres is stopped. `hayloft server start` starts it, and so does each \
+             command that loads."
+        }
+    });
+    ExitStatus::Refused
+}
+
+/// Says what waits for a person.
+fn check(report: &Report, printer: &Printer) -> ExitStatus {
+    let waiting = report.waits_for_a_person();
+    if waiting.is_empty() {
+        return ExitStatus::Done;
+    }
+    printer.error(&format!("For a person to look at: {}.", waiting.join(", ")));
+    ExitStatus::Rejects
 }
 
 fn ask(conn: &mut PgConnection, url: &DatabaseUrl, settings: &Settings) -> Result<Report> {
-    let (kind, shown) = match &settings.database {
+    let shown = match &settings.database {
         // A server that nobody but this user can reach; the URL is what they came for.
-        Database::Embedded { .. } => (ServerKind::Embedded, url.expose().to_owned()),
-        Database::Given { .. } => (ServerKind::Given, url.to_string()),
+        Database::Embedded { .. } => url.expose().to_owned(),
+        Database::Given { .. } => url.to_string(),
     };
-    let question = Question {
-        kind,
-        url: &shown,
-        migrations: &office::own_migrations(settings),
-        tables: &settings.contract_file.tables,
+    status::report(conn, &question(settings, &shown))
+}
+
+fn question<'a>(settings: &'a Settings, url: &'a str) -> Question<'a> {
+    Question {
+        kind: match &settings.database {
+            Database::Embedded { .. } => ServerKind::Embedded,
+            Database::Given { .. } => ServerKind::Given,
+        },
+        url,
+        migrations: office::own_migrations(settings),
+        file: &settings.contract_file,
         imports: &settings.watching.imports,
-    };
-    status::report(conn, &question)
+    }
 }
 
 /// Whether files could be loaded now. What stands in the way is said after everything else, and

@@ -22,12 +22,19 @@ use crate::pipeline::{self, Desk, Dispatcher, News, Stop};
 use crate::printer::Printer;
 use crate::settings::Settings;
 use crate::stage::Progress;
-use crate::watch::{Folder, Mode, Options, Watcher};
+use crate::watch::{Folder, Mode, Options, Watcher, Why, other_format};
 
 /// What the shell is told when a second signal ends the program at once.
 const IMPATIENT: i32 = 130;
 
 pub(super) fn run(args: &WatchArgs, settings: &Settings, printer: &Printer) -> Result<ExitStatus> {
+    let printer = &printer.clone().with_times();
+    if rustix::process::geteuid().is_root() {
+        printer.warn(
+            "Hayloft runs as root, which it has no need of. `--user NAME` has it go on as another \
+             user, who must own the folder.",
+        );
+    }
     let stop = Stop::default();
     let signals = heed_signals(&stop, printer)?;
     let folder = Folder::open(&settings.watching.imports)?;
@@ -179,6 +186,10 @@ fn tell(news: &News, place: &str, printer: &Printer) {
             printer.say(&format!("watching {place}, by looking every few seconds"));
         }
         News::LeftAlone { name, why } => {
+            let why = match why {
+                Why::UnknownFormat => other_format(name),
+                why => why.to_string(),
+            };
             printer.warn(&format!("`{name}` is left where it is: {why}."));
         }
         News::Trouble(trouble) => printer.warn(&trouble.to_string()),

@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
-use crate::contract::{Completeness, Contract, Contracts, Effective, History, Kind};
+use crate::contract::file::{EffectiveEntry, KindEntry};
+use crate::contract::{Completeness, Contract, ContractFile, Contracts, Effective, History, Kind};
 use crate::merge::Instant;
 use crate::stage::value::instant::{Found, InstantParser};
 use crate::watch::{Arrival, Beside, Routes, SIDECAR};
@@ -104,6 +105,24 @@ pub fn routes(contracts: &Contracts) -> Routes {
     Routes::new(contracts.routes().iter().cloned())
         .with_sidecars(with_sidecar)
         .with_completeness(contracts.completeness().clone())
+}
+
+/// The same by what people wrote, for whoever looks without a database.
+#[must_use]
+pub fn routes_of(file: &ContractFile) -> Routes {
+    let all = file.tables.iter();
+    let with_sidecar = all.clone().filter(|entry| {
+        matches!(
+            &entry.kind,
+            KindEntry::Dimension { history, .. } if history.effective == EffectiveEntry::Sidecar
+        )
+    });
+    Routes::new(
+        all.clone()
+            .map(|entry| (entry.name.clone(), entry.pattern.clone())),
+    )
+    .with_sidecars(with_sidecar.map(|entry| entry.name.clone()))
+    .with_completeness(all.map(|entry| (entry.name.clone(), file.completeness(entry))))
 }
 
 /// What lies beside each file of a table.

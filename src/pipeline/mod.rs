@@ -23,7 +23,7 @@ mod way;
 
 pub use desk::{Attendant, Desk, Outcome, Patience, TURN, Wish, pause};
 pub use dispatch::{Dispatcher, News, ShowProgress};
-pub use instant::{InstantFault, routes};
+pub use instant::{InstantFault, routes, routes_of};
 pub use plan::{Forecast, Planned, plan};
 pub use register::Register;
 pub use report::Report;

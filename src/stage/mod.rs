@@ -163,6 +163,16 @@ pub enum StageFault {
     Spool(#[from] io::Error),
 }
 
+impl StageFault {
+    /// Bytes that were there and are not any more: somebody cut the file.
+    fn of_reading(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Changed,
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
 /// Hears how much of a file has been read.
 pub trait Progress {
     /// So many bytes more were read.
@@ -344,7 +354,7 @@ impl Book<'_> {
                 limit: LONGEST_REJECT,
             });
         }
-        let original = self.originals.read(place).map_err(StageFault::Unreadable)?;
+        let original = self.originals.read(place).map_err(StageFault::of_reading)?;
         for reject in rejects {
             self.findings.push(&Finding {
                 reject,
@@ -406,7 +416,7 @@ impl Book<'_> {
         let finding = Finding {
             reject: Reject::of_row(place, RejectKind::ConflictingDuplicate, message),
             winner_line: Some(winner),
-            original: self.originals.read(place).map_err(StageFault::Unreadable)?,
+            original: self.originals.read(place).map_err(StageFault::of_reading)?,
         };
         Ok(self.findings.push(&finding)?)
     }

@@ -590,3 +590,15 @@ fn a_file_that_is_refused_in_a_later_batch_is_refused_with_the_same_words() {
         }
     }
 }
+
+#[test]
+fn a_file_that_is_cut_while_it_is_read_has_changed() {
+    use std::os::unix::fs::FileExt as _;
+
+    let file = tempfile::tempfile().unwrap();
+    let error = file.read_exact_at(&mut [0; 4], 10).unwrap_err();
+    assert!(matches!(StageFault::of_reading(error), StageFault::Changed));
+    let other = std::io::Error::other("a disk that is gone");
+    let fault = StageFault::of_reading(other);
+    assert!(matches!(fault, StageFault::Unreadable(_)));
+}

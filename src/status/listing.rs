@@ -15,6 +15,8 @@ use crate::watch::{Claim, FAILED, HELD, Recognised, Routes, SIDECAR, display_nam
 pub struct Listing {
     /// Dropped, and not taken up yet.
     pub waiting: Vec<String>,
+    /// Dropped, and never to be taken up: no table takes a file of this name.
+    pub for_no_table: Vec<String>,
     /// Taken up: being loaded, or waiting for the database.
     pub claimed: Vec<String>,
     /// Set aside, because they could not be loaded.
@@ -24,31 +26,53 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Lists the folder; `None` if it does not exist.
-    pub fn of(imports: &Path) -> io::Result<Option<Self>> {
-        let Some(waiting) = names(imports)? else {
+    /// Lists the folder; `None` if it does not exist. Without routes it is not known which files are
+    /// for no table.
+    pub fn of(imports: &Path, routes: Option<&Routes>) -> io::Result<Option<Self>> {
+        let Some(dropped) = names(imports)? else {
             return Ok(None);
+        };
+        let dropped = dropped.iter().filter(|name| !is_temporary(name));
+        let (for_no_table, waiting): (Vec<_>, Vec<_>) = match routes {
+            None => (Vec::new(), dropped.collect()),
+            Some(routes) => dropped
+                .filter(|name| !matches!(routes.recognise(name), Recognised::Beside { .. }))
+                .partition(|name| matches!(routes.recognise(name), Recognised::Unknown(_))),
+        };
+        let is_beside = |name: &OsString| {
+            let beside =
+                |routes: &Routes| matches!(routes.recognise(name), Recognised::Beside { .. });
+            is_beside_another(name) || routes.is_some_and(beside)
         };
         let claimed = names(&imports.join(".claimed"))?.unwrap_or_default();
         let failed = names(&imports.join(FAILED))?.unwrap_or_default();
         let held = names(&imports.join(HELD))?.unwrap_or_default();
         Ok(Some(Self {
-            waiting: shown(waiting.iter().filter(|name| !is_temporary(name))),
+            waiting: shown(waiting.iter()),
+            for_no_table: shown(for_no_table.iter()),
             claimed: shown(
                 claimed
                     .iter()
                     .filter_map(|name| Claim::parse(name))
                     .map(|claim| claim.name)
-                    .filter(|name| !is_sidecar(name)),
+                    .filter(|name| !is_beside(name)),
             ),
-            failed: shown(failed.iter().filter(|name| !is_beside_another(name))),
-            held: shown(held.iter().filter(|name| !is_beside_another(name))),
+            failed: shown(failed.iter().filter(|name| !is_beside(name))),
+            held: shown(held.iter().filter(|name| !is_beside(name))),
         }))
     }
 }
 
 /// The names of what is not a directory; `None` if the folder does not exist.
 fn names(folder: &Path) -> io::Result<Option<Vec<OsString>>> {
+    // A link in the place of one of Hayloft's folders leads to what is nobody's delivery.
+    if folder
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_symlink())
+        && folder.file_name().is_some_and(is_own_folder)
+    {
+        return Ok(None);
+    }
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -63,6 +87,10 @@ fn names(folder: &Path) -> io::Result<Option<Vec<OsString>>> {
         }
     }
     Ok(Some(names))
+}
+
+fn is_own_folder(name: &OsStr) -> bool {
+    [".claimed", FAILED, HELD].iter().any(|own| name == *own)
 }
 
 fn is_temporary(name: &OsStr) -> bool {
@@ -118,16 +146,20 @@ mod tests {
         let expected = Listing {
             waiting: vec!["a\\u{1b}.csv".into(), "b.csv".into()],
             claimed: vec!["users.csv".into()],
+            for_no_table: Vec::new(),
             failed: vec!["orders.csv".into()],
             held: vec!["users.csv".into()],
         };
-        assert_eq!(Listing::of(home.path()).unwrap(), Some(expected));
+        assert_eq!(Listing::of(home.path(), None).unwrap(), Some(expected));
     }
 
     #[test]
     fn a_folder_that_does_not_exist_is_not_an_empty_one() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(Listing::of(&home.path().join("none")).unwrap(), None);
-        assert_eq!(Listing::of(home.path()).unwrap(), Some(Listing::default()));
+        assert_eq!(Listing::of(&home.path().join("none"), None).unwrap(), None);
+        assert_eq!(
+            Listing::of(home.path(), None).unwrap(),
+            Some(Listing::default())
+        );
     }
 }

@@ -8,7 +8,7 @@ mod listing;
 mod tables;
 pub mod text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -17,14 +17,15 @@ use diesel::sql_query;
 use diesel::sql_types::{Text, Timestamptz};
 use serde::Serialize;
 
-use crate::contract::WAREHOUSE;
-use crate::contract::file::TableEntry;
+use crate::contract::{ContractFile, WAREHOUSE};
 use crate::db::access::{self, Need};
 use crate::db::migrations;
 use crate::ledger;
 use crate::ledger::held::{self, Waiting};
 use crate::ledger::loads::{self, Listed};
 use crate::ledger::rejects::{self, OfLoad};
+use crate::pipeline::routes_of;
+use crate::watch::{WatchState, watch_state};
 
 pub use listing::Listing;
 pub use tables::{Table, TableKind};
@@ -60,10 +61,25 @@ pub struct Report {
 pub struct Server {
     /// Whose it is.
     pub kind: ServerKind,
+    /// Whether it runs.
+    pub state: ServerState,
     /// Its URL: with the password for Hayloft's own, which is this user's alone; else without.
-    pub url: String,
-    /// The version of Postgres.
-    pub version: String,
+    /// `None` where it does not run.
+    pub url: Option<String>,
+    /// The version of Postgres, if it runs.
+    pub version: Option<String>,
+}
+
+/// Whether a database can be asked.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerState {
+    /// It answers.
+    Running,
+    /// Hayloft's own, which nobody has started.
+    Stopped,
+    /// Hayloft's own, which nobody has made.
+    Absent,
 }
 
 /// Whose database it is.
@@ -81,22 +97,24 @@ pub enum ServerKind {
 pub struct Imports {
     /// Where it is.
     pub folder: String,
+    /// Whether a watch holds it.
+    pub watch: WatchState,
     /// What lies in it; nothing if it does not exist or cannot be listed.
     #[serde(flatten)]
     pub files: Option<Listing>,
 }
 
 /// What a report is made of, beside the connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Question<'a> {
     /// Whose database it is.
     pub kind: ServerKind,
     /// Its URL, as it may be shown.
     pub url: &'a str,
     /// The folder of the user's own migrations.
-    pub migrations: &'a Path,
-    /// The tables of `hayloft.toml`; none if it cannot be read.
-    pub tables: &'a [TableEntry],
+    pub migrations: PathBuf,
+    /// `hayloft.toml`; without tables if it cannot be read.
+    pub file: &'a ContractFile,
     /// The watched folder.
     pub imports: &'a Path,
 }
@@ -104,13 +122,14 @@ pub struct Question<'a> {
 /// Asks for everything.
 pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report> {
     let now = now(conn)?;
-    let pending = migrations::pending(conn, Some(question.migrations))?;
+    let pending = migrations::pending(conn, Some(&question.migrations))?;
     let mut report = Report {
         at: now.at,
         database: Server {
             kind: question.kind,
-            url: question.url.to_owned(),
-            version: now.version,
+            state: ServerState::Running,
+            url: Some(question.url.to_owned()),
+            version: Some(now.version),
         },
         pending_migrations: [pending.shipped, pending.own].concat(),
         obstacles: Vec::new(),
@@ -118,13 +137,13 @@ pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report
         loads: Vec::new(),
         held: Vec::new(),
         rejects: Vec::new(),
-        imports: imports(question.imports),
+        imports: imports(question.imports, question.file),
     };
     let barred = access::obstacles(conn, access::LEDGER, None, Need::Look)?;
     let readable = barred.is_empty();
     let unread = access::obstacles(conn, WAREHOUSE, None, Need::Look)?;
     if readable && ledger::exists(conn)? {
-        report.tables = tables::read(conn, question.tables, &unread)?;
+        report.tables = tables::read(conn, &question.file.tables, &unread)?;
         report.loads = loads::latest(conn, LAST_LOADS)?;
         report.held = held::waiting(conn)?;
         report.rejects = rejects::by_load(conn)?;
@@ -132,6 +151,49 @@ pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report
     let obstacles = barred.into_iter().chain(unread);
     report.obstacles = obstacles.map(|obstacle| obstacle.sentence).collect();
     Ok(report)
+}
+
+/// What there is where no database can be asked: the folder.
+#[must_use]
+pub fn report_without_server(state: ServerState, question: &Question<'_>) -> Report {
+    Report {
+        at: Utc::now(),
+        database: Server {
+            kind: question.kind,
+            state,
+            url: None,
+            version: None,
+        },
+        pending_migrations: Vec::new(),
+        obstacles: Vec::new(),
+        tables: Vec::new(),
+        loads: Vec::new(),
+        held: Vec::new(),
+        rejects: Vec::new(),
+        imports: imports(question.imports, question.file),
+    }
+}
+
+impl Report {
+    /// What somebody has to look at, in a few words each. Held facts are not among it: they wait for
+    /// their dimension.
+    #[must_use]
+    pub fn waits_for_a_person(&self) -> Vec<String> {
+        let none = Listing::default();
+        let files = self.imports.files.as_ref().unwrap_or(&none);
+        let errors: i64 = self.rejects.iter().map(|load| load.errors).sum();
+        let counts = [
+            (files.failed.len(), "file(s) in failed"),
+            (files.held.len(), "file(s) in held"),
+            (files.for_no_table.len(), "file(s) that no table takes"),
+            (usize::try_from(errors).unwrap_or(0), "rejected row(s)"),
+        ];
+        counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect()
+    }
 }
 
 #[derive(QueryableByName)]
@@ -146,13 +208,15 @@ fn now(conn: &mut PgConnection) -> QueryResult<Now> {
     sql_query(include_str!("now.sql")).get_result(conn)
 }
 
-fn imports(folder: &Path) -> Imports {
-    let files = Listing::of(folder).unwrap_or_else(|error| {
+fn imports(folder: &Path, file: &ContractFile) -> Imports {
+    let routes = (!file.tables.is_empty()).then(|| routes_of(file));
+    let files = Listing::of(folder, routes.as_ref()).unwrap_or_else(|error| {
         tracing::warn!("{} cannot be listed: {error}", folder.display());
         None
     });
     Imports {
         folder: folder.display().to_string(),
+        watch: watch_state(folder),
         files,
     }
 }

@@ -84,9 +84,16 @@ pub(super) fn read(
         .bind::<Text, _>(EFFECTIVE_END_DATE)
         .load(conn)?;
     if named.is_empty() {
+        let kind = |row: &Row| {
+            if row.versioned {
+                TableKind::Dimension
+            } else {
+                TableKind::Fact
+            }
+        };
         return there
             .into_iter()
-            .map(|row| counted(conn, row, unread))
+            .map(|row| counted(conn, kind(&row), row, unread))
             .collect();
     }
     let mut rows: Vec<Option<Row>> = there.into_iter().map(Some).collect();
@@ -98,7 +105,8 @@ pub(super) fn read(
                 .iter_mut()
                 .find(|row| row.as_ref().is_some_and(|row| row.table == name));
             match row.and_then(Option::take) {
-                Some(row) => counted(conn, row, unread),
+                // By what it is meant to be: it may still lack a column.
+                Some(row) => counted(conn, kind_of(entry), row, unread),
                 None => Ok(missing(entry)),
             }
         })
@@ -108,10 +116,7 @@ pub(super) fn read(
 fn missing(entry: &TableEntry) -> Table {
     Table {
         table: entry.name.to_string(),
-        kind: match entry.kind {
-            KindEntry::Dimension { .. } => TableKind::Dimension,
-            KindEntry::Fact { .. } => TableKind::Fact,
-        },
+        kind: kind_of(entry),
         missing: true,
         rows: None,
         versions: None,
@@ -122,17 +127,26 @@ fn missing(entry: &TableEntry) -> Table {
     }
 }
 
-fn counted(conn: &mut PgConnection, row: Row, unread: &[Obstacle]) -> QueryResult<Table> {
-    let kind = if row.versioned {
-        TableKind::Dimension
-    } else {
-        TableKind::Fact
-    };
+fn kind_of(entry: &TableEntry) -> TableKind {
+    match entry.kind {
+        KindEntry::Dimension { .. } => TableKind::Dimension,
+        KindEntry::Fact { .. } => TableKind::Fact,
+    }
+}
+
+fn counted(
+    conn: &mut PgConnection,
+    kind: TableKind,
+    row: Row,
+    unread: &[Obstacle],
+) -> QueryResult<Table> {
+    // Without the column that ends a version, all rows are counted.
+    let counts_as = if row.versioned { kind } else { TableKind::Fact };
     let is_closed = unread.iter().any(|it| it.table == row.table);
     let counts = if is_closed {
         None
     } else {
-        count(conn, &row.table, kind)?
+        count(conn, &row.table, counts_as)?
     };
     Ok(Table {
         table: row.table,

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Imports, Report, Server, ServerKind, Table};
+use super::{Imports, Report, Server, ServerKind, ServerState, Table};
 use crate::digits::grouped;
 use crate::ledger::held::Waiting;
 use crate::ledger::loads::Listed;
@@ -12,6 +12,7 @@ use crate::ledger::words::Word;
 use crate::printer::ago::ago;
 use crate::printer::columns::{Columns, Side};
 use crate::summary::Status;
+use crate::watch::WatchState;
 
 /// Names of a folder's files that are told; the others are counted.
 const MOST_NAMES: usize = 8;
@@ -44,6 +45,10 @@ pub fn lines(report: &Report, width: Option<usize>) -> Vec<String> {
 
 fn head(report: &Report) -> Vec<String> {
     let mut lines = database(&report.database);
+    if report.database.state != ServerState::Running {
+        lines.extend(imports(&report.imports));
+        return lines;
+    }
     lines.push(labelled(
         "Migrations",
         &migrations(&report.pending_migrations),
@@ -68,9 +73,18 @@ fn database(server: &Server) -> Vec<String> {
         ServerKind::Embedded => "Hayloft's own; psql and DBeaver take this URL",
         ServerKind::Given => "named by DATABASE_URL",
     };
+    let (Some(url), Some(version)) = (&server.url, &server.version) else {
+        let what = match server.state {
+            ServerState::Absent => "Hayloft's own, not made yet",
+            ServerState::Stopped | ServerState::Running => {
+                "Hayloft's own, stopped; `hayloft server start` starts it"
+            }
+        };
+        return vec![labelled("Database", what)];
+    };
     vec![
-        labelled("Database", &server.url),
-        labelled("", &format!("PostgreSQL {}, {whose}", server.version)),
+        labelled("Database", url),
+        labelled("", &format!("PostgreSQL {version}, {whose}")),
     ]
 }
 
@@ -92,6 +106,7 @@ fn imports(imports: &Imports) -> Vec<String> {
     };
     let kinds = [
         ("waiting", &files.waiting),
+        ("that no table takes", &files.for_no_table),
         ("being loaded", &files.claimed),
         ("set aside in failed", &files.failed),
         ("in held, for `hayloft accept`", &files.held),
@@ -100,10 +115,18 @@ fn imports(imports: &Imports) -> Vec<String> {
         .iter()
         .filter(|(_, names)| !names.is_empty())
         .collect();
+    let watched = match imports.watch {
+        WatchState::Running => "watched",
+        WatchState::NotRunning => "not watched",
+        WatchState::Unknown => "watched or not, its lock cannot be looked at",
+    };
     if kinds.is_empty() {
-        return vec![labelled("Folder", &format!("{folder}, with no files"))];
+        return vec![labelled(
+            "Folder",
+            &format!("{folder}, {watched}, with no files"),
+        )];
     }
-    let mut lines = vec![labelled("Folder", folder)];
+    let mut lines = vec![labelled("Folder", &format!("{folder}, {watched}"))];
     lines.extend(
         kinds
             .iter()
@@ -351,8 +374,9 @@ mod tests {
             at: "2026-11-21T12:00:00Z".parse().unwrap(),
             database: Server {
                 kind: ServerKind::Given,
-                url: "postgres://u:***@db:5432/d".into(),
-                version: "17.2".into(),
+                state: ServerState::Running,
+                url: Some("postgres://u:***@db:5432/d".into()),
+                version: Some("17.2".into()),
             },
             pending_migrations: Vec::new(),
             obstacles: Vec::new(),
@@ -362,6 +386,7 @@ mod tests {
             rejects: Vec::new(),
             imports: Imports {
                 folder: "imports".into(),
+                watch: WatchState::Running,
                 files: Some(Listing::default()),
             },
         }
@@ -459,7 +484,7 @@ mod tests {
             Database    postgres://u:***@db:5432/d
                         PostgreSQL 17.2, named by DATABASE_URL
             Migrations  all applied
-            Folder      imports
+            Folder      imports, watched
                         10 waiting: u-0.csv, u-1.csv, u-2.csv, u-3.csv, u-4.csv, u-5.csv, u-6.csv, u-7.csv and 2 more
 
             Tables

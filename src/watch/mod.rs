@@ -42,7 +42,7 @@ pub(crate) use claim::Claim;
 pub use claim::ClaimId;
 pub use folder::{Folder, FolderError, WatchState, watch_state};
 pub(crate) use name::SIDECAR;
-pub use name::{Beside, Format, Recognised, Routes, Unknown, display_name};
+pub use name::{Beside, Format, Recognised, Routes, Unknown, display_name, other_format};
 pub use settle::{Hint, Identity, Observation, Patience, Settling, Verdict};
 pub use watcher::{Stopper, Watcher};
 pub use writers::{Blindness, FileWriter};
@@ -141,9 +141,9 @@ impl fmt::Display for Why {
                 "no table in hayloft.toml takes a file of this name; \
                  name it TABLE.csv or TABLE-anything.csv",
             ),
-            Self::UnknownFormat => {
-                f.write_str("only .csv files are read; unpack it, or save it as CSV")
-            }
+            Self::UnknownFormat => f.write_str(
+                "only .csv files are read; unpack it if it is packed, or save it as CSV",
+            ),
             Self::Directory => f.write_str("it is a directory; put files into imports itself"),
             Self::SymbolicLink => {
                 f.write_str("it is a symbolic link, which is never followed; move the file here")

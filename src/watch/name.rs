@@ -123,6 +123,30 @@ const FOREIGN: [&str; 13] = [
     ".parquet", ".avro",
 ];
 
+/// Those of them, and others, in which something is packed.
+const PACKED: [&str; 13] = [
+    ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".rar", ".lz4", ".br", ".lzma",
+    ".z",
+];
+
+/// Endings of other formats, which a pattern may take all the same: what is in them may be CSV.
+const OTHER: [&str; 6] = [".tsv", ".tab", ".psv", ".ods", ".orc", ".xml"];
+
+/// What to do with a file whose name says that it is not CSV.
+#[must_use]
+pub fn other_format(name: &str) -> String {
+    let name = name.to_lowercase();
+    let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    let advice = if has(&PACKED) {
+        "unpack it"
+    } else if has(&[".tsv", ".tab", ".psv"]) {
+        "save it as CSV, with commas between the fields"
+    } else {
+        "save it as CSV"
+    };
+    format!("only .csv files are read; {advice}")
+}
+
 impl Routes {
     /// Takes each table with its `match` pattern, in the order of `hayloft.toml`.
     ///
@@ -226,6 +250,15 @@ impl Routes {
             matches!(file, Some(Recognised::Delivery { table: of, .. }) if of == **table)
         })?;
         Some((table.clone(), what.clone()))
+    }
+
+    /// Whether the name says that the file is in another format, and no pattern takes it all the same.
+    #[must_use]
+    pub fn is_of_other_format(&self, name: &OsStr) -> bool {
+        let folded = fold(name.as_bytes());
+        let mut other = FOREIGN.iter().chain(&PACKED).chain(&OTHER);
+        matches!(self.file(&folded), Recognised::Unknown(_))
+            && other.any(|ending| folded.ends_with(ending))
     }
 
     fn file(&self, name: &str) -> Recognised {
@@ -465,6 +498,35 @@ mod tests {
         ];
         for (name, expected) in table {
             assert_eq!(said(name.as_bytes()), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_packed_is_to_be_unpacked_and_nothing_else() {
+        for (name, part) in [
+            ("users.csv.GZ", "unpack it"),
+            ("users.tgz", "unpack it"),
+            ("users.tsv", "with commas"),
+            ("users.xlsx", "save it as CSV"),
+            ("users.txt", "save it as CSV"),
+        ] {
+            assert!(other_format(name).ends_with(part) || other_format(name).contains(part));
+            assert_eq!(other_format(name).contains("unpack"), part == "unpack it");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_take_what_is_not_called_csv() {
+        let tables = [(TableName::new("users"), Some("users*.tsv".into()))];
+        let routes = Routes::new(tables);
+        for (name, other) in [
+            ("users.tsv", false),
+            ("other.tsv", true),
+            ("users.xlsx", true),
+            ("export-17", false),
+            ("export-17.txt", false),
+        ] {
+            assert_eq!(routes.is_of_other_format(OsStr::new(name)), other, "{name}");
         }
     }
 

@@ -1,5 +1,8 @@
 //! `hayloft status`, at every stage of a warehouse's life.
 
+use std::fs;
+use std::process::Command;
+
 use crate::support::{HAYLOFT_TOML, Warehouse, shipped_migrations};
 
 const USERS: &str = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\nbob@x.org,Bob,\n";
@@ -135,4 +138,100 @@ fn what_a_snapshot_closed_is_in_the_list_of_loads_and_all_counts_are_in_the_json
     let report = warehouse.run(&["status", "--format", "json"]).only();
     assert_eq!(report["loads"][0]["closed_by_absence"], 1, "{report:#}");
     assert_eq!(report["loads"][0]["closed"], 0, "{report:#}");
+}
+
+#[test]
+fn a_watch_that_holds_the_folder_is_told() {
+    let warehouse = Warehouse::new();
+    let watched = || {
+        let report = warehouse.run(&["status", "--format", "json"]).only();
+        report["imports"]["watch"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(watched(), "not_running");
+    let watch = warehouse.watch();
+    assert_eq!(watched(), "running");
+    let text = warehouse.run(&["status"]).exits(0).stdout;
+    assert!(text.contains("imports, watched"), "{text}");
+    assert_eq!(watch.stop(), 0);
+    assert_eq!(watched(), "not_running");
+}
+
+#[test]
+fn a_file_that_no_table_takes_is_not_waiting() {
+    let warehouse = Warehouse::new();
+    for name in ["users.csv", "user.csv", "users.xlsx", "users.csv.part"] {
+        warehouse.drop_file(name, USERS);
+    }
+    let report = warehouse.run(&["status", "--format", "json"]).only();
+    let imports = &report["imports"];
+    assert_eq!(imports["waiting"], serde_json::json!(["users.csv"]));
+    let others = serde_json::json!(["user.csv", "users.xlsx"]);
+    assert_eq!(imports["for_no_table"], others);
+    let text = warehouse.run(&["status"]).exits(0).stdout;
+    assert!(text.contains("2 that no table takes: user.csv"), "{text}");
+}
+
+#[test]
+fn a_check_exits_with_one_where_a_person_is_needed() {
+    let warehouse = Warehouse::new();
+    warehouse.run(&["status", "--check"]).exits(0);
+    warehouse.load("users.csv", USERS).exits(1);
+    warehouse.run(&["status"]).exits(0);
+    let run = warehouse.run(&["status", "--check"]).exits(1);
+    assert!(run.stderr.contains("1 rejected row(s)"), "{run:#?}");
+
+    let watch = warehouse.watch();
+    warehouse.drop_file("users-2.csv", "no,such\n1,2\n");
+    assert_eq!(watch.next_load()["status"], "failed");
+    assert_eq!(watch.stop(), 0);
+    warehouse.run(&["status"]).exits(0);
+    let run = warehouse.run(&["status", "--check"]).exits(1);
+    assert!(
+        run.stderr.contains("1 file(s) in failed, 1 rejected"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_private_server_is_not_started_to_be_looked_at() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("hayloft.toml"), HAYLOFT_TOML).unwrap();
+    fs::create_dir(home.path().join("imports")).unwrap();
+    let status = |format: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hayloft"));
+        command.args(["status", "--format", format]);
+        command.current_dir(home.path());
+        for variable in ["DATABASE_URL", "HAYLOFT_HOME", "HAYLOFT_CONFIG"] {
+            command.env_remove(variable);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    let (text, error) = status("text");
+    assert!(text.contains("not made yet") && text.contains("imports, not watched"));
+    assert!(error.contains("no private Postgres server"), "{error}");
+    assert!(!home.path().join(".hayloft").exists());
+
+    // A server that was made once and is stopped.
+    let data = home.path().join(".hayloft/postgres");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("PG_VERSION"), "15\n").unwrap();
+    let (json, error) = status("json");
+    assert!(error.contains("`hayloft server start`"), "{error}");
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["database"]["state"], "stopped", "{report:#}");
+    assert_eq!(report["database"]["url"], serde_json::Value::Null);
+    assert_eq!(report["imports"]["watch"], "not_running");
+}
+
+#[test]
+fn a_dimension_that_lacks_a_column_is_still_one() {
+    let warehouse = Warehouse::new();
+    warehouse.execute("drop table datawarehouse.users cascade");
+    warehouse.execute("create table datawarehouse.users (user_id uuid, email text)");
+    let report = warehouse.run(&["status", "--format", "json"]).only();
+    assert_eq!(report["tables"][0]["table"], "users");
+    assert_eq!(report["tables"][0]["kind"], "dimension");
 }

@@ -22,6 +22,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rustix::fs::OFlags;
 
 use self::account::Account;
 use self::binaries::Search;
@@ -168,12 +169,18 @@ fn lock(folder: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .write(true)
-        // Who can open it can hold it.
+        // Who can open it can hold it. What is there under its name is no link to something else.
         .mode(0o600)
+        .custom_flags(no_link())
         .open(&path)
         .with_context(unusable)?;
     file.lock().with_context(unusable)?;
     Ok(file)
+}
+
+/// The flag for `open` by which a link is not followed.
+fn no_link() -> i32 {
+    i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
 fn unusable(folder: &Path) -> String {

@@ -1,9 +1,9 @@
 //! The file `.hayloft/postgres.url`: the one place that knows the password, and the port that is
 //! tried first. It exists before the cluster does, so that no cluster is ever without it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -35,7 +35,16 @@ pub(super) fn read_or_make(folder: &Path) -> Result<DatabaseUrl> {
 
 pub(super) fn read(folder: &Path) -> Result<DatabaseUrl> {
     let path = path(folder);
-    let text = fs::read_to_string(&path).with_context(|| {
+    let read = || {
+        let mut text = String::new();
+        fs::File::options()
+            .read(true)
+            .custom_flags(super::no_link())
+            .open(&path)?
+            .read_to_string(&mut text)?;
+        io::Result::Ok(text)
+    };
+    let text = read().with_context(|| {
         format!(
             "The file {} with the embedded database's password cannot be read; if it is lost, so \
              is the way into that database.",

@@ -236,6 +236,11 @@ impl Warehouse {
         watch
     }
 
+    /// Starts `hayloft watch` with more arguments, without waiting.
+    pub fn watch_with(&self, more: &[&str]) -> Watch {
+        self.start_watching(more)
+    }
+
     /// Starts `hayloft watch` without waiting.
     pub fn start_watch(&self) -> Watch {
         self.start_watching(&[])
