@@ -22,6 +22,7 @@ use nix::unistd::Pid;
 
 use crate::calls;
 use crate::dice::Dice;
+use crate::processes::Processes;
 
 /// What is done at a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +61,7 @@ pub(crate) struct Traced {
 
 /// How long it may go on with what it is at. A statement that the client's side could not send is
 /// waited for until the server ends the session.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a program may take to end once it was told to, twice.
 const GRACE: Duration = Duration::from_secs(20);
@@ -128,6 +129,7 @@ struct Tracer {
     armed: bool,
     calls: u64,
     hits: Vec<&'static str>,
+    processes: Processes,
     /// What is to be done when the call ends that a thread is in.
     at_exit: HashMap<Pid, Fault>,
 }
@@ -152,6 +154,7 @@ impl Tracer {
             armed: false,
             calls: 0,
             hits: Vec::new(),
+            processes: Processes::default(),
             at_exit: HashMap::new(),
         })
     }
@@ -202,6 +205,9 @@ impl Tracer {
         let Some((name, _)) = calls::named(registers.orig_rax) else {
             return;
         };
+        if self.processes.begin(thread, name, &registers) {
+            return;
+        }
         self.calls += 1;
         let fault = match self.plan {
             Plan::At(number, fault) if number == self.calls => fault,
@@ -226,6 +232,7 @@ impl Tracer {
     }
 
     fn at_exit(&mut self, thread: Pid, mut registers: user_regs_struct) {
+        self.processes.end(thread, &registers);
         match self.at_exit.remove(&thread) {
             Some(Fault::KillAfter) => _ = kill(self.pid, Signal::SIGKILL),
             Some(Fault::Error(error)) => {

@@ -19,6 +19,8 @@ mod injector;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod model;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod processes;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod proxy;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod report;

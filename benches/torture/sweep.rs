@@ -17,13 +17,13 @@ use crate::scenario::{Scenario, is_empty};
 use crate::warehouse::{Server, Warehouse};
 
 /// How long a disturbed watch may work before it is told to end.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a command may that was typed.
 const SHORT: Duration = Duration::from_secs(5);
 
 /// For how long a watch that leaves something lie is let be: its first pauses are shorter.
-const QUIET: Duration = Duration::from_millis(1500);
+const QUIET: Duration = Duration::from_secs(3);
 
 /// How many points are tried at a time, and which.
 #[derive(Clone, Debug)]
@@ -205,6 +205,11 @@ fn disturb(scenario: Scenario, warehouse: &Warehouse, plan: Plan) -> Result<Trac
     }
     let folders = ["imports", "imports/.claimed"].map(|folder| warehouse.path(folder));
     let seen = Mutex::new((Vec::new(), Instant::now()));
+    // One that nothing is done to is waited for.
+    let quiet = match plan {
+        Plan::Count => LIMIT,
+        Plan::At(..) | Plan::AtRandom(..) => QUIET,
+    };
     let goal = move || {
         let [dropped, claimed] = folders.clone().map(|folder| names(&folder));
         let is_done = is_empty(&dropped, &claimed);
@@ -215,7 +220,7 @@ fn disturb(scenario: Scenario, warehouse: &Warehouse, plan: Plan) -> Result<Trac
         if seen.0 != now {
             *seen = (now, Instant::now());
         }
-        is_done || seen.1.elapsed() > QUIET
+        is_done || seen.1.elapsed() > quiet
     };
     injector::run(&mut command, plan, goal, LIMIT)
 }

@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::time::Instant;
 
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Integer;
 use expect_test::expect;
+use hayloft::db::second::Lent;
 use hayloft::db::{DatabaseUrl, SecondSession};
 
-use crate::support::Warehouse;
+use crate::support::{PATIENCE, Warehouse};
 
 #[derive(QueryableByName)]
 struct Process {
@@ -29,14 +31,25 @@ fn begin(warehouse: &Warehouse) -> SecondSession {
     SecondSession::begin(&url)
 }
 
+/// A load does without it if it is not there very soon; a test waits for it.
+fn lend(second: &SecondSession) -> Lent {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match second.lender().lend() {
+            Some(lent) => return lent,
+            None => assert!(Instant::now() < deadline, "there is no second session"),
+        }
+    }
+}
+
 #[test]
 fn it_can_be_borrowed_again_once_it_was_given_back() {
     let warehouse = Warehouse::new();
     let second = begin(&warehouse);
-    let mut lent = second.lender().lend().unwrap();
+    let mut lent = lend(&second);
     let first = pid(&mut lent.conn);
     lent.give_back();
-    let mut again = second.lender().lend().unwrap();
+    let mut again = lend(&second);
     assert_eq!(pid(&mut again.conn), first);
 }
 
@@ -44,7 +57,7 @@ fn it_can_be_borrowed_again_once_it_was_given_back() {
 fn it_is_gone_if_it_was_not_given_back() {
     let warehouse = Warehouse::new();
     let second = begin(&warehouse);
-    drop(second.lender().lend().unwrap());
+    drop(lend(&second));
     assert!(second.lender().lend().is_none());
 }
 
