@@ -91,6 +91,8 @@ impl Takeover<'_> {
         let released = self.release(conn, durable_key)?;
         let entry = self.entry(load_id, observed, refolded.changes, released, began);
         self.close(conn, load_id, &entry)?;
+        let columns: Vec<usize> = (0..self.contract.columns.len()).collect();
+        history::seal(conn, self.contract, durable_key, load_id, &columns)?;
         Ok(TakenOver {
             entry,
             told: refolded.told,

@@ -486,3 +486,24 @@ fn a_type_changed_while_watching_is_seen() {
     );
     drop(watch);
 }
+
+#[test]
+fn a_renamed_column_and_a_backfill_are_proved() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    let migration = "alter table datawarehouse.acc rename column tier to level;
+         alter table datawarehouse.acc add column segment text;
+         update datawarehouse.acc set segment = 'filled';";
+    migrate(&warehouse, 1, migration);
+    let check = |status| {
+        let run = warehouse.run(&["check", "acc", "--values", "--format", "json"]);
+        run.exits(status).only()["values"].clone()
+    };
+    assert_eq!(check(0)["compared"], 2);
+    warehouse.execute("update datawarehouse.acc set segment = 'other'");
+    assert_eq!(check(1)["named"][0]["columns"][0], "segment");
+    warehouse.execute("update datawarehouse.acc set segment = 'filled', level = 'tin'");
+    assert_eq!(check(1)["contradictions"], 1);
+}

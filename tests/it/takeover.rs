@@ -253,3 +253,18 @@ fn a_value_that_would_be_cut_is_refused() {
     assert!(!run.stderr.contains("gold"), "{run:#?}");
     assert_eq!(history(&warehouse), "");
 }
+
+#[test]
+fn a_value_that_was_taken_over_is_proved_from_then_on() {
+    let warehouse = accounts();
+    insert(&warehouse, "a", "gold", "2026-01-01", "'2026-02-01'");
+    warehouse.run(&["takeover", "acc", "--yes"]).exits(0);
+    warehouse.run(&["check", "--values"]).exits(0);
+    warehouse.execute("update datawarehouse.acc set tier = 'tin'");
+    let checked = warehouse
+        .run(&["check", "--values", "--format", "json"])
+        .exits(1)
+        .only();
+    assert_eq!(checked["values"]["compared"], 2);
+    assert_eq!(checked["values"]["named"][0]["what"], "said_otherwise");
+}

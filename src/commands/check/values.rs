@@ -102,9 +102,9 @@ fn not_told(unproven: &Unproven) -> String {
         Reason::BeforeDigests => {
             format!("not verifiable: {count} row(s) were loaded before digests were kept")
         }
-        Reason::RoleChanged => format!(
-            "not verifiable: {count} row(s) were loaded before a column began to keep history \
-             (migrate --from-now)"
+        Reason::MeaningChanged => format!(
+            "not verifiable: {count} row(s) were loaded before a column began to keep history, or \
+             got another type"
         ),
         Reason::ColumnDropped => {
             format!("not verifiable: {count} row(s) spoke of a column that the table no longer has")

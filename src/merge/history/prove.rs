@@ -28,7 +28,7 @@ use super::facts::prove_facts;
 use super::fold::{Effect, Observation, Said, Version, fold};
 use super::natural::Natural;
 use super::same::{is_same, spell_alike};
-use super::store::{self, Load, Past, Shown};
+use super::store::{self, Load, Past, Shown, Span};
 use crate::contract::{Contract, Ident, Kind};
 use crate::ledger::packed::prefix;
 use crate::merge::ledger::{self, Keys};
@@ -85,11 +85,7 @@ fn prove_dimension(
         natural: keys.and_then(|keys| Natural::of(contract, keys)),
         tally: Tally::new(contract, &loads, telling),
     };
-    let mut from = Some(Uuid::nil());
-    while let Some(begin) = from {
-        let end = end_of_span(conn, &table, begin, span_size(&loads))?;
-        let end = end.map_or(Uuid::max(), highest);
-        let span = store::read_span(conn, &table, &loads, (begin, end))?;
+    each_span(conn, &table, &loads, |_, span| {
         for past in &span.pasts {
             judge.judge(past);
         }
@@ -98,9 +94,27 @@ fn prove_dimension(
         }
         let versions: usize = span.pasts.iter().map(|past| past.versions.len()).sum();
         progress(versions as u64);
+        Ok(())
+    })?;
+    Ok(judge.tally.finish(conn)?)
+}
+
+/// Reads a dimension with all that the ledger has of it, some thousand keys at a time.
+pub(super) fn each_span(
+    conn: &mut PgConnection,
+    table: &Table<'_>,
+    loads: &BTreeMap<i64, Load>,
+    mut look: impl FnMut(&mut PgConnection, &Span) -> QueryResult<()>,
+) -> QueryResult<()> {
+    let mut from = Some(Uuid::nil());
+    while let Some(begin) = from {
+        let end = end_of_span(conn, table, begin, span_size(loads))?;
+        let end = end.map_or(Uuid::max(), highest);
+        let span = store::read_span(conn, table, loads, (begin, end))?;
+        look(conn, &span)?;
         from = after(end);
     }
-    Ok(judge.tally.finish(conn)?)
+    Ok(())
 }
 
 /// How many versions are read at once: fewer where many loads spoke of each key.

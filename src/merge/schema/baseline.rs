@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::contract::identity::SchemaChange;
 use crate::contract::{Column, ColumnId, Contract, Ident, Kind, Role};
-use crate::merge::sql;
+use crate::merge::{history, sql};
 
 /// Writes down what the new columns of a dimension hold, each as a load of its own.
 pub(super) fn take(
@@ -60,8 +60,11 @@ fn take_one(
     }
     sql_query(include_str!("baseline/close.sql"))
         .bind::<BigInt, _>(load_id)
-        .execute(conn)
-        .map(drop)
+        .execute(conn)?;
+    let places = contract.columns.iter().enumerate();
+    let places = places.filter(|(_, other)| other.id == column.id);
+    let place: Vec<usize> = places.map(|(place, _)| place).collect();
+    history::seal(conn, contract, durable_key, load_id, &place)
 }
 
 fn open(conn: &mut PgConnection, contract: &Contract, column: &ColumnId) -> QueryResult<i64> {

@@ -15,8 +15,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 use hayloft::contract::{ContractFile, Contracts, TableName};
 use hayloft::history::check;
-use hayloft::merge::Turn;
+use hayloft::merge::{self, Telling, Turn};
 use hayloft::pipeline::{self, Desk, Outcome};
+use hayloft::stage::key::KeyScheme;
 use hayloft::watch::Arrival;
 
 use super::engine::{Impatient, WISH, desk};
@@ -331,9 +332,16 @@ impl<'w> Program<'w> {
         let contracts = Contracts::load_to_look(&mut self.conn, &file).unwrap();
         let tables = check::examine(&mut self.conn, contracts.iter()).unwrap();
         let faults = tables.into_iter().flat_map(|table| table.faults);
-        faults
+        let mut faults: Vec<String> = faults
             .map(|fault| format!("{} {:?}", fault.sentence, fault.examples))
-            .collect()
+            .collect();
+        for contract in contracts.iter() {
+            let keys = KeyScheme::plain();
+            let proof =
+                merge::prove(&mut self.conn, contract, &keys, Telling::Values, &|_| ()).unwrap();
+            faults.extend(proof.named.iter().map(|named| format!("{named:?}")));
+        }
+        faults
     }
 }
 

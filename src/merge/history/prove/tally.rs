@@ -102,8 +102,9 @@ pub struct Unproven {
 pub enum Reason {
     /// Rows that were loaded before digests were kept.
     BeforeDigests,
-    /// Rows that are taken to have said something else since a column began to keep history.
-    RoleChanged,
+    /// Rows that are taken to have said something else, since a column began to keep history or got
+    /// another type.
+    MeaningChanged,
     /// Rows that spoke of a column which the table no longer has.
     ColumnDropped,
     /// Rows that spoke of a column whose type is another one since.
@@ -220,7 +221,7 @@ impl<'a> Tally<'a> {
         let reason = match (&load.digests, row.words) {
             (_, RowWords::Implied) => return Verdict::Unproven,
             (Digests::NotKept, _) => Reason::BeforeDigests,
-            (Digests::Lapsed, _) => Reason::RoleChanged,
+            (Digests::Lapsed, _) => Reason::MeaningChanged,
             (Digests::OfDropped, _) => Reason::ColumnDropped,
             (Digests::Of(forms), words) => {
                 if row.digest == Some(self.digest(row.load, words)) {
