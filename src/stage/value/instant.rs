@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 
 use super::pattern::{Misread, Pattern};
-use super::timestamp::in_zone;
+use super::timestamp::moment;
 use super::{FormatFault, Parsed, ValueFault};
 
 /// Reads instants in one format.
@@ -50,7 +50,7 @@ pub enum Found {
 
 impl InstantParser {
     /// Understands a strftime pattern; without one, an instant or a day in ISO 8601. A day is its
-    /// midnight in the zone.
+    /// first instant in the zone: midnight, or when the clocks go on after skipping that.
     pub fn new(format: Option<&str>, zone: Tz) -> Result<Self, FormatFault> {
         let patterns = match format {
             Some(format) => vec![Pattern::new(format).map_err(FormatFault)?],
@@ -133,7 +133,7 @@ impl InstantParser {
             Misread::Shape => Misfit::Shape,
             Misread::NoSuchMoment | Misread::Year => no_such(misread),
         })?;
-        let (utc, parsed) = in_zone(&reading, self.zone).map_err(Misfit::Moment)?;
+        let (utc, parsed) = moment(pattern, &reading, self.zone).map_err(Misfit::Moment)?;
         if !(1..=9999).contains(&utc.year()) {
             return Err(no_such(Misread::Year));
         }
@@ -226,6 +226,31 @@ mod tests {
         let twice = parse(None, Berlin, "2024-10-27 02:30:00").unwrap();
         assert_eq!(twice.clarity, Clarity::Ambiguous);
         assert_eq!(twice.at, instant("2024-10-27T00:30:00Z"));
+    }
+
+    #[test]
+    fn a_day_whose_midnight_is_skipped_begins_after_it() {
+        use chrono_tz::{Africa::Cairo, America::Havana, Pacific::Apia};
+        const DAY: Option<&str> = Some("%d/%m/%Y");
+        for (format, zone, text, expected) in [
+            (None, Cairo, "2026-04-24", "2026-04-23T22:00:00Z"),
+            (None, Cairo, "2026-04-23", "2026-04-22T22:00:00Z"),
+            (None, Cairo, "2026-04-25", "2026-04-24T21:00:00Z"),
+            (None, Havana, "2024-03-10", "2024-03-10T05:00:00Z"),
+            (DAY, Cairo, "24/04/2026", "2026-04-23T22:00:00Z"),
+        ] {
+            let moment = parse(format, zone, text).unwrap();
+            assert_eq!(moment.at, instant(expected), "{text}");
+            assert_eq!(moment.clarity, Clarity::Clear, "{text}");
+        }
+        // A time that is skipped was never shown by a clock, nor was a day that is skipped.
+        for (zone, text) in [(Cairo, "2026-04-24 00:00:00"), (Apia, "2011-12-30")] {
+            assert_eq!(
+                parse(None, zone, text),
+                Err(RejectKind::NonexistentTime),
+                "{text}"
+            );
+        }
     }
 
     #[test]

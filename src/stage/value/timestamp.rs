@@ -3,11 +3,12 @@
 //!
 //! A `timestamptz` without an offset is a local time of the contract's zone; the session's zone is
 //! never asked. Where clocks are set back a local time occurs twice, and the earlier instant is
-//! taken; where they are set forward it does not occur, and that is a reject.
+//! taken; where they are set forward it does not occur, and that is a reject. A day alone is its
+//! first instant, which is not midnight where the clocks skip that.
 
 use std::fmt::Write;
 
-use chrono::{Datelike, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone};
+use chrono::{Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 use super::pattern::{Misread, Pattern, Reading};
@@ -86,7 +87,7 @@ impl TimestampTzParser {
             .pattern
             .read(field)
             .map_err(|misread| self.pattern.fault("timestamp", misread))?;
-        let (utc, parsed) = in_zone(&reading, self.zone)?;
+        let (utc, parsed) = moment(&self.pattern, &reading, self.zone)?;
         // An offset may carry the first or the last day out of the years that are taken.
         if !(1..=9999).contains(&utc.year()) {
             return Err(self.pattern.fault("timestamp", Misread::Year));
@@ -97,7 +98,44 @@ impl TimestampTzParser {
 }
 
 /// The moment that a reading means, and whether another one could be meant.
-pub(super) fn in_zone(reading: &Reading, zone: Tz) -> Result<(NaiveDateTime, Parsed), ValueFault> {
+pub(super) fn moment(
+    pattern: &Pattern,
+    reading: &Reading,
+    zone: Tz,
+) -> Result<(NaiveDateTime, Parsed), ValueFault> {
+    if !pattern.has_time
+        && reading.offset.is_none()
+        && let Some(first) = first_instant(reading.date, zone)
+    {
+        return Ok((first, Parsed::Value));
+    }
+    in_zone(reading, zone)
+}
+
+/// The first instant of a day whose midnight the zone skips; `None` of any other day, and of one
+/// that the zone skips as a whole.
+fn first_instant(day: NaiveDate, zone: Tz) -> Option<NaiveDateTime> {
+    const SECONDS_A_DAY: u32 = 86_400;
+    let at = |second: u32| {
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(second, 0)?;
+        zone.from_local_datetime(&day.and_time(time)).earliest()
+    };
+    if zone == Tz::UTC || at(0).is_some() {
+        return None;
+    }
+    // Clocks skip one stretch of time, so all seconds after the first one that exists do, too.
+    let (mut skipped, mut exists) = (0, SECONDS_A_DAY - 1);
+    while exists - skipped > 1 {
+        let middle = skipped.midpoint(exists);
+        match at(middle) {
+            Some(_) => exists = middle,
+            None => skipped = middle,
+        }
+    }
+    at(exists).map(|first| first.naive_utc())
+}
+
+fn in_zone(reading: &Reading, zone: Tz) -> Result<(NaiveDateTime, Parsed), ValueFault> {
     let local = reading.date.and_time(reading.time);
     if let Some(seconds) = reading.offset {
         let utc = local - TimeDelta::seconds(i64::from(seconds));
