@@ -15,7 +15,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use hayloft::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use hayloft::contract::{
-    ColumnType, Contract, ContractFile, Contracts, Nullability, TableName, WAREHOUSE,
+    ColumnType, Contract, ContractFile, Contracts, Nullability, Precision, TableName, WAREHOUSE,
 };
 use hayloft::stage::csv::{CsvFile, Limits};
 use hayloft::stage::key::KeyScheme;
@@ -131,10 +131,13 @@ fn users() -> Contract {
             given("name", text()),
             given("email", text()),
             given("date_of_birth", ColumnType::Date),
-            given("effective_start_date", ColumnType::TimestampTz),
+            given(
+                "effective_start_date",
+                ColumnType::TimestampTz(Precision::MICROS),
+            ),
             CatalogColumn::new(
                 "effective_end_date",
-                ColumnType::TimestampTz,
+                ColumnType::TimestampTz(Precision::MICROS),
                 Nullability::Nullable,
             ),
             given("version_number", ColumnType::Int4),

@@ -5,16 +5,16 @@
 //! tables ought to look like is not known here.
 
 mod known;
+mod types;
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Integer, Nullable, Oid, SmallInt, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Oid, SmallInt, Text};
 
+use self::types::{TypeRow, Types, overlooking};
 use super::identity::{self, ColumnId, KnownTable, Now, SchemaChange, TableRows};
-use super::{
-    ColumnType, ContractFile, Ident, JsonKind, Nullability, NumericLimit, QualifiedName, WAREHOUSE,
-};
+use super::{ColumnType, ContractFile, Domain, Ident, Nullability, QualifiedName, WAREHOUSE};
 use crate::db::Prepare;
 use crate::db::access::{self, Need};
 
@@ -91,9 +91,11 @@ pub enum Relation {
 pub struct CatalogColumn {
     /// The name.
     pub name: String,
-    /// The type.
+    /// The type. Of a domain, its base type.
     pub column_type: ColumnType,
-    /// Whether NULL is refused.
+    /// The domain, if it is one with checks.
+    pub domain: Option<Domain>,
+    /// Whether NULL is refused, by the column or by its domain.
     pub nullability: Nullability,
     /// Who gives it its value.
     pub origin: Origin,
@@ -130,6 +132,7 @@ impl CatalogColumn {
             name: name.to_owned(),
             type_sql: column_type.sql(),
             column_type,
+            domain: None,
             nullability,
             origin: Origin::Inserted,
             number: 0,
@@ -173,10 +176,16 @@ struct ColumnRow {
     type_name: String,
     #[diesel(sql_type = Text)]
     type_schema: String,
+    #[diesel(sql_type = BigInt)]
+    type_oid: i64,
     #[diesel(sql_type = Text)]
     type_kind: String,
+    #[diesel(sql_type = Bool)]
+    overlooks: bool,
     #[diesel(sql_type = Text)]
     type_sql: String,
+    #[diesel(sql_type = Text)]
+    plain_sql: String,
     #[diesel(sql_type = Integer)]
     type_modifier: i32,
     #[diesel(sql_type = Bool)]
@@ -250,11 +259,12 @@ impl Catalog {
     /// Asks the database for the tables. One that is not there is left out.
     pub fn read(conn: &mut PgConnection, schema: &str, tables: &[&str]) -> QueryResult<Self> {
         let columns = select_columns(conn, schema, tables)?;
+        let types = types_of(conn, schema, tables, &columns)?;
         let states = select_tables(conn, schema, tables)?;
         let unique_keys = select_unique_keys(conn, schema, tables)?;
         let mut catalog = Self {
             schema: schema.to_owned(),
-            tables: group_by_table(columns, &states),
+            tables: group_by_table(columns, &states, &types),
             obstacles: BTreeMap::new(),
         };
         for row in unique_keys {
@@ -303,10 +313,11 @@ impl Catalog {
     /// compared with what was read before.
     pub fn as_it_is(conn: &mut PgConnection, schema: &str, tables: &[&str]) -> QueryResult<Self> {
         let columns = select_columns(conn, schema, tables)?;
+        let types = types_of(conn, schema, tables, &columns)?;
         let states = select_tables(conn, schema, tables)?;
         Ok(Self {
             schema: schema.to_owned(),
-            tables: group_by_table(columns, &states),
+            tables: group_by_table(columns, &states, &types),
             obstacles: BTreeMap::new(),
         })
     }
@@ -351,6 +362,20 @@ fn select_columns(
         .load(conn)
 }
 
+/// The types of the columns, where some are made of others: of all else the column's row says enough.
+fn types_of(
+    conn: &mut PgConnection,
+    schema: &str,
+    tables: &[&str],
+    columns: &[ColumnRow],
+) -> QueryResult<Types> {
+    let is_plain = |column: &ColumnRow| ["b", "e"].contains(&column.type_kind.as_str());
+    if columns.iter().all(is_plain) {
+        return Ok(Types::default());
+    }
+    Types::read(conn, schema, tables)
+}
+
 fn select_unique_keys(
     conn: &mut PgConnection,
     schema: &str,
@@ -362,7 +387,11 @@ fn select_unique_keys(
         .load(conn)
 }
 
-fn group_by_table(columns: Vec<ColumnRow>, states: &[TableRow]) -> BTreeMap<String, CatalogTable> {
+fn group_by_table(
+    columns: Vec<ColumnRow>,
+    states: &[TableRow],
+    types: &Types,
+) -> BTreeMap<String, CatalogTable> {
     let mut tables: BTreeMap<String, CatalogTable> = BTreeMap::new();
     for row in columns {
         let relation = relation(&row.relation_kind);
@@ -372,7 +401,7 @@ fn group_by_table(columns: Vec<ColumnRow>, states: &[TableRow]) -> BTreeMap<Stri
                 relation,
                 ..CatalogTable::new(Vec::new(), Vec::new())
             });
-        table.columns.push(column(row));
+        table.columns.push(column(row, types));
     }
     for state in states {
         if let Some(table) = tables.get_mut(&state.table_name) {
@@ -390,220 +419,62 @@ fn relation(kind: &str) -> Relation {
     }
 }
 
-fn column(row: ColumnRow) -> CatalogColumn {
+fn column(row: ColumnRow, types: &Types) -> CatalogColumn {
     let numbered = row
         .default_sql
         .as_ref()
         .is_some_and(|sql| sql.starts_with("nextval("));
+    let origin = match (row.generated, numbered) {
+        (true, _) => Origin::Generated,
+        (false, true) => Origin::Numbered,
+        (false, false) => Origin::Inserted,
+    };
+    let described = match types.find(row.type_oid, row.type_modifier) {
+        Some(found) => types.describe(found),
+        None => types.describe(&row.plain_type()),
+    };
     CatalogColumn {
-        origin: match (row.generated, numbered) {
-            (true, _) => Origin::Generated,
-            (false, true) => Origin::Numbered,
-            (false, false) => Origin::Inserted,
+        name: row.column_name,
+        column_type: if row.overlooks {
+            overlooking(described.column_type)
+        } else {
+            described.column_type
         },
+        domain: described.domain,
         nullability: if row.not_null {
             Nullability::Required
         } else {
-            Nullability::Nullable
+            described.nullability
         },
+        origin,
         id: ColumnId::new(&row.column_name),
-        name: row.column_name.clone(),
+        name: row.column_name,
         number: row.number,
-        type_sql: row.type_sql.clone(),
-        default_sql: row.default_sql.clone(),
-        column_type: column_type(row),
+        type_sql: row.type_sql,
+        default_sql: row.default_sql,
     }
 }
 
-/// The types that Hayloft parses itself are Postgres's own, without a modifier that would change
-/// a value on its way in. A domain has checks that only the server knows, so it is not seen as
-/// its base type.
-fn column_type(row: ColumnRow) -> ColumnType {
-    let sql = row.type_sql;
-    if row.type_kind == "e" {
-        return ColumnType::Enum {
-            sql,
-            labels: row.enum_labels,
-        };
+impl ColumnRow {
+    /// Its type, if that is made of no other.
+    fn plain_type(&self) -> TypeRow {
+        TypeRow {
+            type_oid: self.type_oid,
+            type_modifier: self.type_modifier,
+            type_name: self.type_name.clone(),
+            type_schema: self.type_schema.clone(),
+            type_kind: self.type_kind.clone(),
+            type_sql: self.type_sql.clone(),
+            plain_sql: self.plain_sql.clone(),
+            delimiter: ",".to_owned(),
+            not_null: false,
+            checks: Vec::new(),
+            enum_labels: self.enum_labels.clone(),
+            made_of: Vec::new(),
+            modifiers: Vec::new(),
+        }
     }
-    if row.type_schema != "pg_catalog" {
-        return ColumnType::Other { sql };
-    }
-    let modifier = Some(row.type_modifier).filter(|modifier| *modifier >= 0);
-    match (row.type_name.as_str(), modifier) {
-        ("int2", _) => ColumnType::Int2,
-        ("int4", _) => ColumnType::Int4,
-        ("int8", _) => ColumnType::Int8,
-        ("float4", _) => ColumnType::Float4,
-        ("float8", _) => ColumnType::Float8,
-        ("bool", _) => ColumnType::Bool,
-        ("date", _) => ColumnType::Date,
-        ("uuid", _) => ColumnType::Uuid,
-        ("json", _) => ColumnType::Json(JsonKind::Text),
-        ("jsonb", _) => ColumnType::Json(JsonKind::Binary),
-        ("timestamp", None) => ColumnType::Timestamp,
-        ("timestamptz", None) => ColumnType::TimestampTz,
-        ("numeric", None) => ColumnType::Numeric(None),
-        ("numeric", Some(packed)) => numeric_limit(packed)
-            .map_or(ColumnType::Other { sql }, |limit| {
-                ColumnType::Numeric(Some(limit))
-            }),
-        ("text" | "varchar" | "bpchar", packed) => ColumnType::Text {
-            sql,
-            max_chars: packed.and_then(max_chars),
-        },
-        _ => ColumnType::Other { sql },
-    }
-}
-
-/// Postgres adds 4 to the modifiers of `numeric` and of the texts.
-const MODIFIER_OFFSET: i32 = 4;
-
-fn max_chars(modifier: i32) -> Option<u32> {
-    u32::try_from(modifier - MODIFIER_OFFSET).ok()
-}
-
-/// `None` for a negative scale, which rounds to the left of the point.
-fn numeric_limit(modifier: i32) -> Option<NumericLimit> {
-    let packed = modifier - MODIFIER_OFFSET;
-    // The scale is the lowest 11 bits, with a sign.
-    let scale = ((packed & 0x7ff) ^ 0x400) - 0x400;
-    let precision = (packed >> 16) & 0xffff;
-    Some(NumericLimit {
-        precision: u16::try_from(precision).ok()?,
-        scale: u16::try_from(scale).ok()?,
-    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(type_name: &str, type_modifier: i32) -> ColumnRow {
-        ColumnRow {
-            table_name: "t".into(),
-            relation_kind: "r".into(),
-            column_name: "c".into(),
-            number: 1,
-            type_name: type_name.into(),
-            type_schema: "pg_catalog".into(),
-            type_kind: "b".into(),
-            type_sql: format!("{type_name} as sql"),
-            type_modifier,
-            not_null: false,
-            generated: false,
-            default_sql: None,
-            enum_labels: Vec::new(),
-        }
-    }
-
-    fn other(type_name: &str) -> ColumnType {
-        ColumnType::Other {
-            sql: format!("{type_name} as sql"),
-        }
-    }
-
-    fn text(type_name: &str, max_chars: Option<u32>) -> ColumnType {
-        ColumnType::Text {
-            sql: format!("{type_name} as sql"),
-            max_chars,
-        }
-    }
-
-    #[test]
-    fn each_type_of_postgres_is_one_of_ours_or_other() {
-        let limit = |precision, scale| ColumnType::Numeric(Some(NumericLimit { precision, scale }));
-        for (name, modifier, expected) in [
-            ("int2", -1, ColumnType::Int2),
-            ("int4", -1, ColumnType::Int4),
-            ("int8", -1, ColumnType::Int8),
-            ("float4", -1, ColumnType::Float4),
-            ("float8", -1, ColumnType::Float8),
-            ("bool", -1, ColumnType::Bool),
-            ("date", -1, ColumnType::Date),
-            ("uuid", -1, ColumnType::Uuid),
-            ("json", -1, ColumnType::Json(JsonKind::Text)),
-            ("jsonb", -1, ColumnType::Json(JsonKind::Binary)),
-            ("timestamp", -1, ColumnType::Timestamp),
-            ("timestamptz", -1, ColumnType::TimestampTz),
-            // timestamptz(3) rounds on its way in.
-            ("timestamptz", 3, other("timestamptz")),
-            ("numeric", -1, ColumnType::Numeric(None)),
-            ("numeric", 786_438, limit(12, 2)),
-            // numeric(5,-2), numeric(3,7)
-            ("numeric", ((5 << 16) | 0x7fe) + 4, other("numeric")),
-            ("numeric", ((3 << 16) | 7) + 4, limit(3, 7)),
-            ("text", -1, text("text", None)),
-            ("varchar", 24, text("varchar", Some(20))),
-            ("bpchar", 5, text("bpchar", Some(1))),
-            ("char", -1, other("char")),
-            ("name", -1, other("name")),
-            ("bytea", -1, other("bytea")),
-            ("_int4", -1, other("_int4")),
-        ] {
-            assert_eq!(
-                column_type(row(name, modifier)),
-                expected,
-                "{name} {modifier}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_type_that_only_has_the_name_of_one_of_ours_is_not_it() {
-        let foreign = ColumnRow {
-            type_schema: "public".into(),
-            ..row("text", -1)
-        };
-        assert_eq!(column_type(foreign), other("text"));
-        let domain = ColumnRow {
-            type_kind: "d".into(),
-            type_schema: "public".into(),
-            ..row("email", -1)
-        };
-        assert_eq!(column_type(domain), other("email"));
-        let mood = ColumnRow {
-            type_kind: "e".into(),
-            enum_labels: vec!["ok".into()],
-            ..row("mood", -1)
-        };
-        assert_eq!(
-            column_type(mood),
-            ColumnType::Enum {
-                sql: "mood as sql".into(),
-                labels: vec!["ok".into()]
-            }
-        );
-    }
-
-    #[test]
-    fn who_gives_the_value_is_known() {
-        let sequence = Some("nextval('t_id_seq'::regclass)".to_owned());
-        for (row, origin) in [
-            (row("int8", -1), Origin::Inserted),
-            (
-                ColumnRow {
-                    generated: true,
-                    ..row("int8", -1)
-                },
-                Origin::Generated,
-            ),
-            (
-                ColumnRow {
-                    default_sql: sequence,
-                    ..row("int8", -1)
-                },
-                Origin::Numbered,
-            ),
-            (
-                ColumnRow {
-                    default_sql: Some("now()".into()),
-                    ..row("timestamptz", -1)
-                },
-                Origin::Inserted,
-            ),
-        ] {
-            assert_eq!(column(row).origin, origin);
-        }
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{ColumnId, Ident, Role};
+use super::{ColumnId, Ident, Role, ServerType};
 
 /// One column that a file may fill.
 #[derive(Clone, PartialEq, Debug)]
@@ -11,8 +11,10 @@ pub struct Column {
     pub name: Ident,
     /// What the ledger calls it, whatever its name is now.
     pub id: ColumnId,
-    /// The type, from the catalog.
+    /// The type, from the catalog. Of a domain, its base type.
     pub column_type: ColumnType,
+    /// The domain, if it is one with checks.
+    pub domain: Option<Domain>,
     /// Whether NULL is refused.
     pub nullability: Nullability,
     /// How the file spells a value.
@@ -53,9 +55,9 @@ pub enum ColumnType {
     /// `date`
     Date,
     /// `timestamp without time zone`
-    Timestamp,
+    Timestamp(Precision),
     /// `timestamp with time zone`
-    TimestampTz,
+    TimestampTz(Precision),
     /// `uuid`
     Uuid,
     /// `text`, `varchar(n)`, `char(n)`: with the most characters that fit, where there is a limit.
@@ -75,10 +77,16 @@ pub enum ColumnType {
         labels: Vec<String>,
     },
     /// Any other type. Its values travel as text and the server parses them.
-    Other {
-        /// The catalog's spelling of the type.
-        sql: String,
-    },
+    Other(ServerType),
+}
+
+/// A domain with checks, which the server alone can make.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Domain {
+    /// The catalog's spelling of its name.
+    pub sql: String,
+    /// The names of its checks, and of those of the domains that it is made of.
+    pub checks: Vec<String>,
 }
 
 /// What `numeric(precision, scale)` allows.
@@ -86,8 +94,37 @@ pub enum ColumnType {
 pub struct NumericLimit {
     /// Digits in all.
     pub precision: u16,
-    /// Digits after the point.
-    pub scale: u16,
+    /// Digits after the point. A negative one is of zeros before it.
+    pub scale: i16,
+}
+
+/// How many digits of a second a time keeps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Precision(u8);
+
+impl Precision {
+    /// All that Postgres has room for: microseconds.
+    pub const MICROS: Self = Self(6);
+
+    /// That many, if Postgres keeps no more.
+    #[must_use]
+    pub fn new(digits: u8) -> Option<Self> {
+        Some(Self(digits)).filter(|precision| *precision <= Self::MICROS)
+    }
+
+    /// The number of digits.
+    #[must_use]
+    pub fn digits(self) -> u8 {
+        self.0
+    }
+
+    /// As it stands behind the name of a type.
+    fn sql(self) -> String {
+        match self {
+            Self::MICROS => String::new(),
+            Self(digits) => format!("({digits})"),
+        }
+    }
 }
 
 /// The two JSON types differ in their binary form.
@@ -113,12 +150,13 @@ impl ColumnType {
             Self::Float8 => "double precision".into(),
             Self::Bool => "boolean".into(),
             Self::Date => "date".into(),
-            Self::Timestamp => "timestamp without time zone".into(),
-            Self::TimestampTz => "timestamp with time zone".into(),
+            Self::Timestamp(digits) => format!("timestamp{} without time zone", digits.sql()),
+            Self::TimestampTz(digits) => format!("timestamp{} with time zone", digits.sql()),
             Self::Uuid => "uuid".into(),
             Self::Json(JsonKind::Text) => "json".into(),
             Self::Json(JsonKind::Binary) => "jsonb".into(),
-            Self::Text { sql, .. } | Self::Enum { sql, .. } | Self::Other { sql } => sql.clone(),
+            Self::Text { sql, .. } | Self::Enum { sql, .. } => sql.clone(),
+            Self::Other(of_server) => of_server.sql.clone(),
         }
     }
 }

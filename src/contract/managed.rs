@@ -1,6 +1,6 @@
 //! The columns that Hayloft fills itself: their names and types. No file ever fills them.
 
-use super::{ColumnType, Contract, Kind, Nullability};
+use super::{ColumnType, Contract, Kind, Nullability, Precision};
 
 /// When a version begins to hold.
 pub const EFFECTIVE_START_DATE: &str = "effective_start_date";
@@ -37,7 +37,10 @@ const fn required(name: &'static str, column_type: &'static ColumnType) -> Manag
 
 const EFFECTIVE_END: Managed = Managed {
     nullability: Nullability::Nullable,
-    ..required(EFFECTIVE_END_DATE, &ColumnType::TimestampTz)
+    ..required(
+        EFFECTIVE_END_DATE,
+        &ColumnType::TimestampTz(Precision::MICROS),
+    )
 };
 
 /// Whether a name, in whatever case, is that of a column that Hayloft fills in this table.
@@ -58,7 +61,10 @@ pub fn is_managed(contract: &Contract, name: &str) -> bool {
 
 /// What every dimension has beside its durable key.
 pub(super) const OF_A_DIMENSION: &[Managed] = &[
-    required(EFFECTIVE_START_DATE, &ColumnType::TimestampTz),
+    required(
+        EFFECTIVE_START_DATE,
+        &ColumnType::TimestampTz(Precision::MICROS),
+    ),
     EFFECTIVE_END,
     required(VERSION_NUMBER, &ColumnType::Int4),
     required(LOAD_ID, &ColumnType::Int8),
@@ -73,6 +79,6 @@ pub(super) const OF_A_FACT: &[Managed] = &[
 
 /// What a fact table may have.
 pub(super) const STAMPS: [Managed; 2] = [
-    required(CREATED_AT, &ColumnType::TimestampTz),
-    required(UPDATED_AT, &ColumnType::TimestampTz),
+    required(CREATED_AT, &ColumnType::TimestampTz(Precision::MICROS)),
+    required(UPDATED_AT, &ColumnType::TimestampTz(Precision::MICROS)),
 ];

@@ -18,12 +18,14 @@ mod new_column;
 pub mod record;
 mod resolve;
 mod section;
+mod server_type;
 
 use std::sync::Arc;
 
 use catalog::CatalogTable;
 pub use column::{
-    Canonical, Column, ColumnType, EmptyAs, JsonKind, Nullability, NumericLimit, Spelling,
+    Canonical, Column, ColumnType, Domain, EmptyAs, JsonKind, Nullability, NumericLimit, Precision,
+    Spelling,
 };
 pub use completeness::{Completeness, ReadyWhen};
 pub use fault::{ContractFault, Problem, Problems};
@@ -33,6 +35,7 @@ pub use ident::{Ident, QualifiedName, TableName};
 pub use identity::ColumnId;
 pub use new_column::{NewColumnFault, NewColumns};
 pub use resolve::{Contracts, WAREHOUSE};
+pub use server_type::{Equality, ServerType, TextForm};
 
 /// What one table promises: everything that stage and merge may know of it.
 #[derive(Clone, PartialEq, Debug)]

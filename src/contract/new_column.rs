@@ -79,6 +79,7 @@ impl Contract {
                 sql: "text".into(),
                 max_chars: None,
             },
+            domain: None,
             nullability: Nullability::Nullable,
             spelling: self.new_columns.spelling.clone(),
             role: Role::Type2,

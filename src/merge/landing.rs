@@ -1,5 +1,7 @@
 //! Staged rows → the landing table, a temporary table of this transaction.
 
+mod doubt;
+
 use std::collections::HashSet;
 use std::io::Write;
 
@@ -12,22 +14,23 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 use super::MergeError;
 use super::counts::signed;
 use super::sql::{self, Shape};
-use crate::contract::{ColumnType, Ident};
+use crate::contract::Ident;
 use crate::db::Prepare;
 use crate::db::copy::{Target, copy_binary};
 use crate::stage::digest::{Digest, ValueDigest};
-use crate::stage::reject::{Place, Reject, RejectKind};
+use crate::stage::reject::{Place, Reject};
 use crate::stage::{Finding, Presence, Staged};
 use crate::wire;
 
-/// Copies the rows of a file into the landing table. Returns what the server cannot read.
+/// Copies the rows of a file into the landing table. Returns those that the server does not take as
+/// they were meant.
 pub(super) fn land(
     conn: &mut PgConnection,
     shape: Shape<'_>,
     staged: &Staged,
 ) -> Result<Vec<Finding>, MergeError> {
     land_some(conn, shape, staged, |_| true)?;
-    refuse_unreadable(conn, shape, staged)
+    doubt::refuse(conn, shape, staged)
 }
 
 /// Copies those rows into the landing table that are wanted, by their positions.
@@ -174,44 +177,6 @@ fn send(
         sink.write_all(row.cells)?;
     }
     sink.write_all(wire::TRAILER)
-}
-
-/// Values of types that Hayloft does not parse itself are read by the server; a row with one that
-/// it cannot read is a reject like any other.
-fn refuse_unreadable(
-    conn: &mut PgConnection,
-    shape: Shape<'_>,
-    staged: &Staged,
-) -> Result<Vec<Finding>, MergeError> {
-    let mut findings = Vec::new();
-    let filled = shape
-        .filled
-        .iter()
-        .map(|column| &shape.contract.columns[*column]);
-    for (column, field) in filled.zip(&staged.fields) {
-        let ColumnType::Other { sql: type_name } = &column.column_type else {
-            continue;
-        };
-        if findings.is_empty() {
-            diesel::connection::SimpleConnection::batch_execute(
-                conn,
-                include_str!("landing/reads.sql"),
-            )?;
-        }
-        let lines = sql_query(sql::remove_unreadable(column))
-            .bind::<Text, _>(type_name)
-            .load::<Line>(conn)?;
-        findings.extend(taken_out(staged, &lines, |place| Reject {
-            place,
-            column: Some(field.clone()),
-            kind: RejectKind::BadType,
-            message: format!(
-                "`{}` is not a value of type {type_name}.",
-                column.name.name()
-            ),
-        })?);
-    }
-    Ok(findings)
 }
 
 /// The line of a row that was taken out of the landing table.

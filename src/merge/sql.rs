@@ -8,14 +8,14 @@ mod baseline;
 mod dimension;
 mod facts;
 mod history;
+mod landing;
 mod takeover;
-
-use std::fmt::Write as _;
 
 pub use baseline::*;
 pub use dimension::*;
 pub use facts::*;
 pub use history::*;
+pub use landing::*;
 pub use takeover::*;
 
 use crate::contract::{
@@ -110,120 +110,6 @@ impl<'a> Shape<'a> {
 
 fn key_of(contract: &Contract) -> impl Iterator<Item = &Column> {
     contract.key.iter().map(|column| &contract.columns[*column])
-}
-
-// ---- landing -------------------------------------------------------------------------------
-
-/// Makes the table that the file's rows land in.
-#[must_use]
-pub fn create_landing(shape: Shape<'_>) -> String {
-    let mut sql = "create temporary table hayloft_landing (\n    hayloft_key uuid not null,\n    \
-                   hayloft_line bigint not null"
-        .to_owned();
-    if shape.own_instants() {
-        sql.push_str(
-            ",\n    hayloft_at timestamptz,\n    hayloft_present boolean not null,\n    \
-             hayloft_sequence bytea,\n    hayloft_digest integer not null",
-        );
-    }
-    for column in shape.filled() {
-        let _ = write!(
-            sql,
-            ",\n    {} {}",
-            column.name,
-            landing_type(&column.column_type)
-        );
-    }
-    sql.push_str("\n) on commit drop");
-    sql
-}
-
-/// The columns of the landing table, in the order of a tuple's fields.
-#[must_use]
-pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
-    let mut own = vec!["hayloft_key", "hayloft_line"];
-    if shape.own_instants() {
-        own.extend([
-            "hayloft_at",
-            "hayloft_present",
-            "hayloft_sequence",
-            "hayloft_digest",
-        ]);
-    }
-    let own = own.into_iter().map(Ident::vouched);
-    own.chain(shape.filled().map(|column| column.name.clone()))
-        .collect()
-}
-
-/// Lands some of the rows that are searched for those that the table refuses: of these turns, and on
-/// these lines if there are some. Binds: the first turn, the one after the last, the lines.
-#[must_use]
-pub fn land_searched(shape: Shape<'_>) -> String {
-    let columns: Vec<String> = landing_columns(shape)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let columns = columns.join(", ");
-    format!(
-        "insert into {LANDING}\n    ({columns})\n\
-         select {columns}\n\
-         from pg_temp.hayloft_searched\n\
-         where hayloft_turn >= $1 and hayloft_turn < $2\n  \
-           and ($3::bigint[] is null or hayloft_line = any($3))"
-    )
-}
-
-/// What the server prints of the landed values that only it can read, with the digest of the rest of
-/// the row where that has landed. `None` if the file fills no such column.
-#[must_use]
-pub fn read_printed(shape: Shape<'_>) -> Option<String> {
-    let mut printed = printed_columns(shape).peekable();
-    printed.peek()?;
-    let (digest, which) = if shape.own_instants() {
-        ("landing.hayloft_digest", "\nwhere landing.hayloft_present")
-    } else {
-        ("0", "")
-    };
-    Some(format!(
-        "select landing.hayloft_line as line, {digest} as digest,\n    \
-             {cells} as cells\n\
-         from {LANDING} as landing{which}",
-        cells = texts(printed.map(|column| (column, landed(column)))),
-    ))
-}
-
-/// The filled columns whose values only the server can read.
-pub fn printed_columns(shape: Shape<'_>) -> impl Iterator<Item = &Column> {
-    let Shape { contract, filled } = shape;
-    let columns = filled.iter().map(|column| &contract.columns[*column]);
-    columns.filter(|column| Form::of(&column.column_type) == Form::Printed)
-}
-
-/// Writes whole digests over those to which the server's part was missing. Binds: the lines, the
-/// digests.
-pub const COMPLETE_DIGESTS: &str = "update pg_temp.hayloft_landing as landing
-set hayloft_digest = printed.digest
-from unnest($1::bigint[], $2::integer[]) as printed (line, digest)
-where landing.hayloft_line = printed.line";
-
-/// Hayloft does not know the binary form of every type there is; those land as text.
-fn landing_type(column_type: &ColumnType) -> String {
-    match column_type {
-        ColumnType::Other { .. } => "text".into(),
-        known => known.sql(),
-    }
-}
-
-/// Takes out the rows whose value in `column` the server cannot read as the column's type, and
-/// names their lines. Bind: the type's name.
-#[must_use]
-pub fn remove_unreadable(column: &Column) -> String {
-    format!(
-        "delete from {LANDING} as landing\n\
-         where landing.{name} is not null and not pg_temp.hayloft_reads(landing.{name}, $1)\n\
-         returning landing.hayloft_line as line",
-        name = column.name
-    )
 }
 
 // ---- facts ---------------------------------------------------------------------------------
@@ -544,14 +430,6 @@ fn released_differences(contract: &Contract) -> String {
 
 // ---- shared parts --------------------------------------------------------------------------
 
-/// A landed value in the column's own type.
-fn landed(column: &Column) -> String {
-    match &column.column_type {
-        ColumnType::Other { sql } => format!("landing.{}::{sql}", column.name),
-        _ => format!("landing.{}", column.name),
-    }
-}
-
 fn differs(column: &Column, other: &str) -> String {
     distinct(
         &column.column_type,
@@ -567,9 +445,15 @@ pub(crate) fn distinct(column_type: &ColumnType, left: &str, right: &str) -> Str
         ColumnType::Json(JsonKind::Text) => {
             format!("{left}::jsonb is distinct from {right}::jsonb")
         }
-        ColumnType::Other { .. } => format!("{left}::text is distinct from {right}::text"),
+        ColumnType::Other(_) => distinct_texts(left, right),
         _ => format!("{left} is distinct from {right}"),
     }
+}
+
+/// Some collations take texts for equal that are not the same.
+fn distinct_texts(left: &str, right: &str) -> String {
+    const EXACTLY: &str = "collate pg_catalog.\"C\"";
+    format!("{left}::text {EXACTLY} is distinct from {right}::text {EXACTLY}")
 }
 
 fn unresolved(contract: &Contract, reference: &Reference, row: &str) -> String {

@@ -73,13 +73,13 @@ impl Form {
             ColumnType::Float8 => Self::Double,
             ColumnType::Bool => Self::Bool,
             ColumnType::Date => Self::Date,
-            ColumnType::Timestamp => Self::Timestamp,
-            ColumnType::TimestampTz => Self::Instant,
+            ColumnType::Timestamp(_) => Self::Timestamp,
+            ColumnType::TimestampTz(_) => Self::Instant,
             ColumnType::Uuid => Self::Uuid,
             ColumnType::Text { sql, .. } if is_padded(sql) => Self::Padded,
             ColumnType::Text { .. } | ColumnType::Enum { .. } => Self::Text,
             ColumnType::Json(_) => Self::Document,
-            ColumnType::Other { .. } => Self::Printed,
+            ColumnType::Other(_) => Self::Printed,
         }
     }
 }

@@ -10,7 +10,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
-use crate::contract::{ColumnType, ContractFile, Contracts, Nullability, TableName};
+use crate::contract::{ColumnType, ContractFile, Contracts, Nullability, Precision, TableName};
 
 struct Silent;
 
@@ -33,8 +33,16 @@ fn catalog() -> Catalog {
         column("name", text(), required),
         column("price", ColumnType::Int4, nullable),
         column("since", ColumnType::Date, nullable),
-        column("effective_start_date", ColumnType::TimestampTz, required),
-        column("effective_end_date", ColumnType::TimestampTz, nullable),
+        column(
+            "effective_start_date",
+            ColumnType::TimestampTz(Precision::MICROS),
+            required,
+        ),
+        column(
+            "effective_end_date",
+            ColumnType::TimestampTz(Precision::MICROS),
+            nullable,
+        ),
         column("version_number", ColumnType::Int4, required),
         column("load_id", ColumnType::Int8, required),
         column("source_line", ColumnType::Int8, required),

@@ -4,9 +4,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use hayloft::contract::{
-    Column, Contract, ContractFile, Contracts, Ident, Kind, Reference, TableName,
-};
+use hayloft::contract::{Contract, ContractFile, Contracts, Ident, Kind, Reference, TableName};
 use hayloft::merge::sql::{self, Shape};
 
 use crate::new_table::{CONTRACT, UP};
@@ -54,9 +52,6 @@ impl Planner {
     /// Begins a load of a file that fills these columns, with the tables that it makes.
     fn begin(&mut self, shape: Shape<'_>) {
         self.session.batch_execute("begin").unwrap();
-        self.session
-            .batch_execute(include_str!("../../src/merge/landing/reads.sql"))
-            .unwrap();
         self.session
             .batch_execute(&sql::create_landing(shape))
             .unwrap();
@@ -145,11 +140,10 @@ fn the_server_plans_every_statement_of_a_dimension() {
             };
             planner.begin(shape);
             for column in &filled {
-                let column: &Column = &contract.columns[*column];
-                planner.plan(&sql::remove_unreadable(column).replace(
-                    &format!("hayloft_reads(landing.{}", column.name),
-                    &format!("hayloft_reads(landing.{}::text", column.name),
-                ));
+                for question in sql::questions(&contract.columns[*column]) {
+                    planner.plan(&question.remove());
+                    planner.plan(&question.ask());
+                }
             }
             if let Some(statement) = sql::read_printed(shape) {
                 planner.plan(&statement);

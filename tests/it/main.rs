@@ -48,6 +48,7 @@ mod support;
 mod takeover;
 mod terminal;
 mod together;
+mod types;
 mod undone_facts;
 mod upgrade;
 mod views;

@@ -6,14 +6,21 @@ select
     a.attnum as number,
     t.typname::pg_catalog.text as type_name,
     tn.nspname::pg_catalog.text as type_schema,
-    t.typtype::pg_catalog.text as type_kind,
+    t.oid::pg_catalog.int8 as type_oid,
+    case
+        when t.typelem <> 0 and exists (
+            select from pg_catalog.pg_type e where e.oid = t.typelem and e.typarray = t.oid
+        ) then 'a'
+        else t.typtype::pg_catalog.text
+    end as type_kind,
+    exists (
+        select from pg_catalog.pg_collation l where l.oid = a.attcollation and not l.collisdeterministic
+    ) as overlooks,
     -- format_type leaves out a schema that this session's search_path has; another session may
     -- have another, so it is put back.
-    case
-        when tn.nspname <> 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
-        then pg_catalog.quote_ident(tn.nspname) || '.'
-        else ''
-    end || pg_catalog.format_type(a.atttypid, a.atttypmod) as type_sql,
+    spelled.prefix || pg_catalog.format_type(t.oid, a.atttypmod) as type_sql,
+    -- Without a modifier, and so that none is understood: `"bit"`, where `bit` is `bit(1)`.
+    spelled.prefix || pg_catalog.format_type(t.oid, -1) as plain_sql,
     a.atttypmod as type_modifier,
     a.attnotnull as not_null,
     a.attidentity <> '' or a.attgenerated <> '' as generated,
@@ -31,6 +38,13 @@ join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
 left join pg_catalog.pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum and a.attgenerated = ''
+cross join lateral (
+    select case
+        when tn.nspname <> 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
+        then pg_catalog.quote_ident(tn.nspname) || '.'
+        else ''
+    end
+) as spelled (prefix)
 where n.nspname = $1
     and c.relname = any($2)
     and c.relkind in ('r', 'p', 'v', 'm', 'f')

@@ -21,7 +21,6 @@ pub(super) fn fillable(check: &mut Check<'_>, fields: &[&str]) -> Vec<Column> {
     let mut columns = Vec::new();
     for column in check.columns {
         if check.filler(column) == Filler::File {
-            check_type(check, column);
             columns.push(fill(check, column));
         }
     }
@@ -64,7 +63,7 @@ fn key_part(check: &mut Check<'_>, part: &At<String>, columns: &[Column]) -> Opt
     refuse_filled_elsewhere(check, "key", part.line, column)?;
     if matches!(
         column.column_type,
-        ColumnType::Json(_) | ColumnType::Other { .. }
+        ColumnType::Json(_) | ColumnType::Other(_)
     ) {
         let (setting, sql) = (check.setting("key"), column.column_type.sql());
         check.refuse(
@@ -104,28 +103,6 @@ pub(super) fn refuse_filled_elsewhere(
         ),
     );
     None
-}
-
-/// A timestamp of fewer digits would be rounded on its way in, and every later delivery of the
-/// same value would look like a change.
-fn check_type(check: &mut Check<'_>, column: &CatalogColumn) {
-    if let ColumnType::Other { sql } = &column.column_type
-        && sql.starts_with("timestamp(")
-    {
-        let (told, name) = (check.told(), told_name(&column.name));
-        let whole = if sql.ends_with("with time zone") {
-            "timestamptz"
-        } else {
-            "timestamp"
-        };
-        check.refuse(
-            check.entry.line,
-            format!(
-                "{told}.{name} is {sql}, which rounds. Add a migration with: alter table {told} \
-                 alter column {name} type {whole};"
-            ),
-        );
-    }
 }
 
 fn check_entry(check: &mut Check<'_>, entry: &ColumnEntry) {
@@ -181,7 +158,7 @@ fn check_format(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColu
     let Some(format) = &entry.format else { return };
     let says = match column.column_type {
         ColumnType::Date => Says::Date,
-        ColumnType::Timestamp | ColumnType::TimestampTz => Says::Instant,
+        ColumnType::Timestamp(_) | ColumnType::TimestampTz(_) => Says::Instant,
         _ => {
             return refuse_setting(
                 check,
@@ -217,7 +194,7 @@ fn check_zone(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColumn
     let Some(zone) = &entry.zone else { return };
     if !matches!(
         column.column_type,
-        ColumnType::Timestamp | ColumnType::TimestampTz
+        ColumnType::Timestamp(_) | ColumnType::TimestampTz(_)
     ) {
         refuse_setting(check, entry, zone.line, "zone", column, "is for timestamps");
     }
@@ -250,7 +227,7 @@ fn check_empty(check: &mut Check<'_>, entry: &ColumnEntry, column: &CatalogColum
     // The empty text may be a value of a type that Hayloft does not know.
     if !matches!(
         column.column_type,
-        ColumnType::Text { .. } | ColumnType::Other { .. }
+        ColumnType::Text { .. } | ColumnType::Other(_)
     ) {
         refuse_setting(
             check,
@@ -298,6 +275,7 @@ fn fill(check: &Check<'_>, column: &CatalogColumn) -> Column {
         name: Ident::vouched(&column.name),
         id: column.id.clone(),
         column_type: column.column_type.clone(),
+        domain: column.domain.clone(),
         nullability: column.nullability,
         spelling: spelling(check, column, entry),
         role: entry

@@ -127,8 +127,8 @@ fn require_instant(check: &mut Check<'_>, field: &At<String>, column: &CatalogCo
     let is_instant = matches!(
         column.column_type,
         ColumnType::Date
-            | ColumnType::Timestamp
-            | ColumnType::TimestampTz
+            | ColumnType::Timestamp(_)
+            | ColumnType::TimestampTz(_)
             | ColumnType::Text { .. }
     );
     require(

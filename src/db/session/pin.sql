@@ -21,7 +21,8 @@ set bytea_output = 'hex';
 set extra_float_digits = 1;
 set xmlbinary = 'base64';
 set xmloption = 'content';
-set lc_monetary = 'C';
+-- lc_monetary is not among them: how many digits an amount of money has is up to it, so it stays as it is
+-- for those who read the table, and amounts are sent and compared as numbers.
 set lc_numeric = 'C';
 set lc_time = 'C';
 set client_min_messages = warning;

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{
-    ColumnType, Contract, ContractFile, Contracts, Ident, JsonKind, Kind, Nullability, TableName,
+    ColumnType, Contract, ContractFile, Contracts, Ident, JsonKind, Kind, Nullability, Precision,
+    ServerType, TableName,
 };
 
 const TOML: &str = r#"
@@ -50,7 +51,7 @@ fn contracts() -> Contracts {
                 &[
                     ("country", text()),
                     ("number", ColumnType::Int4),
-                    ("address", ColumnType::Other { sql: "inet".into() }),
+                    ("address", ColumnType::Other(ServerType::unknown("inet"))),
                     ("It's \"odd\"", ColumnType::Json(JsonKind::Text)),
                 ],
             ),
@@ -89,8 +90,14 @@ fn text() -> ColumnType {
 
 fn dimension(durable_key: &str, columns: &[(&str, ColumnType)]) -> CatalogTable {
     let own = [
-        ("effective_start_date", ColumnType::TimestampTz),
-        ("effective_end_date", ColumnType::TimestampTz),
+        (
+            "effective_start_date",
+            ColumnType::TimestampTz(Precision::MICROS),
+        ),
+        (
+            "effective_end_date",
+            ColumnType::TimestampTz(Precision::MICROS),
+        ),
         ("version_number", ColumnType::Int4),
         ("load_id", ColumnType::Int8),
         ("source_line", ColumnType::Int8),
@@ -186,50 +193,50 @@ fn the_changes_view_compares_each_version_with_the_one_before() {
         "stations",
         &[],
         &expect![[r#"
-        create or replace view "datawarehouse"."stations_changes" as
-        select version."station_key", (version.present)."country", (version.present)."number",
-            change.changed_at, change.change, difference.changed_columns,
-            difference.before, difference.after, change.load_id, change.source_line
-        from (
-            select one."station_key", one as present,
-                lag(one) over by_start as earlier,
-                lead(one.effective_start_date) over by_start as next_start
-            from "datawarehouse"."stations" as one
-            window by_start as (partition by one."station_key" order by one.effective_start_date)
-        ) as version
-        cross join lateral (
-            select (present).effective_start_date as changed_at,
-                case
-                    when (earlier)."station_key" is null then 'inserted'
-                    when (earlier).effective_end_date = (present).effective_start_date then 'updated'
-                    else 'reopened'
-                end as change,
-                case
-                    when (earlier).effective_end_date = (present).effective_start_date then earlier
-                end as said_before,
-                present as said_after,
-                (present).load_id, (present).source_line
-            union all
-            select (present).effective_end_date, 'closed', present, null, null, null
-            where (present).effective_end_date is not null
-              and next_start is distinct from (present).effective_end_date
-        ) as change
-        cross join lateral (
-            select coalesce(array_agg(name order by place), '{}') as changed_columns,
-                case when (said_before)."station_key" is not null then
-                    coalesce(jsonb_object_agg(name, value_before), '{}')
-                end as before,
-                case when (said_after)."station_key" is not null then
-                    coalesce(jsonb_object_agg(name, value_after), '{}')
-                end as after
-            from (values
-                (1, 'address', to_jsonb((said_before)."address"), to_jsonb((said_after)."address"), (said_before)."address"::text is distinct from (said_after)."address"::text),
-                (2, 'It''s "odd"', to_jsonb((said_before)."It's ""odd"""), to_jsonb((said_after)."It's ""odd"""), (said_before)."It's ""odd"""::jsonb is distinct from (said_after)."It's ""odd"""::jsonb)
-            ) as compared (place, name, value_before, value_after, differs)
-            where differs
-        ) as difference
-        order by change.changed_at, version."station_key"
-    "#]],
+            create or replace view "datawarehouse"."stations_changes" as
+            select version."station_key", (version.present)."country", (version.present)."number",
+                change.changed_at, change.change, difference.changed_columns,
+                difference.before, difference.after, change.load_id, change.source_line
+            from (
+                select one."station_key", one as present,
+                    lag(one) over by_start as earlier,
+                    lead(one.effective_start_date) over by_start as next_start
+                from "datawarehouse"."stations" as one
+                window by_start as (partition by one."station_key" order by one.effective_start_date)
+            ) as version
+            cross join lateral (
+                select (present).effective_start_date as changed_at,
+                    case
+                        when (earlier)."station_key" is null then 'inserted'
+                        when (earlier).effective_end_date = (present).effective_start_date then 'updated'
+                        else 'reopened'
+                    end as change,
+                    case
+                        when (earlier).effective_end_date = (present).effective_start_date then earlier
+                    end as said_before,
+                    present as said_after,
+                    (present).load_id, (present).source_line
+                union all
+                select (present).effective_end_date, 'closed', present, null, null, null
+                where (present).effective_end_date is not null
+                  and next_start is distinct from (present).effective_end_date
+            ) as change
+            cross join lateral (
+                select coalesce(array_agg(name order by place), '{}') as changed_columns,
+                    case when (said_before)."station_key" is not null then
+                        coalesce(jsonb_object_agg(name, value_before), '{}')
+                    end as before,
+                    case when (said_after)."station_key" is not null then
+                        coalesce(jsonb_object_agg(name, value_after), '{}')
+                    end as after
+                from (values
+                    (1, 'address', to_jsonb((said_before)."address"), to_jsonb((said_after)."address"), (said_before)."address"::text collate pg_catalog."C" is distinct from (said_after)."address"::text collate pg_catalog."C"),
+                    (2, 'It''s "odd"', to_jsonb((said_before)."It's ""odd"""), to_jsonb((said_after)."It's ""odd"""), (said_before)."It's ""odd"""::jsonb is distinct from (said_after)."It's ""odd"""::jsonb)
+                ) as compared (place, name, value_before, value_after, differs)
+                where differs
+            ) as difference
+            order by change.changed_at, version."station_key"
+        "#]],
     );
 }
 
@@ -336,7 +343,8 @@ fn values_without_equality_are_compared_by_what_equality_there_is() {
     let contract = contract("stations");
     let statement = count_versions(&contract, durable_key(&contract));
     for part in [
-        "one.\"address\"::text is distinct from lag(one.\"address\") over by_start::text",
+        "one.\"address\"::text collate pg_catalog.\"C\" is distinct from lag(one.\"address\") \
+         over by_start::text collate pg_catalog.\"C\"",
         "one.\"It's \"\"odd\"\"\"::jsonb is distinct from",
         "row_number() over by_start > 1 and (false) as shared_value_differs",
     ] {

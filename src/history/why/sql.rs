@@ -70,7 +70,7 @@ fn values(contract: &Contract, row: &str) -> String {
 /// What the server alone could read is compared as text: it would quote it in its complaint.
 fn part_is(column: &Column, number: usize) -> String {
     match &column.column_type {
-        ColumnType::Other { .. } => format!("fact.{}::text = ${number}", column.name),
+        ColumnType::Other(_) => format!("fact.{}::text = ${number}", column.name),
         known => format!("fact.{} = ${number}::{}", column.name, known.sql()),
     }
 }

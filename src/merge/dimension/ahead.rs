@@ -26,7 +26,7 @@ use super::beside::{export_snapshot, reader_of};
 use super::send::{BATCH, Batch, Sender, Version, elements, keys_of};
 use super::sift::Sifted;
 use super::{Applied, Delivered};
-use crate::contract::ColumnType;
+use crate::contract::{ColumnType, Precision};
 use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
 use crate::db::second::Lender;
@@ -260,7 +260,7 @@ impl Reader {
     ) -> io::Result<LookedUp> {
         let mut numbers = elements(&ColumnType::Int4);
         let mut known = elements(&ColumnType::Uuid);
-        let mut starts = elements(&ColumnType::TimestampTz);
+        let mut starts = elements(&ColumnType::TimestampTz(Precision::MICROS));
         let mut current = elements(&ColumnType::Int4);
         let mut batch = self.empty.clone();
         // The order of the rows, too.

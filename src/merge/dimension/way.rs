@@ -55,7 +55,7 @@ impl Delivered<'_> {
             return Ok(Way::Refold);
         }
         // What a trigger makes of rows is seen where all of them are on the server.
-        if self.has_unknown_types() || !self.shared.keeps_rows_as_told(conn, self.shape.contract)? {
+        if self.needs_the_server() || !self.shared.keeps_rows_as_told(conn, self.shape.contract)? {
             return Ok(Way::Join);
         }
         let Some(size) = self.shared.size(conn, self.shape.contract)? else {
@@ -91,11 +91,13 @@ impl Delivered<'_> {
         Ok(latest.is_none_or(|latest| latest < self.at))
     }
 
-    /// Whether the file fills columns whose values only the server can read.
-    fn has_unknown_types(&self) -> bool {
+    /// Whether the file fills columns whose values only the server can read, or check.
+    fn needs_the_server(&self) -> bool {
         let columns = &self.shape.contract.columns;
         let mut filled = self.shape.filled.iter().map(|column| &columns[*column]);
-        filled.any(|column| matches!(column.column_type, ColumnType::Other { .. }))
+        filled.any(|column| {
+            column.domain.is_some() || matches!(column.column_type, ColumnType::Other(_))
+        })
     }
 }
 

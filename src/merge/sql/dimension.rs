@@ -229,14 +229,12 @@ pub fn element(column_type: &ColumnType) -> Element {
         ColumnType::Float8 => ("double precision", 701),
         ColumnType::Bool => ("boolean", 16),
         ColumnType::Date => ("date", 1082),
-        ColumnType::Timestamp => ("timestamp", 1114),
-        ColumnType::TimestampTz => ("timestamptz", 1184),
+        ColumnType::Timestamp(_) => ("timestamp", 1114),
+        ColumnType::TimestampTz(_) => ("timestamptz", 1184),
         ColumnType::Uuid => ("uuid", 2950),
         ColumnType::Json(JsonKind::Text) => ("json", 114),
         ColumnType::Json(JsonKind::Binary) => ("jsonb", 3802),
-        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other { .. } => {
-            ("text", 25)
-        }
+        ColumnType::Text { .. } | ColumnType::Enum { .. } | ColumnType::Other(_) => ("text", 25),
     };
     let cast = match column_type {
         ColumnType::Text { sql, .. } | ColumnType::Enum { sql, .. } if sql != name => {

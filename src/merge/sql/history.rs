@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LANDING, Shape, distinct, landed, names};
+use super::{LANDING, Shape, distinct, landed, names, read};
 use crate::contract::{Column, ColumnType, Contract, Ident, JsonKind, Kind, Role};
 
 /// The temporary table of the keys whose history is made anew.
@@ -208,6 +208,7 @@ pub fn read_landed(shape: Shape<'_>) -> String {
 pub(super) fn texts<'a>(values: impl Iterator<Item = (&'a Column, String)>) -> String {
     let text = |(column, value): (&Column, String)| match &column.column_type {
         ColumnType::Json(JsonKind::Text) => format!("({value})::jsonb::text"),
+        ColumnType::Other(of_server) if of_server.is_money() => format!("({value})::numeric::text"),
         _ => format!("({value})::text"),
     };
     let values: Vec<String> = values.map(text).collect();
@@ -359,6 +360,7 @@ pub(super) fn typed(column: &Column) -> String {
         ColumnType::Text {
             max_chars: None, ..
         } => format!("refold.{}", column.name),
+        ColumnType::Other(of_server) => read(&format!("refold.{}", column.name), of_server),
         known => format!("refold.{}::{}", column.name, known.sql()),
     }
 }

@@ -7,15 +7,15 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 
 use super::{
-    Changed, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in, bring_in_found,
-    close_changed, count_broken, create_landing, element, find_changes, find_sent, hold_unresolved,
-    insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new, read_current,
-    read_printed, release_held, remove_unreadable, remove_unresolved, update_facts,
-    version_columns,
+    Changed, Doubt, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in,
+    bring_in_found, close_changed, count_broken, create_landing, element, find_changes, find_sent,
+    hold_unresolved, insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new,
+    questions, read_current, read_printed, release_held, remove_unresolved, update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{
-    ColumnType, Contract, ContractFile, Contracts, Ident, Kind, Nullability, Reference, TableName,
+    ColumnType, Contract, ContractFile, Contracts, Domain, Equality, Ident, Kind, Nullability,
+    Precision, Reference, ServerType, TableName, TextForm,
 };
 
 const TOML: &str = concat!(
@@ -61,8 +61,8 @@ fn contracts() -> Contracts {
                     ("user_id", ColumnType::Uuid),
                     ("amount", ColumnType::Numeric(None)),
                     ("transaction_date", ColumnType::Date),
-                    ("created_at", ColumnType::TimestampTz),
-                    ("updated_at", ColumnType::TimestampTz),
+                    ("created_at", ColumnType::TimestampTz(Precision::MICROS)),
+                    ("updated_at", ColumnType::TimestampTz(Precision::MICROS)),
                 ],
             ),
         ),
@@ -73,7 +73,7 @@ fn contracts() -> Contracts {
                 &[
                     ("country", text()),
                     ("number", ColumnType::Int4),
-                    ("address", ColumnType::Other { sql: "inet".into() }),
+                    ("address", ColumnType::Other(ServerType::unknown("inet"))),
                     (
                         "It's \"odd\"",
                         ColumnType::Json(crate::contract::JsonKind::Text),
@@ -115,8 +115,14 @@ fn text() -> ColumnType {
 fn dimension(durable_key: &str, columns: &[(&str, ColumnType)]) -> CatalogTable {
     let own = [
         (durable_key, ColumnType::Uuid),
-        ("effective_start_date", ColumnType::TimestampTz),
-        ("effective_end_date", ColumnType::TimestampTz),
+        (
+            "effective_start_date",
+            ColumnType::TimestampTz(Precision::MICROS),
+        ),
+        (
+            "effective_end_date",
+            ColumnType::TimestampTz(Precision::MICROS),
+        ),
         ("version_number", ColumnType::Int4),
         ("load_id", ColumnType::Int8),
         ("source_line", ColumnType::Int8),
@@ -252,14 +258,82 @@ fn values_that_only_the_server_reads_are_printed() {
 }
 
 #[test]
-fn unreadable_values_of_stations_are_taken_out() {
+fn values_that_the_server_alone_reads_are_asked_about() {
     let table = Table::named("stations");
-    let sql = remove_unreadable(&table.contract.columns[2]);
+    let [question] = &questions(&table.contract.columns[2])[..] else {
+        panic!("not one question");
+    };
+    assert_eq!(question.about, Doubt::Type);
     assert_text(
-        &sql,
+        &question.remove(),
         &expect![[r#"
         delete from pg_temp.hayloft_landing as landing
-        where landing."address" is not null and not pg_temp.hayloft_reads(landing."address", $1)
+        where landing."address" is not null and (landing."address"::inet)::text is null
+        returning landing.hayloft_line as line
+    "#]],
+    );
+    assert_text(
+        &question.ask(),
+        &expect![[r#"
+        select count(*)
+        from pg_temp.hayloft_landing as landing
+        where landing.ctid between $1 and $2
+          and landing."address" is not null and (landing."address"::inet)::text is null
+    "#]],
+    );
+}
+
+#[test]
+fn values_that_a_modifier_could_change_are_compared_with_what_they_were() {
+    let table = Table::named("stations");
+    let mut column = table.contract.columns[2].clone();
+    column.column_type = ColumnType::Other(ServerType {
+        sql: "bit(3)".into(),
+        plain: "\"bit\"".into(),
+        equality: Equality::Value,
+        form: TextForm::Any,
+    });
+    assert_text(
+        &questions(&column)[0].remove(),
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where landing."address" is not null and (landing."address"::"bit"::bit(3))::"bit" is distinct from landing."address"::"bit"
+        returning landing.hayloft_line as line
+    "#]],
+    );
+    column.column_type = ColumnType::Other(ServerType {
+        sql: "public.short[]".into(),
+        plain: "character varying[]".into(),
+        equality: Equality::Text,
+        form: TextForm::Any,
+    });
+    assert_text(
+        &questions(&column)[0].remove(),
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where landing."address" is not null and (landing."address"::character varying[]::public.short[])::text collate pg_catalog."C" is distinct from (landing."address"::character varying[])::text collate pg_catalog."C"
+        returning landing.hayloft_line as line
+    "#]],
+    );
+}
+
+#[test]
+fn values_of_a_domain_are_held_against_its_checks() {
+    let table = Table::named("stations");
+    let mut column = table.contract.columns[0].clone();
+    column.domain = Some(Domain {
+        sql: "public.short".into(),
+        checks: vec!["short_check".into()],
+    });
+    let [question] = &questions(&column)[..] else {
+        panic!("not one question");
+    };
+    assert_eq!(question.about, Doubt::Domain);
+    assert_text(
+        &question.remove(),
+        &expect![[r#"
+        delete from pg_temp.hayloft_landing as landing
+        where landing."country" is not null and (landing."country"::public.short)::text is null
         returning landing.hayloft_line as line
     "#]],
     );
@@ -322,7 +396,7 @@ fn changes_of_stations_compare_unknown_types_as_text() {
                 limit 1
             ) as closed on true
             where (current."station_key" is null
-                or landing."address"::inet::text is distinct from current."address"::text
+                or landing."address"::inet::text collate pg_catalog."C" is distinct from current."address"::text collate pg_catalog."C"
                 or landing."It's ""odd"""::jsonb is distinct from current."It's ""odd"""::jsonb)
         "#]],
     );
@@ -354,7 +428,7 @@ fn what_a_file_of_stations_does_not_name_carries_over() {
                 limit 1
             ) as closed on true
             where (current."station_key" is null
-                or landing."address"::inet::text is distinct from current."address"::text)
+                or landing."address"::inet::text collate pg_catalog."C" is distinct from current."address"::text collate pg_catalog."C")
         "#]],
     );
 }
@@ -736,7 +810,7 @@ fn stations_are_brought_in_by_one_statement() {
             ) as latest on true
             where (latest."station_key" is null
                 or latest.effective_end_date is not null
-                or landing."address"::inet::text is distinct from latest."address"::text
+                or landing."address"::inet::text collate pg_catalog."C" is distinct from latest."address"::text collate pg_catalog."C"
                 or landing."It's ""odd"""::jsonb is distinct from latest."It's ""odd"""::jsonb)
             ), hayloft_closed as (
             update "datawarehouse"."stations" as version

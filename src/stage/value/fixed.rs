@@ -141,7 +141,7 @@ impl Parts {
     }
 }
 
-fn take_digits<const N: usize>(rest: &mut &[u8]) -> Option<u32> {
+pub(super) fn take_digits<const N: usize>(rest: &mut &[u8]) -> Option<u32> {
     let (digits, after) = rest.split_first_chunk::<N>()?;
     let number = digits.iter().try_fold(0, |number, digit| {
         digit
@@ -180,7 +180,7 @@ enum OffsetForm {
     Colon,
 }
 
-fn take_iso_offset(rest: &mut &[u8]) -> Option<i32> {
+pub(super) fn take_iso_offset(rest: &mut &[u8]) -> Option<i32> {
     if let [b'Z', after @ ..] = rest {
         *rest = after;
         return Some(0);

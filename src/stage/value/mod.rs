@@ -4,7 +4,7 @@
 //! row; or the reason why the field is no value of the column. It never knows which line or file
 //! the field is from, and no sentence that it makes holds anything of the field.
 //!
-//! The server never parses a value of the types that are named here: what it takes depends on its
+//! The server never parses a value of the types before the arrays: what it takes depends on its
 //! version and on the session. These are the rules instead. Equal values have equal bytes.
 //!
 //! | type | taken | refused |
@@ -22,9 +22,16 @@
 //! | text, e-mail | trimmed, NFC, lower case; blank is NULL | what is not `local@domain`; see `email.rs` |
 //! | json, jsonb | as delivered; jsonb with sorted keys and numbers as written | not JSON, a key twice, too deep; `\u0000` in jsonb |
 //! | enum | a label, exactly | everything else |
+//! | arrays, ranges, multiranges, composite types | as Postgres writes them, each part by the rules of its own type | a part that is refused by itself |
+//! | time, timetz | `HH:MM`, `HH:MM:SS[.f…]`; timetz with an offset | `now`, a date, an offset that is missing or too much; digits that are not kept |
+//! | money | as numeric | currencies, separators |
+//! | name, "char" | as delivered | more bytes than fit |
+//! | oid, xid, cid, xid8 | digits | a sign; out of range |
+//! | interval, tsvector, hstore | what the server takes | what it would round, move or drop |
 //! | other | as delivered, as text | left to the server |
 
 mod boolean;
+mod clock;
 mod date;
 mod email;
 mod fixed;
@@ -33,8 +40,12 @@ pub mod instant;
 mod integer;
 mod json;
 mod label;
+mod lexemes;
+mod nested;
 mod numeric;
+mod pairs;
 mod pattern;
+mod server;
 mod strftime;
 mod text;
 mod timestamp;
@@ -45,6 +56,7 @@ use thiserror::Error;
 use self::date::DateParser;
 use self::label::LabelParser;
 use self::numeric::NumericParser;
+use self::server::ServerParser;
 use self::text::TextParser;
 use self::timestamp::{TimestampParser, TimestampTzParser};
 use super::reject::RejectKind;
@@ -106,6 +118,7 @@ enum Family {
     Text(TextParser),
     Json(JsonKind),
     Label(LabelParser),
+    Server(ServerParser),
 }
 
 impl ValueParser {
@@ -237,8 +250,12 @@ impl Family {
             ColumnType::Float8 => Self::Float8,
             ColumnType::Bool => Self::Bool,
             ColumnType::Date => Self::Date(DateParser::new(spelling)?),
-            ColumnType::Timestamp => Self::Timestamp(TimestampParser::new(spelling)?),
-            ColumnType::TimestampTz => Self::TimestampTz(TimestampTzParser::new(spelling)?),
+            ColumnType::Timestamp(precision) => {
+                Self::Timestamp(TimestampParser::new(spelling, *precision)?)
+            }
+            ColumnType::TimestampTz(precision) => {
+                Self::TimestampTz(TimestampTzParser::new(spelling, *precision)?)
+            }
             ColumnType::Uuid => Self::Uuid,
             ColumnType::Json(kind) => Self::Json(*kind),
             ColumnType::Enum { labels, .. } => Self::Label(LabelParser::new(labels)),
@@ -246,10 +263,7 @@ impl Family {
                 max_chars: *max_chars,
                 canonical: spelling.canonical,
             }),
-            ColumnType::Other { .. } => Self::Text(TextParser {
-                max_chars: None,
-                canonical: Canonical::Verbatim,
-            }),
+            ColumnType::Other(of_server) => Self::Server(ServerParser::new(of_server, spelling)?),
         })
     }
 
@@ -274,8 +288,41 @@ impl Family {
             Self::Text(text) => text.encode(field, row, key_text)?,
             Self::Json(kind) => json::encode(*kind, field, row, key_text)?,
             Self::Label(label) => label.encode(field, row, key_text)?,
+            Self::Server(server) => return server.encode(field, row),
         }
         Ok(Parsed::Value)
+    }
+
+    /// Writes a part of a value as a text that means the same to any server.
+    fn write(&self, part: &[u8], out: &mut String) -> Result<Parsed, ValueFault> {
+        let mut unused = Vec::new();
+        match self {
+            Self::Server(server) => server.write(part, out),
+            // As a key, a text would be trimmed; and a document is kept as it was delivered.
+            Self::Text(_) | Self::Json(_) => {
+                let parsed = self.encode(part, &mut unused, None)?;
+                out.push_str(text::utf8(part)?);
+                Ok(parsed)
+            }
+            Self::TimestampTz(_) => {
+                let parsed = self.encode(part, &mut unused, Some(out))?;
+                out.push('Z');
+                Ok(parsed)
+            }
+            _ => self.encode(part, &mut unused, Some(out)),
+        }
+    }
+
+    /// Whether white space around a value is a part of it.
+    fn minds_space(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Label(_) | Self::Server(_))
+    }
+
+    fn is_of_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Date(_) | Self::Timestamp(_) | Self::TimestampTz(_)
+        )
     }
 }
 
@@ -303,7 +350,7 @@ pub(super) fn canonical_json(text: &str) -> Option<String> {
 fn check_spelling(column_type: &ColumnType, spelling: &Spelling) -> Result<(), String> {
     use ColumnType::{Date, Enum, Other, Text, Timestamp, TimestampTz};
     let sql = column_type.sql();
-    if spelling.format.is_some() && !matches!(column_type, Date | Timestamp | TimestampTz) {
+    if spelling.format.is_some() && !matches!(column_type, Date | Timestamp(_) | TimestampTz(_)) {
         return Err(format!(
             "a format is for dates and timestamps, and the column is {sql}. Remove the format."
         ));
@@ -313,7 +360,7 @@ fn check_spelling(column_type: &ColumnType, spelling: &Spelling) -> Result<(), S
             "an e-mail address is a text, and the column is {sql}. Remove canonical = \"email\"."
         ));
     }
-    let takes_empty = matches!(column_type, Text { .. } | Enum { .. } | Other { .. });
+    let takes_empty = matches!(column_type, Text { .. } | Enum { .. } | Other(_));
     if spelling.empty_as == EmptyAs::Empty && !takes_empty {
         return Err(format!(
             "there is no empty value of type {sql}. Remove empty_as = \"empty\"."

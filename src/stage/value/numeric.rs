@@ -22,27 +22,47 @@ impl NumericParser {
         row: &mut Vec<u8>,
         key_text: Option<&mut String>,
     ) -> Result<(), ValueFault> {
-        let decimal =
-            Decimal::parse(field).ok_or_else(|| ValueFault::bad_type("is not a decimal number"))?;
-        self.check(&decimal)?;
-        decimal.put(row, self.limit.map(|limit| limit.scale));
+        let decimal = self.parse(field)?;
+        // A negative scale rounds before the point, and shows nothing after it.
+        let shown = (self.limit).map(|limit| u16::try_from(limit.scale).unwrap_or_default());
+        decimal.put(row, shown);
         if let Some(text) = key_text {
             decimal.write(text);
         }
         Ok(())
     }
 
+    /// Writes the shortest text of the number.
+    pub(super) fn write(self, field: &[u8], text: &mut String) -> Result<(), ValueFault> {
+        self.parse(field)?.write(text);
+        Ok(())
+    }
+
+    fn parse(self, field: &[u8]) -> Result<Decimal<'_>, ValueFault> {
+        let decimal =
+            Decimal::parse(field).ok_or_else(|| ValueFault::bad_type("is not a decimal number"))?;
+        self.check(&decimal)?;
+        Ok(decimal)
+    }
+
     fn check(self, decimal: &Decimal<'_>) -> Result<(), ValueFault> {
         let (most_whole, most_fraction) = match self.limit {
             Some(limit) => (
-                usize::from(limit.precision).cast_signed() - usize::from(limit.scale).cast_signed(),
-                usize::from(limit.scale),
+                usize::from(limit.precision).cast_signed() - isize::from(limit.scale),
+                usize::try_from(limit.scale).unwrap_or_default(),
             ),
             None => (MOST.0.cast_signed(), MOST.1),
         };
         if decimal.fraction.len() > most_fraction {
             return Err(ValueFault::overflow(format!(
                 "has more than {most_fraction} digits after the point, and Hayloft does not round"
+            )));
+        }
+        let zeros = self.limit.map_or(0, |limit| -isize::from(limit.scale));
+        if zeros > 0 && !decimal.is_zero() && decimal.zeros().cast_signed() < zeros {
+            return Err(ValueFault::overflow(format!(
+                "has other digits than zeros in the last {zeros} places before the point, and \
+                 Hayloft does not round"
             )));
         }
         if !decimal.is_zero() && decimal.magnitude() > most_whole {
@@ -102,6 +122,11 @@ impl<'a> Decimal<'a> {
         } else {
             self.whole.len().cast_signed()
         }
+    }
+
+    /// How many zeros stand before the point.
+    fn zeros(&self) -> usize {
+        count_zeros(self.whole.iter().rev())
     }
 
     /// Writes the number in groups of four digits, counted from the point both ways, without the

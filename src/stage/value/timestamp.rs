@@ -11,22 +11,25 @@ use std::fmt::Write;
 use chrono::{Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
+use super::clock::check_digits;
 use super::pattern::{Misread, Pattern, Reading};
 use super::{Parsed, ValueFault};
-use crate::contract::Spelling;
+use crate::contract::{Precision, Spelling};
 use crate::stage::reject::RejectKind;
 use crate::wire;
 
 #[derive(Clone, Debug)]
 pub(super) struct TimestampParser {
     pattern: Pattern,
+    precision: Precision,
 }
 
 impl TimestampParser {
-    pub(super) fn new(spelling: &Spelling) -> Result<Self, String> {
+    pub(super) fn new(spelling: &Spelling, precision: Precision) -> Result<Self, String> {
         let Some(format) = &spelling.format else {
             return Ok(Self {
                 pattern: Pattern::iso_timestamp(),
+                precision,
             });
         };
         let pattern = Pattern::new(format)?;
@@ -36,7 +39,7 @@ impl TimestampParser {
                  Make the column timestamptz, or remove the offset."
             ));
         }
-        Ok(Self { pattern })
+        Ok(Self { pattern, precision })
     }
 
     pub(super) fn encode(
@@ -54,7 +57,9 @@ impl TimestampParser {
                 "has an offset from UTC, and the column has no time zone",
             ));
         }
-        put(row, key_text, reading.date.and_time(reading.time));
+        let value = reading.date.and_time(reading.time);
+        check_precision(value, self.precision)?;
+        put(row, key_text, value);
         Ok(())
     }
 }
@@ -62,17 +67,19 @@ impl TimestampParser {
 #[derive(Clone, Debug)]
 pub(super) struct TimestampTzParser {
     pattern: Pattern,
+    precision: Precision,
     zone: Tz,
 }
 
 impl TimestampTzParser {
-    pub(super) fn new(spelling: &Spelling) -> Result<Self, String> {
+    pub(super) fn new(spelling: &Spelling, precision: Precision) -> Result<Self, String> {
         let pattern = match &spelling.format {
             Some(format) => Pattern::new(format)?,
             None => Pattern::iso_timestamp(),
         };
         Ok(Self {
             pattern,
+            precision,
             zone: spelling.zone,
         })
     }
@@ -92,6 +99,7 @@ impl TimestampTzParser {
         if !(1..=9999).contains(&utc.year()) {
             return Err(self.pattern.fault("timestamp", Misread::Year));
         }
+        check_precision(utc, self.precision)?;
         put(row, key_text, utc);
         Ok(parsed)
     }
@@ -154,6 +162,20 @@ fn in_zone(reading: &Reading, zone: Tz) -> Result<(NaiveDateTime, Parsed), Value
             message: format!("is a local time that {} skips", zone.name()),
         }),
     }
+}
+
+/// Refuses digits that the column would round away. What is finer than a microsecond is not among
+/// them: it is cut off.
+fn check_precision(value: NaiveDateTime, precision: Precision) -> Result<(), ValueFault> {
+    if precision == Precision::MICROS {
+        return Ok(());
+    }
+    let micros = value.and_utc().timestamp_subsec_micros();
+    let mut digits = 6;
+    while digits > 0 && micros.is_multiple_of(10_u32.pow(7 - digits)) {
+        digits -= 1;
+    }
+    check_digits(digits as usize, precision)
 }
 
 fn put(row: &mut Vec<u8>, key_text: Option<&mut String>, value: NaiveDateTime) {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::contract::{
-    Deletes, Effective, History, Mode, NewColumnFault, Role, SequenceField, UnknownColumns,
+    Deletes, Effective, History, Mode, NewColumnFault, Precision, Role, SequenceField,
+    UnknownColumns,
 };
 
 const KEY: &str = "key         = [\"email\"]       # the natural key, as the file names it";
@@ -17,7 +18,10 @@ fn said(lines: &str) -> String {
 fn with_fields() -> Catalog {
     let mut catalog = migrated();
     users(&mut catalog).columns.extend([
-        nullable(column("changed_at", ColumnType::TimestampTz)),
+        nullable(column(
+            "changed_at",
+            ColumnType::TimestampTz(Precision::MICROS),
+        )),
         nullable(column("lsn", ColumnType::Int8)),
         nullable(column("amount", ColumnType::Numeric(None))),
     ]);

@@ -2,6 +2,7 @@
 
 mod documents;
 mod numbers;
+mod server;
 mod texts;
 mod times;
 
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 
 use super::super::key::KeyScheme;
 use super::*;
-use crate::contract::{ColumnId, NumericLimit, Role};
+use crate::contract::{ColumnId, NumericLimit, Precision, Role, ServerType};
 
 const NBSP: &str = "\u{a0}";
 const ZWSP: &str = "\u{200b}";
@@ -22,6 +23,7 @@ fn column(column_type: ColumnType) -> Column {
         name: Ident::vouched("thing"),
         id: ColumnId::new("c"),
         column_type,
+        domain: None,
         nullability: Nullability::Nullable,
         role: Role::Type2,
         spelling: Spelling {
@@ -237,7 +239,7 @@ fn an_enum_takes_its_labels_exactly() {
 
 #[test]
 fn a_type_of_the_servers_travels_as_text() {
-    let parser = parser(ColumnType::Other { sql: "inet".into() });
+    let parser = parser(ColumnType::Other(ServerType::unknown("inet")));
     assert_eq!(value(&parser, " 10.0.0.1/8"), b" 10.0.0.1/8");
 }
 
@@ -245,7 +247,8 @@ proptest! {
     #[test]
     fn no_field_makes_a_parser_fail_otherwise_than_by_a_reject(field: Vec<u8>, pick in 0_usize..10) {
         use ColumnType::{Bool, Date, Float8, Int4, Json, Numeric, Timestamp, TimestampTz, Uuid};
-        let types = [Bool, Date, Float8, Int4, Json(JsonKind::Binary), Numeric(None), Timestamp, TimestampTz, Uuid, text(Some(3))];
+        let micros = Precision::MICROS;
+        let types = [Bool, Date, Float8, Int4, Json(JsonKind::Binary), Numeric(None), Timestamp(micros), TimestampTz(micros), Uuid, text(Some(3))];
         let mut row = vec![7];
         let parsed = parser(types[pick].clone()).parse(&field, &mut row);
         prop_assert_eq!(parsed.is_err(), row.len() == 1);
@@ -263,8 +266,8 @@ fn no_message_holds_anything_of_the_field() {
         ColumnType::Float8,
         ColumnType::Int4,
         ColumnType::Numeric(None),
-        ColumnType::Timestamp,
-        ColumnType::TimestampTz,
+        ColumnType::Timestamp(Precision::MICROS),
+        ColumnType::TimestampTz(Precision::MICROS),
         ColumnType::Uuid,
         ColumnType::Json(JsonKind::Binary),
         ColumnType::Enum {

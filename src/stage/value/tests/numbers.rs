@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn numeric(precision: u16, scale: u16) -> ValueParser {
+fn numeric(precision: u16, scale: i16) -> ValueParser {
     parser(ColumnType::Numeric(Some(NumericLimit { precision, scale })))
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 fn in_zone(zone: Tz) -> ValueParser {
-    let mut column = column(ColumnType::TimestampTz);
+    let mut column = column(ColumnType::TimestampTz(Precision::MICROS));
     column.spelling.zone = zone;
     ValueParser::new(&column).unwrap()
 }
@@ -80,7 +80,11 @@ fn other_patterns_must_give_back_the_field_to_the_byte() {
     let twice = formatted(ColumnType::Date, "%d %Y-%m-%d").unwrap();
     assert_eq!(date_of(&value(&twice, "05 2021-01-05")), "2021-01-05");
     assert_rejects(&twice, RejectKind::BadType, "06 2021-01-05");
-    let half_day = formatted(ColumnType::Timestamp, "%Y-%m-%d %I:%M:%S %p").unwrap();
+    let half_day = formatted(
+        ColumnType::Timestamp(Precision::MICROS),
+        "%Y-%m-%d %I:%M:%S %p",
+    )
+    .unwrap();
     assert_eq!(
         micros_of(&value(&half_day, "2021-01-05 12:30:00 AM")),
         "2021-01-05 00:30:00"
@@ -97,6 +101,7 @@ fn other_patterns_must_give_back_the_field_to_the_byte() {
 #[test]
 fn a_pattern_that_cannot_hold_is_refused_before_any_file_is_read() {
     use ColumnType::{Date, Int4, Timestamp, TimestampTz};
+    let micros = Precision::MICROS;
     for (column_type, format, reason) in [
         (Date, "%d/%m/%y", "the century would be a guess"),
         (Date, "%D", "the century would be a guess"),
@@ -105,12 +110,24 @@ fn a_pattern_that_cannot_hold_is_refused_before_any_file_is_read() {
         (Date, "constant", "leaves open which moment"),
         (Date, "%Y-%m-%d %H:%M:%S", "which a date would lose"),
         (Date, "%Q", "not a strftime pattern"),
-        (Timestamp, "%Y-%m-%d %H", "leaves open which moment"),
-        (Timestamp, "%Y-%m-%d %H:%M%.f", "leaves open which moment"),
-        (Timestamp, "%Y-%m-%d %I:%M", "leaves open which moment"),
-        (Timestamp, "%Y-%m-%d %H:%M:%S%z", "has no time zone"),
-        (TimestampTz, "%Y-%m-%d %H:%M:%S %Z", "name of a time zone"),
-        (TimestampTz, "%s", "leaves open which moment"),
+        (Timestamp(micros), "%Y-%m-%d %H", "leaves open which moment"),
+        (
+            Timestamp(micros),
+            "%Y-%m-%d %H:%M%.f",
+            "leaves open which moment",
+        ),
+        (
+            Timestamp(micros),
+            "%Y-%m-%d %I:%M",
+            "leaves open which moment",
+        ),
+        (Timestamp(micros), "%Y-%m-%d %H:%M:%S%z", "has no time zone"),
+        (
+            TimestampTz(micros),
+            "%Y-%m-%d %H:%M:%S %Z",
+            "name of a time zone",
+        ),
+        (TimestampTz(micros), "%s", "leaves open which moment"),
         (Int4, "%Y", "a format is for dates and timestamps"),
     ] {
         let fault = formatted(column_type, format)
@@ -140,16 +157,16 @@ fn a_pattern_that_cannot_hold_is_refused_before_any_file_is_read() {
         "%Y-%m-%dT%H:%M:%S%.3f",
         "%c",
     ] {
-        formatted(Timestamp, format).expect(format);
+        formatted(Timestamp(micros), format).expect(format);
     }
     for format in ["%F %T%z", "%FT%T%.f%:z", "%+", "%a, %d %b %Y %T %z"] {
-        formatted(TimestampTz, format).expect(format);
+        formatted(TimestampTz(micros), format).expect(format);
     }
 }
 
 #[test]
 fn a_timestamp_is_iso_without_an_offset() {
-    let parser = parser(ColumnType::Timestamp);
+    let parser = parser(ColumnType::Timestamp(Precision::MICROS));
     for (field, expected) in [
         ("2021-03-28 02:30:00", "2021-03-28 02:30:00"),
         ("2021-03-28T02:30:00.5", "2021-03-28 02:30:00.500"),
@@ -175,7 +192,7 @@ fn a_timestamp_is_iso_without_an_offset() {
         fault(&parser, "2021-03-28 02:30:00Z").message,
         "has an offset from UTC, and the column has no time zone"
     );
-    let date_only = formatted(ColumnType::Timestamp, "%d/%m/%Y").unwrap();
+    let date_only = formatted(ColumnType::Timestamp(Precision::MICROS), "%d/%m/%Y").unwrap();
     assert_eq!(
         micros_of(&value(&date_only, "28/03/2021")),
         "2021-03-28 00:00:00"
@@ -207,7 +224,11 @@ fn an_instant_is_taken_in_the_contracts_zone_unless_it_says_its_offset() {
         RejectKind::Overflow,
         "0001-01-01 00:00:00|9999-12-31 23:59:59-01:00|0000-01-01 00:00:00Z",
     );
-    let with_offset = formatted(ColumnType::TimestampTz, "%d.%m.%Y %H:%M %z").unwrap();
+    let with_offset = formatted(
+        ColumnType::TimestampTz(Precision::MICROS),
+        "%d.%m.%Y %H:%M %z",
+    )
+    .unwrap();
     assert_eq!(
         micros_of(&value(&with_offset, "01.07.2021 12:00 -0530")),
         "2021-07-01 17:30:00"
@@ -244,7 +265,11 @@ fn where_clocks_change_a_local_time_may_be_skipped_or_occur_twice() {
 
 #[test]
 fn finer_than_a_microsecond_is_cut_off_also_by_other_patterns() {
-    let fine = formatted(ColumnType::Timestamp, "%Y-%m-%d %H:%M:%S%.9f").unwrap();
+    let fine = formatted(
+        ColumnType::Timestamp(Precision::MICROS),
+        "%Y-%m-%d %H:%M:%S%.9f",
+    )
+    .unwrap();
     let (a, b) = (
         "1999-12-31 23:59:59.123456789",
         "1999-12-31 23:59:59.123456000",
