@@ -434,7 +434,6 @@ fn column(row: ColumnRow, types: &Types) -> CatalogColumn {
         None => types.describe(&row.plain_type()),
     };
     CatalogColumn {
-        name: row.column_name,
         column_type: if row.overlooks {
             overlooking(described.column_type)
         } else {

@@ -35,7 +35,7 @@ pub use ident::{Ident, QualifiedName, TableName};
 pub use identity::ColumnId;
 pub use new_column::{NewColumnFault, NewColumns};
 pub use resolve::{Contracts, WAREHOUSE};
-pub use server_type::{Equality, ServerType, TextForm};
+pub use server_type::{Equality, IntervalField, IntervalLimit, ServerType, TextForm};
 
 /// What one table promises: everything that stage and merge may know of it.
 #[derive(Clone, PartialEq, Debug)]

@@ -48,6 +48,9 @@ pub enum TextForm {
     TimeTz(Precision),
     /// A span of time, no finer than a microsecond.
     Interval,
+    /// The same as a part of a type that no modifier can be taken from: the server cannot be asked
+    /// what it makes of it.
+    LimitedInterval(IntervalLimit),
     /// A plain decimal number, which reaches the server as one.
     Money,
     /// A text of so many bytes at most.
@@ -58,6 +61,32 @@ pub enum TextForm {
     TextSearchVector,
     /// Pairs of a key and a value.
     Pairs,
+}
+
+/// What the modifier of an `interval` lets through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IntervalLimit {
+    /// The least field; what is smaller is dropped.
+    pub least: IntervalField,
+    /// Of the seconds, if they are kept.
+    pub precision: Precision,
+}
+
+/// A field of an `interval`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum IntervalField {
+    /// Also the months and all below are dropped if it is the least one.
+    Year,
+    /// Whole months.
+    Month,
+    /// Whole days.
+    Day,
+    /// Whole hours.
+    Hour,
+    /// Whole minutes.
+    Minute,
+    /// Seconds, as precise as they are.
+    Second,
 }
 
 impl ServerType {

@@ -8,6 +8,7 @@ fn row(type_name: &str, type_modifier: i32) -> ColumnRow {
         table_name: "t".into(),
         relation_kind: "r".into(),
         column_name: "c".into(),
+        number: 1,
         type_name: type_name.into(),
         type_schema: "pg_catalog".into(),
         type_kind: "b".into(),

@@ -10,8 +10,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Text};
 
 use super::super::{
-    ColumnType, Domain, Equality, JsonKind, Nullability, NumericLimit, Precision, ServerType,
-    TextForm,
+    ColumnType, Domain, Equality, IntervalField, IntervalLimit, JsonKind, Nullability,
+    NumericLimit, Precision, ServerType, TextForm,
 };
 
 /// A type with its modifier, and what it is made of.
@@ -60,6 +60,15 @@ pub(super) struct Described {
     pub(super) nullability: Nullability,
 }
 
+/// Who sees to it that a modifier changes no value.
+#[derive(Clone, Copy)]
+enum Keeper {
+    /// The server: it is asked what it makes of a value without the modifier.
+    Server,
+    /// Hayloft, within a type from which no modifier can be taken.
+    Hayloft,
+}
+
 /// How deep types are looked into: one may be made of itself.
 const DEPTH: usize = 16;
 
@@ -92,7 +101,7 @@ impl Types {
     /// What a type is, below all domains.
     pub(super) fn describe(&self, row: &TypeRow) -> Described {
         let mut described = Described {
-            column_type: self.column_type(row, DEPTH),
+            column_type: self.column_type(row, Keeper::Server, DEPTH),
             domain: None,
             nullability: Nullability::Nullable,
         };
@@ -125,11 +134,17 @@ impl Types {
             .filter_map(|part| self.0.get(&part))
     }
 
-    fn column_type(&self, row: &TypeRow, depth: usize) -> ColumnType {
+    fn column_type(&self, row: &TypeRow, keeper: Keeper, depth: usize) -> ColumnType {
         let Some(deeper) = depth.checked_sub(1) else {
             return ColumnType::Other(ServerType::unknown(&row.type_sql));
         };
-        let mut parts = self.parts(row).map(|part| self.column_type(part, deeper));
+        let of_parts = match row.type_kind.as_str() {
+            "d" | "a" => keeper,
+            _ => Keeper::Hayloft,
+        };
+        let mut parts = self
+            .parts(row)
+            .map(|part| self.column_type(part, of_parts, deeper));
         let form = match row.type_kind.as_str() {
             "d" => {
                 return parts
@@ -142,7 +157,7 @@ impl Types {
                     labels: row.enum_labels.clone(),
                 };
             }
-            "b" => return scalar(row),
+            "b" => return scalar(row, keeper),
             "a" if row.delimiter == "," => parts.next().map(Box::new).map(TextForm::Array),
             "r" => parts.next().map(Box::new).map(TextForm::Range),
             "m" => parts.next().map(Box::new).map(TextForm::Multirange),
@@ -204,9 +219,9 @@ fn is_money(row: &TypeRow) -> bool {
 }
 
 /// A type that is made of no other.
-fn scalar(row: &TypeRow) -> ColumnType {
+fn scalar(row: &TypeRow, keeper: Keeper) -> ColumnType {
     if row.type_schema != "pg_catalog" {
-        return server_type(row);
+        return server_type(row, keeper);
     }
     let modifier = Some(row.type_modifier).filter(|modifier| *modifier >= 0);
     match (row.type_name.as_str(), modifier) {
@@ -225,17 +240,17 @@ fn scalar(row: &TypeRow) -> ColumnType {
         ("numeric", None) => ColumnType::Numeric(None),
         ("numeric", Some(packed)) => match numeric_limit(packed) {
             Some(limit) => ColumnType::Numeric(Some(limit)),
-            None => server_type(row),
+            None => server_type(row, keeper),
         },
         ("text" | "varchar" | "bpchar", packed) => ColumnType::Text {
             sql: row.type_sql.clone(),
             max_chars: packed.and_then(max_chars),
         },
-        _ => server_type(row),
+        _ => server_type(row, keeper),
     }
 }
 
-fn server_type(row: &TypeRow) -> ColumnType {
+fn server_type(row: &TypeRow, keeper: Keeper) -> ColumnType {
     ColumnType::Other(ServerType {
         sql: row.type_sql.clone(),
         plain: if is_money(row) {
@@ -244,19 +259,22 @@ fn server_type(row: &TypeRow) -> ColumnType {
             row.plain_sql.clone()
         },
         equality: equality(row),
-        form: form(row),
+        form: form(row, keeper),
     })
 }
 
 /// What Hayloft knows of a type that the server reads.
-fn form(row: &TypeRow) -> TextForm {
+fn form(row: &TypeRow, keeper: Keeper) -> TextForm {
     // The one in all servers that nobody built otherwise.
     const LONGEST_NAME: usize = 63;
     let modifier = Some(row.type_modifier).filter(|modifier| *modifier >= 0);
     match (row.type_schema.as_str(), row.type_name.as_str()) {
         ("pg_catalog", "time") => TextForm::Time(precision(modifier)),
         ("pg_catalog", "timetz") => TextForm::TimeTz(precision(modifier)),
-        ("pg_catalog", "interval") => TextForm::Interval,
+        ("pg_catalog", "interval") => match (keeper, modifier) {
+            (Keeper::Hayloft, Some(packed)) => TextForm::LimitedInterval(interval_limit(packed)),
+            _ => TextForm::Interval,
+        },
         ("pg_catalog", "money") => TextForm::Money,
         ("pg_catalog", "name") => TextForm::Bytes(LONGEST_NAME),
         ("pg_catalog", "char") => TextForm::Bytes(1),
@@ -291,6 +309,24 @@ const MODIFIER_OFFSET: i32 = 4;
 
 fn max_chars(modifier: i32) -> Option<u32> {
     u32::try_from(modifier - MODIFIER_OFFSET).ok()
+}
+
+/// The fields are bits above the digits of a second.
+fn interval_limit(modifier: i32) -> IntervalLimit {
+    const FIELDS: [(i32, IntervalField); 6] = [
+        (12, IntervalField::Second),
+        (11, IntervalField::Minute),
+        (10, IntervalField::Hour),
+        (3, IntervalField::Day),
+        (1, IntervalField::Month),
+        (2, IntervalField::Year),
+    ];
+    let (fields, digits) = (modifier >> 16, modifier & 0xffff);
+    let least = FIELDS.iter().find(|(bit, _)| fields & (1 << bit) != 0);
+    IntervalLimit {
+        least: least.map_or(IntervalField::Second, |(_, field)| *field),
+        precision: precision(Some(digits)),
+    }
 }
 
 fn numeric_limit(modifier: i32) -> Option<NumericLimit> {

@@ -10,7 +10,8 @@ use super::{
     Changed, Doubt, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in,
     bring_in_found, close_changed, count_broken, create_landing, element, find_changes, find_sent,
     hold_unresolved, insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new,
-    questions, read_current, read_printed, release_held, remove_unresolved, update_facts, version_columns,
+    questions, read_current, read_printed, release_held, remove_unresolved, update_facts,
+    version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{

@@ -6,7 +6,8 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::contract::{
-    Canonical, ColumnId, EmptyAs, Ident, JsonKind, Nullability, NumericLimit, Role, Spelling,
+    Canonical, ColumnId, EmptyAs, Ident, JsonKind, Nullability, NumericLimit, Precision, Role,
+    ServerType, Spelling,
 };
 use crate::stage::value::ValueParser;
 
@@ -15,6 +16,7 @@ fn column(name: &str, column_type: ColumnType) -> Column {
         name: Ident::vouched(name),
         id: ColumnId::new(name),
         column_type,
+        domain: None,
         nullability: Nullability::Nullable,
         role: Role::Type2,
         spelling: Spelling {
@@ -77,12 +79,12 @@ fn a_field_and_its_print_have_one_digest() {
         (ColumnType::Date, "0001-03-01", "0001-03-01"),
         (ColumnType::Date, "9999-12-31", "9999-12-31"),
         (
-            ColumnType::Timestamp,
+            ColumnType::Timestamp(Precision::MICROS),
             "1999-12-31T23:59:59.5",
             "1999-12-31 23:59:59.5",
         ),
         (
-            ColumnType::TimestampTz,
+            ColumnType::TimestampTz(Precision::MICROS),
             "2024-06-01 12:00:00.000001+02",
             "2024-06-01 10:00:00.000001+00",
         ),
@@ -116,7 +118,7 @@ fn instants_of_any_year_and_offset_are_read() {
         ("0002-01-01 00:00:00+00 BC", "0003-12-31 23:00:00-01 BC"),
         ("10000-01-01 00:00:00+00", "10000-01-01 05:30:15+05:30:15"),
     ] {
-        let of_print = |print| of_print(&ColumnType::TimestampTz, print);
+        let of_print = |print| of_print(&ColumnType::TimestampTz(Precision::MICROS), print);
         assert_eq!(of_print(one), of_print(other), "{one}");
     }
 }
@@ -151,7 +153,7 @@ fn other_values_have_other_digests() {
             vec!["2000-01-01", "2000-01-02", "infinity", "0001-01-01 BC"],
         ),
         (
-            ColumnType::TimestampTz,
+            ColumnType::TimestampTz(Precision::MICROS),
             vec![
                 "2000-01-01 00:00:00+00",
                 "2000-01-01 00:00:00+01",
@@ -199,9 +201,7 @@ fn the_same_value_in_another_column_is_something_else() {
 
 #[test]
 fn what_only_the_server_reads_is_digested_when_it_has_printed_it() {
-    let interval = ColumnType::Other {
-        sql: "interval".into(),
-    };
+    let interval = ColumnType::Other(ServerType::unknown("interval"));
     assert_eq!(of_field(&interval, "1 hour"), 0);
     assert_ne!(of_print(&interval, "01:00:00"), 0);
 }

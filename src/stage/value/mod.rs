@@ -38,6 +38,7 @@ mod fixed;
 mod float;
 pub mod instant;
 mod integer;
+mod interval;
 mod json;
 mod label;
 mod lexemes;

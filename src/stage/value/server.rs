@@ -8,8 +8,8 @@ use super::clock::ClockParser;
 use super::nested;
 use super::numeric::NumericParser;
 use super::text::{self, TextParser};
-use super::{Family, Parsed, ValueFault, lexemes, pairs};
-use crate::contract::{Canonical, ServerType, Spelling, TextForm};
+use super::{Family, Parsed, ValueFault, interval, lexemes, pairs};
+use crate::contract::{Canonical, IntervalLimit, ServerType, Spelling, TextForm};
 use crate::wire;
 
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(super) enum ServerParser {
     Composite(Vec<Family>),
     Clock(ClockParser),
     Interval,
+    LimitedInterval(IntervalLimit),
     Money,
     Bytes(usize),
     Unsigned(u64),
@@ -48,6 +49,7 @@ impl ServerParser {
             TextForm::Time(precision) => Self::Clock(ClockParser::local(*precision)),
             TextForm::TimeTz(precision) => Self::Clock(ClockParser::with_offset(*precision)),
             TextForm::Interval => Self::Interval,
+            TextForm::LimitedInterval(limit) => Self::LimitedInterval(*limit),
             TextForm::Money => Self::Money,
             TextForm::Bytes(most) => Self::Bytes(*most),
             TextForm::Unsigned(most) => Self::Unsigned(*most),
@@ -85,6 +87,10 @@ impl ServerParser {
             Self::Any => out.push_str(delivered),
             Self::Interval => {
                 check_fractions(delivered)?;
+                out.push_str(delivered);
+            }
+            Self::LimitedInterval(limit) => {
+                interval::check(delivered, *limit)?;
                 out.push_str(delivered);
             }
             Self::Bytes(most) => {

@@ -127,3 +127,35 @@ fn elements_that_are_not_apart_by_commas_are_left_to_the_server() {
     };
     assert_eq!(of_server.form, TextForm::Any);
 }
+
+#[test]
+fn an_interval_within_a_composite_type_knows_what_it_keeps() {
+    // interval(3), interval day to minute, interval year
+    for (modifier, least, digits) in [
+        (0x7fff_0003, IntervalField::Second, 3),
+        (0x0c08_ffff, IntervalField::Minute, 6),
+        (0x0004_ffff, IntervalField::Year, 6),
+    ] {
+        let span = row(1186, modifier, "b", "interval");
+        let pair = made_of(row(80, -1, "c", "shop.pair"), &[&span]);
+        let types = Types::of(vec![span.clone(), pair.clone()]);
+        let ColumnType::Other(of_server) = types.describe(&pair).column_type else {
+            panic!("known");
+        };
+        let TextForm::Composite(fields) = of_server.form else {
+            panic!("not composite");
+        };
+        let [ColumnType::Other(field)] = &fields[..] else {
+            panic!("{fields:?}");
+        };
+        let limit = IntervalLimit {
+            least,
+            precision: Precision::new(digits).unwrap(),
+        };
+        assert_eq!(field.form, TextForm::LimitedInterval(limit));
+        let ColumnType::Other(alone) = types.describe(&span).column_type else {
+            panic!("known");
+        };
+        assert_eq!(alone.form, TextForm::Interval);
+    }
+}
