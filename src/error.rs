@@ -10,7 +10,8 @@ use thiserror::Error;
 use crate::contract::ContractFault;
 use crate::db::connect_fault::{ConnectFault, FaultKind};
 use crate::db::{
-    is_denied, is_denied_text, is_servers_own, is_told_by_server, pooler_behind, without_value,
+    is_canceled, is_denied, is_denied_text, is_servers_own, is_told_by_server, may_be_foreign,
+    pooler_behind, takes_no_writes, without_value,
 };
 use crate::merge::MergeError;
 use crate::pipeline::InstantFault;
@@ -219,6 +220,8 @@ pub fn judge(error: &DbError) -> Verdict {
         {
             Verdict::Retry
         }
+        // The same, of a server that does not speak English.
+        error if is_canceled(error) || takes_no_writes(error) => Verdict::Retry,
         // Two writers met on one key: the locks should have kept them apart, and the second try
         // sees the first one's rows. If it does not, the table has a rule of its own, and whoever
         // tries again gives up in the end.
@@ -239,6 +242,9 @@ pub fn judge(error: &DbError) -> Verdict {
             | Kind::RestrictViolation,
             _,
         ) => Verdict::Refuse,
+        error if is_denied(error) => Verdict::Stop,
+        // Nothing is lost by trying again what may be a deadlock.
+        error if may_be_foreign(error) => Verdict::Retry,
         _ => Verdict::Stop,
     }
 }

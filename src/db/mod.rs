@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod connect_fault;
 pub mod copy;
 pub mod embedded;
+mod language;
 mod message;
 pub mod migrations;
 mod own_words;
@@ -23,7 +24,10 @@ mod yes_or_no;
 
 pub use connect_fault::{ConnectFault, FaultKind, explain_connection_error, pooler_behind};
 pub use embedded::Embedded;
-pub use message::{is_denied, is_denied_text, is_lock_timeout, without_value};
+pub use message::{
+    is_canceled, is_denied, is_denied_text, is_lock_timeout, may_be_foreign, takes_no_writes,
+    without_value,
+};
 pub use own_words::is_servers_own;
 pub use prepared::Prepare;
 pub use replies::is_told_by_server;

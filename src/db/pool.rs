@@ -160,7 +160,7 @@ fn connect_for(url: &DatabaseUrl, need: Need) -> Result<PgConnection, ConnectFau
 /// Makes a session of a server that was looked at one of ours.
 fn settle(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), ConnectFault> {
     session::pin(conn)
-        .and_then(|()| session::warn_of_replica(conn, &url.place()))
+        .and_then(|()| session::make_do(conn, url))
         .map_err(|error| explain(&error.to_string(), url))
 }
 

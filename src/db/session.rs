@@ -6,7 +6,10 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
+
+use super::language;
+use super::url::DatabaseUrl;
 
 /// Sets everything that changes what our statements mean, and the texts that are read from the server
 /// or written to it.
@@ -18,16 +21,22 @@ pub(super) fn pin(conn: &mut PgConnection) -> QueryResult<()> {
 pub(super) const FOR_MIGRATIONS: &str = include_str!("session/for_migrations.sql");
 
 #[derive(QueryableByName)]
-struct Unguarded {
+struct Unpinned {
     #[diesel(sql_type = Bool)]
     fires_no_triggers: bool,
+    #[diesel(sql_type = Text)]
+    lc_messages: String,
 }
 
-/// Warns where triggers and foreign keys of the warehouse would be passed over, and this role may not
-/// change that.
-pub(super) fn warn_of_replica(conn: &mut PgConnection, place: &str) -> QueryResult<()> {
-    let found: Unguarded =
-        diesel::sql_query(include_str!("session/fires_no_triggers.sql")).get_result(conn)?;
+/// Deals with what this role may not set: warns where triggers and foreign keys of the warehouse would be
+/// passed over, and learns what a server says that does not speak English.
+pub(super) fn make_do(conn: &mut PgConnection, url: &DatabaseUrl) -> QueryResult<()> {
+    let found: Unpinned =
+        diesel::sql_query(include_str!("session/unpinned.sql")).get_result(conn)?;
+    if !language::is_english(&found.lc_messages) {
+        language::learn(conn, url);
+    }
+    let place = url.place();
     if found.fires_no_triggers {
         tracing::warn!(
             "session_replication_role is not `origin` for this role at {place}: triggers do not fire and \

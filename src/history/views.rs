@@ -67,7 +67,7 @@ pub struct Kept {
 pub fn keep(conn: &mut PgConnection, contract: &Contract) -> Result<Kept, ViewsError> {
     let QualifiedName { schema, table } = &contract.table;
     let catalog = Catalog::read(conn, schema.name(), &[table.name()])?;
-    let wanted = wanted(contract, &catalog)?;
+    let wanted = under_free_names(conn, contract, &catalog)?;
     let found = namesakes(conn, &wanted)?;
     if wanted.iter().all(|one| one.is_among(&found)) {
         return Ok(Kept::default());
@@ -128,6 +128,17 @@ enum Made {
 }
 
 impl Wanted {
+    fn of(object: Object, name: QualifiedName, dimension: Dimension<'_>) -> Self {
+        let create = object.create(&name, dimension);
+        let comment = comment(&create);
+        Self {
+            object,
+            name,
+            create,
+            comment,
+        }
+    }
+
     fn is_there(&self, comments: &[Comment]) -> bool {
         comments
             .iter()
@@ -226,16 +237,38 @@ fn wanted(contract: &Contract, catalog: &Catalog) -> Result<Vec<Wanted>, ViewsEr
         let name = object.name(table).ok_or_else(|| ViewsError::NameTooLong {
             table: table.table.name().to_owned(),
         })?;
-        let create = object.create(&name, dimension);
-        let comment = comment(&create);
-        Ok(Wanted {
-            object,
-            name,
-            create,
-            comment,
-        })
+        Ok(Wanted::of(object, name, dimension))
     };
     Object::ALL.into_iter().map(one).collect()
+}
+
+/// The same, each under a name that no index has.
+fn under_free_names(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    catalog: &Catalog,
+) -> Result<Vec<Wanted>, ViewsError> {
+    let mut all = wanted(contract, catalog)?;
+    let found = namesakes(conn, &all)?;
+    let (Kind::Dimension { durable_key, .. }, table) = (&contract.kind, &contract.table) else {
+        return Ok(all);
+    };
+    let columns = catalog.tables.get(table.table.name());
+    let columns = columns.map(CatalogTable::names).unwrap_or_default();
+    let dimension = Dimension {
+        contract,
+        durable_key,
+        columns: &columns,
+    };
+    for one in &mut all {
+        let is_taken = one
+            .namesake(&found)
+            .is_some_and(|found| found.kind == "index");
+        if let (true, Some(name)) = (is_taken, one.object.other_name(table)) {
+            *one = Wanted::of(one.object, name, dimension);
+        }
+    }
+    Ok(all)
 }
 
 fn comment(create: &str) -> String {

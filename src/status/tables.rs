@@ -11,6 +11,7 @@ use crate::contract::file::{KindEntry, TableEntry};
 use crate::contract::managed::EFFECTIVE_END_DATE;
 use crate::contract::{Ident, QualifiedName, WAREHOUSE};
 use crate::db::access::Obstacle;
+use crate::db::is_canceled;
 use crate::db::transaction;
 
 /// One table.
@@ -180,18 +181,9 @@ fn count(conn: &mut PgConnection, table: &str, kind: TableKind) -> QueryResult<O
     });
     match counted {
         Ok(counts) => Ok(Some(counts)),
-        Err(error) if is_impatience(&error) => Ok(None),
+        Err(error) if is_canceled(&error) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Postgres has several reasons to cancel a statement, and Diesel keeps only the sentence.
-fn is_impatience(error: &diesel::result::Error) -> bool {
-    matches!(
-        error,
-        diesel::result::Error::DatabaseError(_, information)
-            if information.message().starts_with("canceling statement due to")
-    )
 }
 
 fn count_rows(table: &str, kind: TableKind) -> String {

@@ -406,14 +406,12 @@ fn what_somebody_else_made_under_a_name_is_told_and_not_touched() {
     let warehouse = Warehouse::new();
     warehouse.execute(
         "create view datawarehouse.users_history as select 1 as mine;
-         create index users_current on datawarehouse.users (name);
          create function datawarehouse.users_asof(timestamptz) returns int language sql
              as 'select 7'",
     );
     let run = warehouse.run(&["migrate"]).exits(0);
     for part in [
         "datawarehouse.users_history was not made: there is a view of that name",
-        "datawarehouse.users_current was not made: there is an index of that name",
         "datawarehouse.users_asof was not made: there is a function of that name",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
@@ -424,6 +422,24 @@ fn what_somebody_else_made_under_a_name_is_told_and_not_touched() {
         "1 | 7\n"
     );
     warehouse.query("select * from datawarehouse.users_changes");
+}
+
+#[test]
+fn an_index_of_a_views_name_gives_the_view_another() {
+    let warehouse = Warehouse::new();
+    warehouse.execute(
+        "create unique index users_current on datawarehouse.users (user_id) where effective_end_date is null",
+    );
+    let row = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
+    for name in ["users.csv", "users-2.csv"] {
+        let run = warehouse.load(name, row).exits(0);
+        assert_eq!(run.stderr, "", "{run:#?}");
+        assert_eq!(
+            warehouse.query("select name from datawarehouse.users_current_view"),
+            "Ann\n"
+        );
+    }
+    warehouse.query("select * from datawarehouse.users_history");
 }
 
 #[test]

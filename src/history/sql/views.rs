@@ -62,6 +62,18 @@ impl Object {
         })
     }
 
+    /// The name that it gets where an index has its own: indexes and views share theirs, and an index of the
+    /// current versions is often called for them.
+    #[must_use]
+    pub fn other_name(self, table: &QualifiedName) -> Option<QualifiedName> {
+        table.beside(match self {
+            Self::Current => "_current_view",
+            Self::History => "_history_view",
+            Self::Changes => "_changes_view",
+            Self::AsOf => "_asof",
+        })
+    }
+
     /// Makes it, or gives it this definition where that is possible without making it anew.
     #[must_use]
     pub fn create(self, name: &QualifiedName, dimension: Dimension<'_>) -> String {
