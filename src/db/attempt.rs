@@ -34,8 +34,8 @@ pub enum Binds<'b> {
     Instant(DateTime<Utc>),
     /// An instant and a load.
     Load(DateTime<Utc>, i64),
-    /// An instant and the name of a table.
-    Table(DateTime<Utc>, &'b str),
+    /// An instant, the name of a table, and a text.
+    Table(DateTime<Utc>, &'b str, &'b str),
 }
 
 /// What a table has against a statement. None of it is a value of a row.
@@ -99,33 +99,34 @@ pub fn write(
             .bind::<Timestamptz, _>(at)
             .bind::<BigInt, _>(load)
             .execute(conn),
-        Binds::Table(at, table) => query
+        Binds::Table(at, table, text) => query
             .bind::<Timestamptz, _>(at)
             .bind::<Text, _>(table)
+            .bind::<Text, _>(text)
             .execute(conn),
     };
     Ok(rows? as u64)
 }
 
-/// Runs a statement that writes and gives one row, of an instant and the name of a table. Where it is
-/// caught nobody asks for the row.
+/// Runs a statement that writes and gives one row, of an instant, the name of a table and a text. Where
+/// it is caught nobody asks for the row.
 pub fn read<R>(
     conn: &mut PgConnection,
     statement: &str,
-    at: DateTime<Utc>,
-    table: &str,
+    (at, table, text): (DateTime<Utc>, &str, &str),
 ) -> QueryResult<R>
 where
     R: Default + diesel::deserialize::QueryableByName<diesel::pg::Pg> + 'static,
 {
     if is_catching() {
-        let binds = Binds::Table(at, table);
+        let binds = Binds::Table(at, table, text);
         attempt(conn, Purpose::Write, statement, binds, Answer::Row)?;
         return Ok(R::default());
     }
     sql_query(statement)
         .bind::<Timestamptz, _>(at)
         .bind::<Text, _>(table)
+        .bind::<Text, _>(text)
         .get_result(conn)
 }
 
@@ -149,11 +150,11 @@ fn attempt(
         #[diesel(embed)]
         breach: RuleBreach,
     }
-    let (at, load, table) = match binds {
-        Binds::None => (None, None, None),
-        Binds::Instant(at) => (Some(at), None, None),
-        Binds::Load(at, load) => (Some(at), Some(load), None),
-        Binds::Table(at, table) => (Some(at), None, Some(table)),
+    let (at, load, table, text) = match binds {
+        Binds::None => (None, None, None, None),
+        Binds::Instant(at) => (Some(at), None, None, None),
+        Binds::Load(at, load) => (Some(at), Some(load), None, None),
+        Binds::Table(at, table, text) => (Some(at), None, Some(table), Some(text)),
     };
     let attempted: Attempted = sql_query(include_str!("attempt/run.sql"))
         .bind::<Text, _>(statement)
@@ -161,6 +162,7 @@ fn attempt(
         .bind::<Nullable<BigInt>, _>(load)
         .bind::<Nullable<Text>, _>(table)
         .bind::<Bool, _>(answer == Answer::Row)
+        .bind::<Nullable<Text>, _>(text)
         .get_result(conn)?;
     if let Some(written) = attempted.written {
         return Ok(u64::try_from(written).unwrap_or(0));

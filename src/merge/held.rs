@@ -5,10 +5,12 @@
 //! table one row waits: a row that comes later joins it, as it would be written over the fact had
 //! the member been there, and goes in with it when it names a member that is known.
 
+mod one_by_one;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use uuid::Uuid;
 
 use super::counts::unsigned;
@@ -122,6 +124,16 @@ fn join(
     Ok((joined, changed))
 }
 
+/// How held facts are let in.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum LettingIn {
+    /// All of them, or none.
+    #[default]
+    Together,
+    /// Those that their table takes.
+    OneByOne,
+}
+
 /// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` is
 /// where the keys of these members are; `sent`, those that are nowhere else.
 pub(super) fn release(
@@ -131,7 +143,7 @@ pub(super) fn release(
     dependants: &[&Contract],
     spoken: &[sql::Spoken],
     sent: &[Uuid],
-    instant: DateTime<Utc>,
+    (instant, letting_in): (DateTime<Utc>, LettingIn),
 ) -> Result<u64, MergeError> {
     sql_query(sql::list_members(dimension, durable_key, spoken))
         .bind::<Array<diesel::sql_types::Uuid>, _>(sent)
@@ -144,8 +156,15 @@ pub(super) fn release(
                 .bind::<Text, _>(dimension.name.as_str())
         };
         if members(sql::MEET_MEMBERS).execute(conn)? > 0 {
-            members(sql::FORGET_MET).execute(conn)?;
-            released += let_in(conn, fact, instant)?.all();
+            released += match letting_in {
+                LettingIn::Together => {
+                    members(sql::FORGET_MET).execute(conn)?;
+                    let_in(conn, fact, instant)?.all()
+                }
+                LettingIn::OneByOne => {
+                    one_by_one::let_in_one_by_one(conn, fact, &dimension.name, instant)?
+                }
+            };
         }
         sql_query(sql::DROP_MET).execute(conn)?;
         let behind = history::let_in_behind(conn, fact, &dimension.name)?;
@@ -169,9 +188,36 @@ fn let_in(
     fact: &Contract,
     instant: DateTime<Utc>,
 ) -> Result<Released, MergeError> {
-    let released: Released =
-        attempt::read(conn, &sql::release_held(fact), instant, fact.name.as_str())?;
+    let defaults = defaults(conn, fact)?;
+    let released: Released = attempt::read(
+        conn,
+        &sql::release_held(fact),
+        (instant, fact.name.as_str(), &defaults),
+    )?;
     let written = unsigned(released.inserted + released.written);
     swallowed::vouch(conn, fact, released.all(), written)?;
     Ok(released)
+}
+
+/// What a row has in columns that were not there when it was held, and must have a value: their defaults,
+/// as a JSON object.
+fn defaults(conn: &mut PgConnection, fact: &Contract) -> QueryResult<String> {
+    #[derive(QueryableByName)]
+    struct Statement {
+        #[diesel(sql_type = Nullable<Text>)]
+        statement: Option<String>,
+    }
+    #[derive(QueryableByName)]
+    struct Defaults {
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+    let asked: Statement = sql_query(include_str!("held/defaults.sql"))
+        .bind::<Text, _>(fact.table.to_string())
+        .get_result(conn)?;
+    let Some(statement) = asked.statement else {
+        return Ok("{}".to_owned());
+    };
+    let defaults: Defaults = sql_query(statement).get_result(conn)?;
+    Ok(defaults.value)
 }

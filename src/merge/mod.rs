@@ -44,6 +44,7 @@ pub use offenders::Offenders;
 pub use plan::{Plan, Sample, Version, plan, plan_takeover, plan_turn};
 pub use takeover::{SourceWish, Takeover};
 
+use self::held::LettingIn;
 use self::ledger::{Bytes, Coming, Entry, Opened};
 use self::load::{Done, Load};
 use self::shared::Shared;
@@ -173,22 +174,35 @@ pub fn merge(
     let claim = staged.delivery.claim;
     failpoint!("merge::begin");
     let contract = &contract.with_added(&staged.added);
-    let done = transaction(conn, |conn| {
-        failpoint!("merge::begun");
-        let shared = Shared::of(iter::once(&*staged));
-        let load = Load {
-            shortcuts,
-            ..Load::new(contracts, contract, keys, terms, &shared)
-        };
-        let done = load.run(conn, staged)?;
-        failpoint!("merge::commit");
-        Ok::<_, MergeError>(done)
-    });
-    let done = done.map_err(|error| {
-        let shared = Shared::of(iter::once(&*staged));
-        let load = Load::new(contracts, contract, keys, terms, &shared);
-        offenders::explain(conn, &load, staged, error)
-    })?;
+    let attempt = |conn: &mut PgConnection, staged: &mut Staged, shortcuts, letting_in| {
+        transaction(conn, |conn| {
+            failpoint!("merge::begun");
+            let shared = Shared::of(iter::once(&*staged)).with(letting_in);
+            let load = Load {
+                shortcuts,
+                ..Load::new(contracts, contract, keys, terms, &shared)
+            };
+            let done = load.run(conn, staged)?;
+            failpoint!("merge::commit");
+            Ok::<_, MergeError>(done)
+        })
+    };
+    let done = match attempt(conn, staged, shortcuts, LettingIn::Together) {
+        Err(error) if offenders::may_be_of_rows(&error) => {
+            let shared = Shared::of(iter::once(&*staged));
+            let load = Load::new(contracts, contract, keys, terms, &shared);
+            match offenders::explain(conn, &load, staged, error) {
+                // No row of the file is to blame: it may be facts that waited for it.
+                MergeError::Database(_)
+                    if contracts.referring_to(&contract.name).next().is_some() =>
+                {
+                    attempt(conn, staged, Shortcuts::NONE, LettingIn::OneByOne)?
+                }
+                error => return Err(error),
+            }
+        }
+        done => done?,
+    };
     failpoint!("merge::committed");
     Ok(Receipt::of(claim, done))
 }

@@ -10,7 +10,7 @@
 //! first is loaded. Rows of one key are tried together, as they are one history. In the end all of it is
 //! rolled back.
 
-mod halves;
+pub(super) mod halves;
 
 use std::ops::Range;
 

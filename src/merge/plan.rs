@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::dimension::Way;
+use super::held::LettingIn;
 use super::history::Turn;
 use super::ledger::Entry;
 use super::load::Load;
@@ -89,9 +90,9 @@ pub fn plan(
     samples: usize,
 ) -> Result<Plan, MergeError> {
     let wider = &contract.with_added(&staged.added);
-    let mut attempt = |conn: &mut PgConnection, terms: &Terms| {
+    let mut attempt_so = |conn: &mut PgConnection, terms: &Terms, letting_in| {
         let trial = |conn: &mut PgConnection| {
-            let shared = Shared::of(iter::once(&*staged));
+            let shared = Shared::of(iter::once(&*staged)).with(letting_in);
             let load = Load {
                 samples,
                 ..Load::new(contracts, wider, keys, terms, &shared)
@@ -107,6 +108,15 @@ pub fn plan(
             offenders::explain(conn, &load, staged, error)
         })
     };
+    let has_facts = contracts.referring_to(&contract.name).next().is_some();
+    let mut attempt =
+        |conn: &mut PgConnection, terms: &Terms| match attempt_so(conn, terms, LettingIn::Together)
+        {
+            Err(MergeError::Database(_)) if has_facts => {
+                attempt_so(conn, terms, LettingIn::OneByOne)
+            }
+            other => other,
+        };
     let accepted = Terms {
         consent: Consent::Given { by: String::new() },
         ..terms.clone()

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use super::held::LettingIn;
 use super::ledger::{self, Deliveries, Seen, Sha256};
 use super::{held, swallowed};
 use crate::contract::{Contract, TableName};
@@ -24,6 +25,8 @@ pub(super) const LOOK_UP: &str = include_str!("shared/look_up.sql");
 pub(super) struct Shared {
     /// The bytes of all files whose loads share the transaction.
     bytes: Vec<Sha256>,
+    /// How facts are let in that waited for members.
+    pub(super) letting_in: LettingIn,
     /// Which of these the ledger has.
     delivered: RefCell<Option<Deliveries>>,
     /// The instant of the last load that took its time from the server's clock.
@@ -71,6 +74,11 @@ impl Shared {
             bytes: files.map(|staged| staged.delivery.sha256).collect(),
             ..Self::default()
         }
+    }
+
+    /// The same, with facts let in like this.
+    pub(super) fn with(self, letting_in: LettingIn) -> Self {
+        Self { letting_in, ..self }
     }
 
     /// Whether the bytes of a file were loaded into the table before.

@@ -124,7 +124,7 @@ pub const JOIN_HELD: &str = "with hayloft_newer as (
     returning landing.*, joined.hayloft_differs
 )
 update hayloft.held_fact as held
-set load_id = $2, source_line = hayloft_newer.hayloft_line, held_at = clock_timestamp(),
+set load_id = $2, source_line = hayloft_newer.hayloft_line, held_at = clock_timestamp(), reason = null,
     row = held.row || (to_jsonb(hayloft_newer) - 'hayloft_key' - 'hayloft_line' - 'hayloft_differs')
 from hayloft_newer
 where hayloft_newer.hayloft_differs
@@ -309,8 +309,8 @@ where waits.table_name = $1 and waits.dimension = $2";
 
 /// See [`MEET_MEMBERS`]; the second half of the same step.
 pub const FORGET_MET: &str = "delete from hayloft.held_reference as waits
-using pg_temp.hayloft_member as member
-where member.key = waits.dimension_key
+using pg_temp.hayloft_member as member, pg_temp.hayloft_met as met
+where member.key = waits.dimension_key and met.fact_key = waits.fact_key
   and waits.table_name = $1 and waits.dimension = $2";
 
 /// Takes away the table that [`MEET_MEMBERS`] made: a dimension may have several fact tables.
@@ -329,8 +329,9 @@ where held.table_name = $1 and held.load_id = $2
 
 /// Loads the held facts that wait for nothing more: each as it came, with the load and line that
 /// brought it. What the ledger has to keep of the facts that they are written over, it keeps. Binds:
-/// the instant, the fact table's name. One row comes back, with how many there were, and how many of
-/// them were inserted, updated with other values, and updated at all.
+/// the instant, the fact table's name, the defaults of columns that a row may not have. One row comes
+/// back, with how many there were, and how many of them were inserted, updated with other values, and
+/// updated at all.
 #[must_use]
 pub fn release_held(contract: &Contract) -> String {
     let columns = &contract.columns;
@@ -350,7 +351,7 @@ pub fn release_held(contract: &Contract) -> String {
              select ready.fact_key as hayloft_key, ready.row as hayloft_row,\n        \
                  ready.load_id as hayloft_load, ready.source_line as hayloft_line, {populated}\n    \
              from ready\n    \
-             cross join lateral jsonb_populate_record(null::{table}, ready.row) as populated\n\
+             cross join lateral jsonb_populate_record(null::{table}, $3::jsonb || ready.row) as populated\n\
          ), known as (\n    \
              select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,\n        \
                  {said} as hayloft_said,\n        \

@@ -332,7 +332,7 @@ impl Takeover<'_> {
             &dependants,
             &spoken,
             &[],
-            Utc::now(),
+            (Utc::now(), held::LettingIn::Together),
         )
     }
 

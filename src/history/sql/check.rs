@@ -188,7 +188,8 @@ pub fn held_for_members_there(reference: &Reference) -> String {
         "select count(distinct waits.dimension_key) as count,\n    \
              (array_agg(distinct waits.dimension_key::text))[1:{EXAMPLES}] as examples\n\
          from hayloft.held_reference as waits\n\
-         where waits.table_name = $1 and waits.dimension = $2 and exists (\n    \
+         join hayloft.held_fact as held using (table_name, fact_key)\n\
+         where held.reason is null and waits.table_name = $1 and waits.dimension = $2 and exists (\n    \
              select from {dimension} as member where member.{durable_key} = waits.dimension_key\n\
          )",
         dimension = reference.dimension_table,

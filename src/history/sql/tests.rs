@@ -424,7 +424,8 @@ fn facts_are_asked_for_their_key_their_load_and_their_members() {
         select count(distinct waits.dimension_key) as count,
             (array_agg(distinct waits.dimension_key::text))[1:5] as examples
         from hayloft.held_reference as waits
-        where waits.table_name = $1 and waits.dimension = $2 and exists (
+        join hayloft.held_fact as held using (table_name, fact_key)
+        where held.reason is null and waits.table_name = $1 and waits.dimension = $2 and exists (
             select from "datawarehouse"."stations" as member where member."station_key" = waits.dimension_key
         )
     "#]].assert_eq(&(all.join("\n\n") + "\n"));

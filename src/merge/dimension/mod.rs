@@ -331,7 +331,8 @@ impl Delivered<'_> {
         }
         self.shared.work_in_sets(conn)?;
         let (key, sent) = (self.durable_key, &applied.sent);
-        held::release(conn, contract, key, &self.dependants, spoken, sent, self.at)
+        let how = (self.at, self.shared.letting_in);
+        held::release(conn, contract, key, &self.dependants, spoken, sent, how)
     }
 
     fn table(&self) -> Table<'_> {

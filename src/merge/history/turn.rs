@@ -17,6 +17,7 @@ use crate::contract::{Contract, Contracts, Ident, Kind, TableName};
 use crate::failpoint;
 use crate::ledger::words::{Absence, Action, Instants, Word};
 use crate::merge::counts::unsigned;
+use crate::merge::held::LettingIn;
 use crate::merge::ledger::{self, Entry};
 use crate::merge::plan::Sample;
 use crate::merge::sql::{self, Holding, Spoken};
@@ -164,7 +165,15 @@ pub(in crate::merge) fn turn_dimension(
     let spoken = [Spoken::Touched];
     let at = target.at();
     let released = if held::is_awaited(conn, contract)? {
-        held::release(conn, contract, durable_key, &dependants, &spoken, &[], at)?
+        held::release(
+            conn,
+            contract,
+            durable_key,
+            &dependants,
+            &spoken,
+            &[],
+            (at, LettingIn::Together),
+        )?
     } else {
         0
     };

@@ -11,7 +11,7 @@ const MOST: u64 = 1 << 17;
 
 /// What an attempt came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Attempt {
+pub(in crate::merge) enum Attempt {
     /// All of them are taken.
     Taken,
     /// None of them is.
@@ -20,7 +20,7 @@ pub(super) enum Attempt {
 
 /// Whether to look for more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Search {
+pub(in crate::merge) enum Search {
     /// There may be more.
     GoOn,
     /// It is enough.
@@ -28,7 +28,7 @@ pub(super) enum Search {
 }
 
 /// Who can be asked.
-pub(super) trait Judge {
+pub(in crate::merge) trait Judge {
     type Error;
 
     /// Tries all of these.
@@ -39,7 +39,7 @@ pub(super) trait Judge {
 }
 
 /// Goes through so many things in their order.
-pub(super) fn search<J: Judge>(total: u64, judge: &mut J) -> Result<(), J::Error> {
+pub(in crate::merge) fn search<J: Judge>(total: u64, judge: &mut J) -> Result<(), J::Error> {
     let (mut from, mut size) = (0, FIRST);
     while from < total {
         let range = from..total.min(from + size);

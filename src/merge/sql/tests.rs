@@ -999,7 +999,7 @@ fn held_transactions_are_released() {
                 select ready.fact_key as hayloft_key, ready.row as hayloft_row,
                     ready.load_id as hayloft_load, ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
                 from ready
-                cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", ready.row) as populated
+                cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", $3::jsonb || ready.row) as populated
             ), known as (
                 select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
                     jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[]) as hayloft_said,

@@ -99,3 +99,46 @@ fn a_mended_fact_keeps_its_old_place() {
     assert_eq!(facts(&warehouse), "1 | 30\n2 | 20\n");
     warehouse.run(&["check"]).exits(0);
 }
+
+#[test]
+fn a_held_fact_that_is_refused_stays_held() {
+    let warehouse = pay("amount integer constraint small check (amount < 100)");
+    let file = "pay_id,code,amount\n1,zoe,500\n2,zoe,20\n3,yan,30\n4,zoe,600\n";
+    warehouse.load("pay.csv", file).exits(0);
+    warehouse.write("acc-2.csv", "code,tier\nzoe,tin\nyan,tin\n");
+    warehouse.run(&["plan", "acc-2.csv"]).exits(0);
+
+    let run = warehouse.run(&["load", "acc-2.csv"]).exits(0);
+
+    super::assert_untold(&warehouse, &run, "500");
+    assert_eq!(facts(&warehouse), "2 | 20\n3 | 30\n");
+    assert_eq!(
+        warehouse.query("select row ->> 'amount', reason from hayloft.held_fact order by 1"),
+        "500 | The constraint `small` refuses the row.\n\
+         600 | The constraint `small` refuses the row.\n"
+    );
+    warehouse.run(&["check"]).exits(0);
+
+    // A newer row for the fact takes it in.
+    warehouse
+        .load("pay-2.csv", "pay_id,code,amount\n1,zoe,50\n")
+        .exits(0);
+    assert_eq!(facts(&warehouse), "1 | 50\n2 | 20\n3 | 30\n");
+    warehouse.run(&["check"]).exits(0);
+}
+
+#[test]
+fn a_held_fact_gets_the_default_of_a_new_column() {
+    let warehouse = pay("amount integer");
+    warehouse
+        .load("pay.csv", "pay_id,code,amount\n1,zoe,5\n")
+        .exits(0);
+    warehouse.execute("alter table datawarehouse.pay add column kind text not null default 'cash'");
+
+    warehouse.load("acc-2.csv", "code,tier\nzoe,tin\n").exits(0);
+
+    assert_eq!(
+        warehouse.query("select pay_id, amount, kind from datawarehouse.pay"),
+        "1 | 5 | cash\n"
+    );
+}
