@@ -12,7 +12,7 @@ use crate::contract::{Contract, ContractFault, ContractFile, Contracts, TableNam
 use crate::db::access::{Need, refuse_unless_ledger_is_open};
 use crate::db::embedded::State;
 use crate::db::pool::Database;
-use crate::db::{DatabaseUrl, Embedded, migrations};
+use crate::db::{DatabaseUrl, Embedded, has_lost_reply, migrations};
 use crate::history::views::{self, Aside, Kept, ViewsError};
 use crate::merge::MergeError;
 use crate::merge::schema::{self, SchemaNote};
@@ -124,6 +124,11 @@ pub(super) fn migrate(
     let applied = match way {
         Way::Onward => migrations::migrate_after(conn, Some(folder), put_aside),
         Way::FromNothing => migrations::reset_after(conn, Some(folder), put_aside),
+    };
+    let applied = match applied {
+        // Nothing more may be asked of the session: the next start does what is left.
+        Err(error) if has_lost_reply(conn) => return Err(error),
+        other => other,
     };
     // Also after a migration that failed, or views that could not be made: what was there before
     // must be there again.

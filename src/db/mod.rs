@@ -30,7 +30,7 @@ pub use message::{
 };
 pub use own_words::is_servers_own;
 pub use prepared::Prepare;
-pub use replies::is_told_by_server;
+pub use replies::{has_lost_reply, is_told_by_server};
 pub use second::SecondSession;
 pub use transaction::{DatabaseCause, transaction};
 pub use url::DatabaseUrl;

@@ -102,7 +102,7 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, conn: &mut PgConnection) -> bool {
-        replies::has_lost_one(conn) || self.others.has_broken(conn)
+        replies::has_lost_reply(conn) || self.others.has_broken(conn)
     }
 }
 

@@ -44,7 +44,8 @@ pub(super) fn track(conn: &mut PgConnection) {
 }
 
 /// Whether the session has lost a reply, so that what it says can no longer be believed.
-pub(super) fn has_lost_one(conn: &mut PgConnection) -> bool {
+#[must_use]
+pub fn has_lost_reply(conn: &mut PgConnection) -> bool {
     tracker(conn).is_some_and(|tracker| tracker.replies == Replies::Lost)
 }
 

@@ -4,7 +4,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::result::{DatabaseErrorKind, Error as DbError};
 
-use super::replies::{has_lost_one, is_told_by_server, note_lost};
+use super::replies::{has_lost_reply, is_told_by_server, note_lost};
 
 /// An error that may be one of the database.
 pub trait DatabaseCause: From<DbError> {
@@ -44,7 +44,7 @@ pub fn transaction<T, E: DatabaseCause>(
     {
         note_lost(conn);
     }
-    if has_lost_one(conn) {
+    if has_lost_reply(conn) {
         break_off(conn);
         return Err(done.err().unwrap_or_else(|| reply_was_lost().into()));
     }
