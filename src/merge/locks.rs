@@ -17,7 +17,7 @@ use diesel::sql_types::Text;
 
 use super::MergeError;
 use crate::contract::{Contract, Contracts, TableName};
-use crate::db::{Prepare, is_lock_timeout};
+use crate::db::{Prepare, YesOrNo, is_lock_timeout};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Hold {
@@ -46,10 +46,15 @@ pub(super) fn take(
     take_all(conn, &mut wanted)
 }
 
-/// Waits a slice for each of these tables, to have it alone.
-pub(super) fn take_alone(conn: &mut PgConnection, tables: &[TableName]) -> Result<(), MergeError> {
-    let mut wanted: Vec<_> = tables.iter().map(|table| (table, Hold::Alone)).collect();
-    take_all(conn, &mut wanted)
+/// Has a table alone, if nobody else loads into it now.
+pub(super) fn try_alone(conn: &mut PgConnection, table: &TableName) -> QueryResult<bool> {
+    sql_query(
+        "select pg_catalog.pg_try_advisory_xact_lock(
+             pg_catalog.hashtextextended('hayloft:' || $1, 0)) as answer",
+    )
+    .bind::<Text, _>(table.as_str())
+    .get_result(conn)
+    .map(YesOrNo::is_yes)
 }
 
 fn take_all(conn: &mut PgConnection, wanted: &mut [(&TableName, Hold)]) -> Result<(), MergeError> {

@@ -42,73 +42,65 @@ pub struct SchemaNote {
     pub change: SchemaChange,
 }
 
-/// Reads the catalog, and writes down what tables have become since the ledger last looked.
+/// Reads the catalog, and writes down what tables have become since the ledger last looked. A table that
+/// is being loaded has to wait, and keeps no other waiting: its next load finds that it has not been
+/// looked at yet.
 pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, MergeError> {
     let catalog = Catalog::of(conn, file, Need::Load)?;
+    let mut notes = Vec::new();
     if !catalog.has_changes() {
-        let notes = Vec::new();
         return Ok(Followed { catalog, notes });
     }
-    let notes = transaction(conn, |conn| write_down(conn, file))?;
+    notes.extend(transaction(conn, follow_renamed_tables)?);
+    for name in catalog.tables.keys() {
+        notes.extend(transaction(conn, |conn| write_down(conn, file, name))?);
+    }
+    // That a table is new is no news to anybody who reads.
+    notes.retain(|note| note.change != SchemaChange::FirstSeen);
     Ok(Followed {
         catalog: Catalog::of(conn, file, Need::Load)?,
         notes,
     })
 }
 
-fn write_down(conn: &mut PgConnection, file: &ContractFile) -> Result<Vec<SchemaNote>, MergeError> {
+/// Writes down what one table has become.
+fn write_down(
+    conn: &mut PgConnection,
+    file: &ContractFile,
+    name: &str,
+) -> Result<Vec<SchemaNote>, MergeError> {
     conn.batch_execute(include_str!("transaction.sql"))?;
+    if !locks::try_alone(conn, &TableName::new(name))? {
+        return Ok(Vec::new());
+    }
+    // Read under the lock: somebody else may have been here before.
     let catalog = Catalog::of(conn, file, Need::Load)?;
-    lock(conn, &catalog)?;
-    let mut notes = follow_renamed_tables(conn)?;
-    // Read again: somebody else may have been here before, and tables have their new names now.
-    let catalog = Catalog::of(conn, file, Need::Load)?;
+    let Some(table) = catalog.tables.get(name) else {
+        return Ok(Vec::new());
+    };
     let dimensions = Contracts::agreeing_dimensions(file, &catalog);
-    for (name, table) in &catalog.tables {
-        let is_dimension = file.is_dimension(name);
-        let dimension = dimensions.iter().find(|it| it.name.as_str() == name);
-        // A table that does not fit hayloft.toml has to wait: what its new columns hold cannot be
-        // told of any key.
-        if table.changes.is_empty() || is_dimension && dimension.is_none() {
-            continue;
-        }
-        let before = known_columns(conn, name)?;
-        for change in &table.changes {
-            write_change(conn, name, table, change)?;
-        }
-        write_columns(conn, name, table)?;
-        if let Some(dimension) = dimension {
-            baseline::take(conn, dimension, &table.changes)?;
-            join_neighbours(conn, dimension, &table.changes)?;
-        }
-        note(conn, name, &before)?;
-        let changes = table.changes.iter().cloned();
-        notes.extend(changes.map(|change| SchemaNote {
-            table: name.clone(),
-            change,
-        }));
+    let dimension = dimensions.iter().find(|it| it.name.as_str() == name);
+    // A table that does not fit hayloft.toml has to wait: what its new columns hold cannot be told of
+    // any key.
+    if table.changes.is_empty() || file.is_dimension(name) && dimension.is_none() {
+        return Ok(Vec::new());
     }
-    // That a table is new is no news to anybody who reads.
-    notes.retain(|note| note.change != SchemaChange::FirstSeen);
-    Ok(notes)
-}
-
-fn lock(conn: &mut PgConnection, catalog: &Catalog) -> Result<(), MergeError> {
-    let mut names = Vec::new();
-    for (name, table) in &catalog.tables {
-        if table.changes.is_empty() {
-            continue;
-        }
-        names.push(TableName::new(name.as_str()));
-        for change in &table.changes {
-            if let SchemaChange::TableRenamed { from } = change {
-                names.push(TableName::new(from.as_str()));
-            }
-        }
+    let before = known_columns(conn, name)?;
+    for change in &table.changes {
+        write_change(conn, name, table, change)?;
     }
-    names.sort();
-    names.dedup();
-    locks::take_alone(conn, &names)
+    write_columns(conn, name, table)?;
+    if let Some(dimension) = dimension {
+        baseline::take(conn, dimension, &table.changes)?;
+        join_neighbours(conn, dimension, &table.changes)?;
+    }
+    note(conn, name, &before)?;
+    let changes = table.changes.iter().cloned();
+    let notes = changes.map(|change| SchemaNote {
+        table: name.to_owned(),
+        change,
+    });
+    Ok(notes.collect())
 }
 
 // ---- tables ------------------------------------------------------------------------------------
@@ -126,6 +118,13 @@ fn follow_renamed_tables(conn: &mut PgConnection) -> Result<Vec<SchemaNote>, Mer
     let renamed: Vec<Renamed> = sql_query(include_str!("schema/renamed_tables.sql"))
         .bind::<Text, _>(WAREHOUSE)
         .load(conn)?;
+    for table in &renamed {
+        for name in [&table.before, &table.now] {
+            if !locks::try_alone(conn, &TableName::new(name.as_str()))? {
+                return Ok(Vec::new());
+            }
+        }
+    }
     for table in &renamed {
         rename(conn, &table.before, &aside(&table.before))?;
     }

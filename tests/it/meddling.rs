@@ -39,6 +39,7 @@ fn a_file_that_is_written_to_after_it_was_read_is_not_deleted() {
         .open(claim_of(&warehouse, "users.csv"))
         .unwrap();
     writer.write_all(b"bob@x.org,Bob,03/04/1985\n").unwrap();
+    drop(writer);
     drop(locked);
 
     assert_eq!(watch.next_load()["rows"]["read"], 1);
@@ -93,9 +94,10 @@ fn a_claimed_file_that_somebody_removes_does_not_stop_its_table() {
 fn a_file_that_cannot_be_removed_does_not_stop_its_table() {
     let toml = HAYLOFT_TOML.replace("[tables.users]", "[tables.users]\non_done = \"keep\"");
     let warehouse = Warehouse::with_contract(&toml);
-    // A file where the folder should be: nothing can be moved there.
-    let in_the_way = warehouse.write("imports/kept", "");
     let watch = warehouse.watch();
+    // A file where the folder should be: nothing can be moved there.
+    let _ = fs::remove_dir(warehouse.path("imports/kept"));
+    let in_the_way = warehouse.write("imports/kept", "");
     warehouse.drop_file("users.csv", ANN);
     watch.wait_for("`users.csv`: The file is done with, but could not be removed");
     warehouse.drop_file("users-2.csv", BOB);

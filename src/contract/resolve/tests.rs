@@ -342,10 +342,7 @@ fn what_the_file_says_and_the_database_does_not_have_is_refused() {
         hayloft.toml, line 5: tables.users.key names "user_id", which Hayloft fills itself: no file does. Remove it from the setting.
 
         "userid" 
-        hayloft.toml has 3 problems:
-          line 3: datawarehouse.users does not refuse a second current version of one key. Add a migration with: create unique index on datawarehouse.users (userid) where effective_end_date is null;
-          line 3: datawarehouse.users does not refuse two versions of one key that begin together. Add a migration with: create unique index on datawarehouse.users (userid, effective_start_date);
-          line 6: tables.users.durable_key names "userid", and datawarehouse.users has no such column. Did you mean "user_id"? If not, add a migration with: alter table datawarehouse.users add column userid uuid not null;
+        hayloft.toml, line 6: tables.users.durable_key names "userid", and datawarehouse.users has no such column. Did you mean "user_id"? If not, add a migration with: alter table datawarehouse.users add column userid uuid not null;
 
         "name" 
         hayloft.toml, line 6: tables.users.durable_key names "name", which is text; the durable key is a uuid. Name a uuid column, or add a migration with: alter table datawarehouse.users add column durable_key uuid not null;
