@@ -176,6 +176,7 @@ fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -
 /// The tables as they are, and says what the ledger has heard of them only now. Where it cannot hear
 /// it yet, since a load is running or nothing may be written, the next load sees to it.
 fn catalog(conn: &mut PgConnection, file: &ContractFile, printer: &Printer) -> Result<Catalog> {
+    refuse_unless_ledger_is_open(conn)?;
     match schema::follow(conn, file) {
         Ok(followed) => {
             for SchemaNote { table, change } in &followed.notes {

@@ -15,8 +15,8 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Oid, SmallInt, T
 use self::types::{TypeRow, Types, overlooking};
 use super::identity::{self, ColumnId, KnownTable, Now, SchemaChange, TableRows};
 use super::{ColumnType, ContractFile, Domain, Ident, Nullability, QualifiedName, WAREHOUSE};
-use crate::db::Prepare;
 use crate::db::access::{self, Need};
+use crate::db::{Prepare, YesOrNo};
 
 /// The tables of one schema, as far as they were asked for and are there.
 #[derive(Clone, Debug)]
@@ -204,8 +204,6 @@ struct TableRow {
     table_name: String,
     #[diesel(sql_type = Oid)]
     oid: u32,
-    #[diesel(sql_type = Bool)]
-    has_rows: bool,
     #[diesel(sql_type = Nullable<Oid>)]
     ledger: Option<u32>,
     #[diesel(sql_type = Array<Text>)]
@@ -213,12 +211,22 @@ struct TableRow {
 }
 
 impl TableRow {
-    fn rows(&self) -> TableRows {
-        if self.has_rows {
+    /// Whether the table has any rows. Only one that may have been made anew is asked, since whoever
+    /// fills a table may have it alone.
+    fn rows(&self, conn: &mut PgConnection, known: Option<&KnownTable>) -> QueryResult<TableRows> {
+        let is_another =
+            |known: &KnownTable| known.relation != self.oid && Some(known.ledger) == self.ledger;
+        if !known.is_some_and(is_another) {
+            return Ok(TableRows::Some);
+        }
+        let answer: YesOrNo = diesel::sql_query(include_str!("catalog/has_rows.sql"))
+            .bind::<Oid, _>(self.oid)
+            .get_result(conn)?;
+        Ok(if answer.is_yes() {
             TableRows::Some
         } else {
             TableRows::None
-        }
+        })
     }
 }
 
@@ -291,12 +299,12 @@ impl Catalog {
             let Some(table) = self.tables.get_mut(&state.table_name) else {
                 continue;
             };
+            let known = known.get(&state.table_name);
             let now = Now {
                 name: &state.table_name,
                 ledger: state.ledger.unwrap_or_default(),
-                rows: state.rows(),
+                rows: state.rows(conn, known)?,
             };
-            let known = known.get(&state.table_name);
             let (ids, changes) = identity::recognise(known, now, table);
             for (column, id) in table.columns.iter_mut().zip(ids) {
                 column.id = id;

@@ -432,13 +432,13 @@ fn an_index_of_a_views_name_gives_the_view_another() {
     warehouse.execute(
         "create unique index users_current on datawarehouse.users (user_id) where effective_end_date is null",
     );
-    let row = "email,name,date_of_birth\nann@x.org,Ann,01/02/1990\n";
-    for name in ["users.csv", "users-2.csv"] {
-        let run = warehouse.load(name, row).exits(0);
+    for name in ["Ann", "Anna"] {
+        let row = format!("email,name,date_of_birth\nann@x.org,{name},01/02/1990\n");
+        let run = warehouse.load("users.csv", row).exits(0);
         assert_eq!(run.stderr, "", "{run:#?}");
         assert_eq!(
             warehouse.query("select name from datawarehouse.users_current_view"),
-            "Ann\n"
+            format!("{name}\n")
         );
     }
     warehouse.query("select * from datawarehouse.users_history");

@@ -1,8 +1,7 @@
 -- $1: schema, $2: tables. One row a table: its oid, and what besides its columns decides about rows on
--- their way in. Each rule is a text that is another one when the rule is changed. And whether it has
--- room for rows, and whether the ledger, by its oid, keeps the identity of columns.
+-- their way in. Each rule is a text that is another one when the rule is changed. And the
+-- ledger's oid, if it keeps the identity of columns.
 select c.relname::pg_catalog.text as table_name, c.oid,
-    c.relkind = 'p' or pg_catalog.pg_relation_size(c.oid) > 0 as has_rows,
     case
         when pg_catalog.to_regclass('hayloft.column_identity') is not null
         then pg_catalog.to_regclass('hayloft.load')::pg_catalog.oid
