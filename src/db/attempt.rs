@@ -68,7 +68,7 @@ thread_local! {
 #[derive(Default)]
 struct Caught(Option<(Purpose, RuleBreach)>);
 
-/// Does some work in which statements of [`write`] and [`read`] are caught; what was caught, if
+/// Does some work in which statements of [`write()`] and [`read()`] are caught; what was caught, if
 /// anything was. The work then ends with an error that means nothing else.
 pub fn catching<T>(work: impl FnOnce() -> T) -> (T, Option<(Purpose, RuleBreach)>) {
     CATCHING.replace(Some(Caught::default()));

@@ -6,7 +6,7 @@ use super::language::{self, Meaning};
 
 /// Whether the server gave up a statement because somebody has what it needs. Diesel keeps no
 /// SQLSTATE, so the text is all there is, in English or as the server was heard to say it
-/// ([`language`]).
+/// (`language`).
 #[must_use]
 pub fn is_lock_timeout(error: &DbError) -> bool {
     matches!(

@@ -28,7 +28,7 @@ impl DatabaseCause for super::copy::CopyError {
 }
 
 /// Does some work in a transaction, or in a savepoint of the one that is open: commits if it went
-/// well, rolls back if it did not. A session that has lost a reply (see [`super::replies`]) does
+/// well, rolls back if it did not. A session that has lost a reply (see `replies`) does
 /// neither, also where the work went on after it: nothing of it is committed, and the session is
 /// broken from then on, so that its pool throws it away. The server then rolls back by itself.
 pub fn transaction<T, E: DatabaseCause>(
