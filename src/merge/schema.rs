@@ -273,7 +273,7 @@ fn join_neighbours(
         return Ok(());
     }
     sql_query(sql::CREATE_TOUCHED).execute(conn)?;
-    let touched = sql_query(sql::touch_equal_neighbours(dimension, durable_key)).execute(conn)?;
+    let touched = sql_query(sql::touch_mergeable(dimension, durable_key)).execute(conn)?;
     if touched > 0 {
         conn.batch_execute("analyze pg_temp.hayloft_touched")?;
         let table = Table::new(dimension, durable_key);

@@ -278,6 +278,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
         sql::insert_taken(&contract, key, &source),
         sql::state_baseline(&contract, key, &contract.columns[0]),
         sql::keep_baseline(&contract, key, &contract.columns[0]),
+        sql::touch_mergeable(&contract, key),
     ] {
         planner.plan(&statement);
     }

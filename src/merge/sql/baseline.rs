@@ -32,10 +32,11 @@ pub fn state_baseline(contract: &Contract, durable_key: &Ident, column: &Column)
     )
 }
 
-/// Touches the keys that have a version which says what the one right before it says: a column in which
-/// they differed is gone, or has a type in which they do not.
+/// Touches the keys that have a version which may be none without the column that is gone, or with its
+/// new type: it says what the one right before it says, or differs only where that one had no value,
+/// which may be filled in.
 #[must_use]
-pub fn touch_equal_neighbours(contract: &Contract, durable_key: &Ident) -> String {
+pub fn touch_mergeable(contract: &Contract, durable_key: &Ident) -> String {
     let versioned = |place: &usize| {
         !contract.key.contains(place) && contract.columns[*place].role == Role::Type2
     };
@@ -48,7 +49,7 @@ pub fn touch_equal_neighbours(contract: &Contract, durable_key: &Ident) -> Strin
                 format!("version.{}", column.name),
             );
             let differs = super::distinct(&column.column_type, &next, &version);
-            format!("\n  and not ({differs})")
+            format!("\n  and ({version} is null or not ({differs}))")
         })
         .collect();
     format!(
