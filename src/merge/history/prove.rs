@@ -25,7 +25,7 @@ pub(super) use self::tally::{Place, RowWords, SaidRow, Tally, Verdict};
 
 use super::Table;
 use super::facts::prove_facts;
-use super::fold::{Effect, Observation, Said, Version, fold};
+use super::fold::{Effect, Observation, Origin, Said, Version, fold};
 use super::natural::Natural;
 use super::same::{is_same, spell_alike};
 use super::store::{self, Load, Past, Shown, Span};
@@ -153,6 +153,15 @@ pub(super) fn after(end: Uuid) -> Option<Uuid> {
         .map(|next| Uuid::from_u64_pair(next, 0))
 }
 
+/// A baseline of a column that is gone: it never said that the key is there, and of nothing else is
+/// anything left to be shown.
+fn says_nothing(lost: &Observation) -> bool {
+    let Said::Present(values) = &lost.said else {
+        return false;
+    };
+    lost.origin == Origin::Baseline && !values.authored.contains(&true)
+}
+
 // ---- one key ------------------------------------------------------------------------------------
 
 struct Judge<'a> {
@@ -167,7 +176,7 @@ impl Judge<'_> {
         self.compare_rows(past);
         self.compare_versions(past);
         self.compare_key(past);
-        for lost in &past.lost {
+        for lost in past.lost.iter().filter(|lost| !says_nothing(lost)) {
             self.tally.lost(past.key, lost);
         }
     }

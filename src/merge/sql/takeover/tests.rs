@@ -87,7 +87,9 @@ fn one_value_for_all_versions_is_kept() {
 
 #[test]
 fn keys_with_mergeable_versions_are_touched() {
-    check(sql::touch_mergeable, &expect![[r#"
+    check(
+        sql::touch_mergeable,
+        &expect![[r#"
         insert into pg_temp.hayloft_touched (key)
         select distinct version."user_id"
         from "datawarehouse"."users" as version
@@ -97,7 +99,8 @@ fn keys_with_mergeable_versions_are_touched() {
         where true
           and (version."name" is null or not (next."name" is distinct from version."name"))
           and (version."date_of_birth" is null or not (next."date_of_birth" is distinct from version."date_of_birth"))
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
