@@ -3,14 +3,9 @@
 //!
 //! The model is written from the rules, not from the engine, and it is never told what a file's
 //! text says, only what was meant: people and values are numbers here, and text is made of them.
-//!
-//! `HAYLOFT_PROPERTY_SECONDS` is how long to try (5), `HAYLOFT_PROPERTY_SEED` replays one case.
-
-#![allow(clippy::print_stderr, reason = "says how much was tried")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgConnection;
@@ -26,7 +21,7 @@ use hayloft::stage::{Limits, Progress, csv};
 use hayloft::summary::{Changes, Rows, Status};
 use hayloft::watch::Arrival;
 
-use crate::dice::Dice;
+use crate::dice::{Dice, try_cases};
 use crate::support::Warehouse;
 
 // ---- the world ---------------------------------------------------------------------------------
@@ -745,25 +740,13 @@ impl Attendant for Impatient {
 #[test]
 fn after_every_file_the_warehouse_is_what_the_rules_make_of_the_files_so_far() {
     let mut engine = Engine::new();
-    if let Ok(seed) = std::env::var("HAYLOFT_PROPERTY_SEED") {
-        return try_case(&mut engine, seed.parse().unwrap());
-    }
-    let seconds =
-        std::env::var("HAYLOFT_PROPERTY_SECONDS").map_or(5, |seconds| seconds.parse().unwrap());
-    let deadline = Instant::now() + Duration::from_secs(seconds);
-    let mut seeds = Dice(uuid::Uuid::new_v4().as_u64_pair().0);
-    let mut cases = 0;
-    while Instant::now() < deadline || cases == 0 {
-        try_case(&mut engine, seeds.number());
-        cases += 1;
-    }
-    eprintln!("{cases} cases");
+    try_cases(5, |seed| try_case(&mut engine, seed));
 }
 
-fn try_case(engine: &mut Engine, seed: u64) {
+fn try_case(engine: &mut Engine, seed: u64) -> Result<(), String> {
     let case = Dice(seed).case();
     let Err(difference) = agree(engine, &case) else {
-        return;
+        return Ok(());
     };
     let (case, difference) = shrunk(engine, case, difference);
     let mut texts = String::new();
@@ -772,7 +755,7 @@ fn try_case(engine: &mut Engine, seed: u64) {
         let name = file_name(place, delivery);
         let _ = write!(texts, "\n--- {name}{again}\n{}", delivery.text());
     }
-    panic!("{difference}\nafter these files:\n{texts}\nHAYLOFT_PROPERTY_SEED={seed} replays it");
+    Err(format!("{difference}\nafter these files:\n{texts}"))
 }
 
 /// Loads each file into both, and compares after each.

@@ -87,6 +87,7 @@ impl ServerParser {
             Self::Any => out.push_str(delivered),
             Self::Interval => {
                 check_fractions(delivered)?;
+                check_seconds(delivered)?;
                 out.push_str(delivered);
             }
             Self::LimitedInterval(limit) => {
@@ -146,6 +147,20 @@ fn check_fractions(text: &str) -> Result<(), ValueFault> {
                 "has more than {MOST} digits after a point, and Hayloft does not round"
             )));
         }
+    }
+    Ok(())
+}
+
+/// A server takes second 60 of a clock for the next minute, here as in a time of the day.
+fn check_seconds(text: &str) -> Result<(), ValueFault> {
+    let is_sixty = |part: &str| {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        part[..digits].trim_start_matches('0') == "60"
+    };
+    if text.split(':').skip(1).any(is_sixty) {
+        return Err(ValueFault::bad_type(
+            "has a minute of 60 seconds or an hour of 60 minutes, and Hayloft does not guess",
+        ));
     }
     Ok(())
 }

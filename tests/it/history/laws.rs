@@ -3,9 +3,6 @@
 //! First that the table is the fold of what was said, after each of random loads, undos and redos
 //! (1, 3, 4, 5, 7, 9). Then what needs no definition: the same deliveries in another order, cut
 //! otherwise, spelled otherwise, or one of them undone, make the same table (2, 4, 10).
-//!
-//! `HAYLOFT_PROPERTY_SECONDS` is how long to try each (2), `HAYLOFT_PROPERTY_SEED` replays one
-//! case of the test that is asked for by its name.
 
 #![allow(clippy::print_stderr, reason = "says how much was tried")]
 
@@ -20,7 +17,7 @@ use hayloft::summary::{Status, Summary};
 use super::deliveries::{self, Delivery, Way};
 use super::engine::Engine;
 use super::fold::{self, History, NewColumn, Role, Rules, Version};
-use crate::dice::Dice;
+use crate::dice::{Dice, try_cases};
 
 /// What happens to a warehouse.
 #[derive(Clone, Debug)]
@@ -772,30 +769,19 @@ fn hold(
     holds: impl Fn(&mut Engine, &[Step], u64) -> Result<(), String>,
 ) {
     let mut engine = Engine::new(rules);
-    let mut try_case = |seed: u64| {
+    let mut histories = 0;
+    try_cases(2, |seed| {
         let case = steps(&mut Dice(seed));
         let Err(difference) = holds(&mut engine, &case, seed) else {
-            return members(&case).len();
+            histories += members(&case).len();
+            return Ok(());
         };
         let still_fails = |case: &[Step]| holds(&mut engine, case, seed).err();
         let (case, difference) = shrunk(case, difference, still_fails);
         let told: String = case.iter().map(shown).collect();
-        panic!("{difference}\nafter these steps:\n{told}\nHAYLOFT_PROPERTY_SEED={seed} replays it");
-    };
-    if let Ok(seed) = std::env::var("HAYLOFT_PROPERTY_SEED") {
-        try_case(seed.parse().unwrap());
-        return;
-    }
-    let seconds =
-        std::env::var("HAYLOFT_PROPERTY_SECONDS").map_or(2, |seconds| seconds.parse().unwrap());
-    let deadline = Clock::now() + Duration::from_secs(seconds);
-    let mut seeds = Dice(uuid::Uuid::new_v4().as_u64_pair().0);
-    let (mut cases, mut histories) = (0, 0);
-    while Clock::now() < deadline || cases == 0 {
-        histories += try_case(seeds.number());
-        cases += 1;
-    }
-    eprintln!("{cases} cases, {histories} histories");
+        Err(format!("{difference}\nafter these steps:\n{told}"))
+    });
+    eprintln!("{histories} histories");
 }
 
 /// Leaves out members, steps and rows as long as it still fails, and there is time.

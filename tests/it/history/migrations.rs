@@ -1,13 +1,8 @@
 //! Random migrations between random loads, undos and redos, compared with a fold that knows nothing of
 //! the database.
-//!
-//! `HAYLOFT_PROPERTY_SECONDS` is how long to try (2), `HAYLOFT_PROPERTY_SEED` replays one case.
-
-#![allow(clippy::print_stderr, reason = "says how much was tried")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::{Duration, Instant as Clock};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgConnection;
@@ -21,7 +16,7 @@ use hayloft::stage::key::KeyScheme;
 use hayloft::watch::Arrival;
 
 use super::engine::{Impatient, WISH, desk};
-use crate::dice::Dice;
+use crate::dice::{Dice, try_cases};
 use crate::support::Warehouse;
 
 const TABLE: &str = "
@@ -625,22 +620,8 @@ impl<'w> Case<'w> {
 #[test]
 fn migrations_between_loads_change_no_history() {
     let warehouse = Warehouse::new();
-    let try_case = |seed: u64| {
-        if let Err((difference, told)) = Case::new(&warehouse, seed).run() {
-            panic!("{difference}\nafter:\n{told}\nHAYLOFT_PROPERTY_SEED={seed} replays it");
-        }
-    };
-    if let Ok(seed) = std::env::var("HAYLOFT_PROPERTY_SEED") {
-        return try_case(seed.parse().unwrap());
-    }
-    let seconds =
-        std::env::var("HAYLOFT_PROPERTY_SECONDS").map_or(2, |seconds| seconds.parse().unwrap());
-    let deadline = Clock::now() + Duration::from_secs(seconds);
-    let mut seeds = Dice(uuid::Uuid::new_v4().as_u64_pair().0);
-    let mut cases = 0;
-    while Clock::now() < deadline || cases == 0 {
-        try_case(seeds.number());
-        cases += 1;
-    }
-    eprintln!("{cases} sets of migrations, loads, undos and redos");
+    try_cases(2, |seed| {
+        let run = Case::new(&warehouse, seed).run();
+        run.map_err(|(difference, told)| format!("{difference}\nafter:\n{told}"))
+    });
 }

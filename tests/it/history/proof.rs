@@ -1,10 +1,11 @@
 //! That the ledger proves the table (semantics §22): after random loads, undos and redos nothing
 //! contradicts what the files said, and of random changes by hand each is found.
 //!
-//! `HAYLOFT_PROOF_CHANGES` is how many changes are tried (40 of each kind of table),
-//! `HAYLOFT_PROPERTY_SEED` replays one case.
+//! `HAYLOFT_PROOF_CHANGES` is how many changes are tried (40 of each kind of table).
 
 #![allow(clippy::print_stderr, reason = "says how much was tried")]
+
+use std::cell::RefCell;
 
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -19,7 +20,7 @@ use super::engine::Engine;
 use super::facts::{self, Bench};
 use super::fold::NewColumn;
 use super::laws::{Planning, Told, shown};
-use crate::dice::Dice;
+use crate::dice::{Dice, number_of, try_cases_until};
 
 /// How many changes are tried of one table.
 const CHANGES_OF_A_TABLE: usize = 10;
@@ -190,29 +191,15 @@ const TRANSACTIONS: &[(&str, &[&str])] = &[
     ("updated_at", &["updated_at - interval '1 hour'"]),
 ];
 
-fn how_many() -> usize {
-    let changes = std::env::var("HAYLOFT_PROOF_CHANGES");
-    changes.map_or(40, |changes| changes.parse().unwrap())
-}
-
 /// Tries cases until so many changes were tried.
 fn try_all(mut try_case: impl FnMut(&mut Tried, u64, usize) -> Result<(), String>) {
-    let mut tried = Tried::default();
-    let mut one = |tried: &mut Tried, seed: u64, most: usize| {
-        if let Err(difference) = try_case(tried, seed, most) {
-            panic!("{difference}\nHAYLOFT_PROPERTY_SEED={seed} replays it");
-        }
-    };
-    if let Ok(seed) = std::env::var("HAYLOFT_PROPERTY_SEED") {
-        return one(&mut tried, seed.parse().unwrap(), usize::MAX);
-    }
-    let first = uuid::Uuid::new_v4().as_u64_pair().0;
-    let mut seeds = Dice(first);
-    let most = how_many();
-    while tried.changes < most {
-        one(&mut tried, seeds.number(), most);
-    }
-    eprintln!("{tried:?}, from seed {first} on");
+    let most = number_of("HAYLOFT_PROOF_CHANGES").map_or(40, |changes| changes.try_into().unwrap());
+    let tried = RefCell::new(Tried::default());
+    let is_enough = || tried.borrow().changes >= most;
+    try_cases_until(is_enough, |seed| {
+        try_case(&mut tried.borrow_mut(), seed, most)
+    });
+    eprintln!("{:?}", tried.into_inner());
 }
 
 #[test]

@@ -3,16 +3,13 @@
 //!
 //! What was meant is what the server makes of a text as a type without modifiers and domains. It is
 //! asked by the test, part by part, and not by what Hayloft knows of types.
-//!
-//! `HAYLOFT_PROPERTY_SECONDS` is how long to try (2), `HAYLOFT_PROPERTY_SEED` replays one case.
 
 #![allow(clippy::print_stderr, reason = "says how much was tried")]
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use super::quoted;
-use crate::dice::Dice;
+use crate::dice::{Dice, try_cases};
 use crate::support::Warehouse;
 
 const COLUMNS: usize = 12;
@@ -447,21 +444,10 @@ fn differences(warehouse: &Warehouse, shapes: &[Shape]) -> String {
 
 #[test]
 fn values_are_stored_as_meant_or_rejected() {
-    let try_one = |seed: u64| match try_case(seed) {
-        Ok(values) => values,
-        Err(difference) => panic!("{difference}\nHAYLOFT_PROPERTY_SEED={seed} replays it"),
-    };
-    if let Ok(seed) = std::env::var("HAYLOFT_PROPERTY_SEED") {
-        try_one(seed.parse().unwrap());
-        return;
-    }
-    let seconds = std::env::var("HAYLOFT_PROPERTY_SECONDS");
-    let seconds = seconds.map_or(2, |seconds| seconds.parse().unwrap());
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let mut seeds = Dice(uuid::Uuid::new_v4().as_u64_pair().0);
     let mut values = 0;
-    while values == 0 || Instant::now() < end {
-        values += try_one(seeds.number());
-    }
+    try_cases(2, |seed| {
+        values += try_case(seed)?;
+        Ok(())
+    });
     eprintln!("{values} values of random types were tried");
 }

@@ -193,6 +193,13 @@ fn what_the_server_would_guess_or_cut_off_is_refused() {
             ("1 day 00:00:01.123456", Ok("1 day 00:00:01.123456")),
             ("PT1.1234560S", Ok("PT1.1234560S")),
             ("1.1234567 seconds", Err("more than 6 digits")),
+            ("1 day 23:59:59.5", Ok("1 day 23:59:59.5")),
+            ("23:59:60", Err("60 seconds")),
+            ("23:59:60.25 ago", Err("60 seconds")),
+            ("23:59:060", Err("60 seconds")),
+            ("60:00:06", Ok("60:00:06")),
+            ("23:59:6", Ok("23:59:6")),
+            ("60 seconds", Ok("60 seconds")),
         ],
     );
     try_fields(
