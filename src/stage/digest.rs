@@ -212,14 +212,28 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
         state = mixed(state ^ u64::from_le_bytes(*word), STEP);
     }
     if !tail.is_empty() {
-        let mut word = [0; 8];
-        word[..tail.len()].copy_from_slice(tail);
-        state = mixed(state ^ u64::from_le_bytes(word), STEP);
+        state = mixed(state ^ word_of(tail), STEP);
     }
     state ^= state >> 32;
     state = state.wrapping_mul(STEP);
     state ^= state >> 29;
     mixed(state, END)
+}
+
+/// At most eight bytes as a number, the first one the lowest. They are not copied into a word first:
+/// what was written in pieces and is read as a whole has to wait for the memory.
+#[inline]
+fn word_of(tail: &[u8]) -> u64 {
+    match (tail.first_chunk::<4>(), tail.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let behind = 8 * (tail.len() - 4);
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << behind
+        }
+        _ => tail
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 /// Both halves of the product: the low bits of one depend on the high bits of the other.

@@ -231,3 +231,35 @@ fn values_that_differ_in_little_share_digests_by_chance_alone() {
         assert!((70..200).contains(&shared), "{way}: {shared}");
     }
 }
+
+#[test]
+fn a_tail_is_read_as_a_word() {
+    for length in 1..8_usize {
+        let tail = &[0xf1, 0x82, 0x73, 0x64, 0x95, 0x46, 0x37][..length];
+        let mut word = [0; 8];
+        word[..length].copy_from_slice(tail);
+        assert_eq!(word_of(tail), u64::from_le_bytes(word), "{length} bytes");
+    }
+}
+
+/// Ledgers hold digests of earlier versions of this program.
+#[test]
+fn a_value_has_the_digest_that_it_always_had() {
+    for (column_type, field, digest) in [
+        (text("text"), "", 374_668_949),
+        (text("text"), "Ann", 3_374_621_003),
+        (text("text"), "Annabel", 4_127_851_005),
+        (text("text"), "Annabels", 3_103_441_159),
+        (text("text"), "Annabel Lee, by the sea", 1_699_444_585),
+        (ColumnType::Int4, "-7", 4_196_376_779),
+        (ColumnType::Numeric(None), "12.50", 4_016_317_007),
+        (ColumnType::Date, "2024-02-29", 929_266_967),
+        (
+            ColumnType::Json(JsonKind::Binary),
+            "{\"b\":1,\"a\":2}",
+            4_256_646_130,
+        ),
+    ] {
+        assert_eq!(of_field(&column_type, field), digest, "{field}");
+    }
+}

@@ -22,7 +22,7 @@ pub struct Held {
 /// are here as well: who asks for these alone need not go to the rows, which lie far apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    /// Its upper half and its lower half: as one number it would take up more room.
+    /// Its lower half and its upper half: as one number it would take up more room.
     prefix: [u32; 2],
     start: u32,
     pub(super) line: u32,
@@ -34,7 +34,7 @@ impl Entry {
     pub(super) fn of(row: &Row<'_>, start: usize) -> Self {
         let prefix = prefix(row.key.as_bytes());
         #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-        let halves = [(prefix >> 32) as u32, prefix as u32];
+        let halves = [prefix as u32, (prefix >> 32) as u32];
         Self {
             prefix: halves,
             start: short(start as u64),
@@ -44,7 +44,7 @@ impl Entry {
     }
 
     pub(super) fn prefix(self) -> u64 {
-        let [upper, lower] = self.prefix;
+        let [lower, upper] = self.prefix;
         u64::from(upper) << 32 | u64::from(lower)
     }
 
