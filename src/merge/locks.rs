@@ -43,31 +43,10 @@ pub(super) fn take(
             .referred_by(contract)
             .map(|dimension| (&dimension.name, Hold::Shared)),
     );
-    take_all(conn, &mut wanted)
-}
-
-/// Has a table alone, if nobody else loads into it now.
-pub(super) fn try_alone(conn: &mut PgConnection, table: &TableName) -> QueryResult<bool> {
-    sql_query(
-        "select pg_catalog.pg_try_advisory_xact_lock(
-             pg_catalog.hashtextextended('hayloft:' || $1, 0)) as answer",
-    )
-    .bind::<Text, _>(table.as_str())
-    .get_result(conn)
-    .map(YesOrNo::is_yes)
-}
-
-fn take_all(conn: &mut PgConnection, wanted: &mut [(&TableName, Hold)]) -> Result<(), MergeError> {
     wanted.sort();
     conn.batch_execute("set local lock_timeout = '2s'")?;
-    for (table, hold) in &*wanted {
-        let statement = match hold {
-            Hold::Alone => "select pg_advisory_xact_lock(hashtextextended('hayloft:' || $1, 0))",
-            Hold::Shared => {
-                "select pg_advisory_xact_lock_shared(hashtextextended('hayloft:' || $1, 0))"
-            }
-        };
-        sql_query(statement)
+    for (table, hold) in wanted {
+        sql_query(hold.statement())
             .bind::<Text, _>(table.as_str())
             .prepared()
             .run(conn)
@@ -75,6 +54,30 @@ fn take_all(conn: &mut PgConnection, wanted: &mut [(&TableName, Hold)]) -> Resul
     }
     conn.batch_execute("set local lock_timeout = '10s'")?;
     Ok(())
+}
+
+/// Has a table alone, if nobody else loads into it now.
+pub(super) fn try_alone(conn: &mut PgConnection, table: &TableName) -> QueryResult<bool> {
+    sql_query(lock_by("pg_try_advisory_xact_lock"))
+        .bind::<Text, _>(table.as_str())
+        .get_result(conn)
+        .map(YesOrNo::is_yes)
+}
+
+impl Hold {
+    fn statement(self) -> String {
+        lock_by(match self {
+            Self::Alone => "pg_advisory_xact_lock",
+            Self::Shared => "pg_advisory_xact_lock_shared",
+        })
+    }
+}
+
+/// The statement that takes a table's lock by this function of the server.
+fn lock_by(function: &str) -> String {
+    format!(
+        "select pg_catalog.{function}(pg_catalog.hashtextextended('hayloft:' || $1, 0)) as answer"
+    )
 }
 
 fn busy_or(error: DbError, table: &TableName) -> MergeError {

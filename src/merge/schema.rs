@@ -52,7 +52,8 @@ pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, 
         return Ok(Followed { catalog, notes });
     }
     notes.extend(transaction(conn, follow_renamed_tables)?);
-    for name in catalog.tables.keys() {
+    let changed = (catalog.tables.iter()).filter(|(_, table)| !table.changes.is_empty());
+    for (name, _) in changed {
         notes.extend(transaction(conn, |conn| write_down(conn, file, name))?);
     }
     // That a table is new is no news to anybody who reads.

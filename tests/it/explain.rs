@@ -415,6 +415,51 @@ fn the_server_plans_the_release_of_held_facts() {
     }
 }
 
+#[test]
+fn the_server_plans_every_statement_of_a_proof() {
+    let mut planner = Planner::new();
+    planner.session.batch_execute("begin").unwrap();
+    for name in ["users", "stations"] {
+        let contract = planner.contract(name);
+        let key = durable_key(&contract).unwrap();
+        planner.plan(&sql::end_of_span(&contract, key));
+        planner.plan(&sql::read_all_versions(&contract, key));
+    }
+    for name in ["transactions", "readings"] {
+        let contract = planner.contract(name);
+        planner.plan(&sql::read_all_facts(&contract));
+        planner.plan(&sql::read_all_held_facts(&contract));
+    }
+    planner.end();
+}
+
+/// A proof reads the table once, however many spans it is cut into.
+#[test]
+fn a_span_of_a_proof_is_read_by_its_keys() {
+    let mut planner = Planner::new();
+    let contract = planner.contract("users");
+    let key = durable_key(&contract).unwrap();
+    planner.session.batch_execute("begin").unwrap();
+    planner
+        .session
+        .batch_execute(
+            "insert into datawarehouse.users (user_id, name, email, date_of_birth,
+                 effective_start_date, version_number, load_id, source_line)
+             select gen_random_uuid(), 'N', n::text, '2000-01-01', '2020-01-01', 1, 1, n
+             from generate_series(1, 20000) as n;
+             analyze datawarehouse.users;",
+        )
+        .unwrap();
+    for statement in [
+        sql::end_of_span(&contract, key),
+        sql::read_all_versions(&contract, key),
+    ] {
+        let plan = planner.plan(&statement);
+        assert!(!plan.contains("Seq Scan on users"), "{plan}");
+    }
+    planner.end();
+}
+
 /// One pass over each side, not one look for each row: a million rows take seconds, not hours.
 #[test]
 fn the_comparison_with_a_large_dimension_is_a_hash_join() {

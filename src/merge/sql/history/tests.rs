@@ -311,3 +311,33 @@ fn the_versions_of_one_key_are_read() {
         "#]],
     );
 }
+
+#[test]
+fn a_span_of_keys_ends_where_any_of_three_says() {
+    check(
+        |shape, key| sql::end_of_span(shape.contract, key),
+        &expect![[r#"
+            select least(
+                (select "user_id" from "datawarehouse"."users" where "user_id" > $1 order by "user_id" offset $2 limit 1),
+                (select key from hayloft.payload where key > $1 order by key offset $2 limit 1),
+                (select key from hayloft.observation where key > $1 order by key offset $2 limit 1)
+            ) as key
+        "#]],
+    );
+}
+
+#[test]
+fn all_versions_of_a_span_are_read_in_order() {
+    check(
+        |shape, key| sql::read_all_versions(shape.contract, key),
+        &expect![[r#"
+            select version."user_id" as key, version.effective_start_date as starts,
+                version.effective_end_date as ends, version.version_number as number,
+                version.load_id, version.source_line as line,
+                array[(version."name")::text, (version."email")::text, (version."date_of_birth")::text]::text[] as cells
+            from "datawarehouse"."users" as version
+            where version."user_id" between $1 and $2
+            order by version."user_id", version.effective_start_date
+        "#]],
+    );
+}
