@@ -141,8 +141,7 @@ pub enum Command {
     /// Put a load that was taken back in again, at its old place.
     #[command(after_help = REDO_HELP)]
     Redo(TurnArgs),
-    /// Take over rows of a dimension that no load brought, or a table of versions made by another
-    /// program.
+    /// Take over rows that no load brought, or a table of versions made by another program.
     #[command(after_help = TAKEOVER_HELP)]
     Takeover(TakeoverArgs),
     /// Load a file once that was held: it closes or changes more keys than its table allows.

@@ -11,7 +11,7 @@ use diesel::sql_query;
 use super::history::{self, Coming};
 use super::landing::{Line, taken_out};
 use super::sql::{self, Shape};
-use super::{MergeError, counts, held, swallowed};
+use super::{MergeError, brought, counts, held, swallowed};
 use crate::contract::{Reference, Unresolved};
 use crate::db::attempt::{self, Binds, Purpose};
 use crate::failpoint;
@@ -121,6 +121,8 @@ fn update(
     if changed == 0 {
         return Ok(0);
     }
+    let loads = brought::loads(conn, sql::LOADS_OF_CHANGED_FACTS)?;
+    brought::vouch(conn, shape.contract, &loads)?;
     sql_query(sql::REMEMBER_CHANGED).execute(conn)?;
     let updated = write(conn, &sql::update_facts(shape), instant, load_id)?;
     swallowed::vouch(conn, shape.contract, changed, updated)?;

@@ -32,6 +32,9 @@ pub(super) struct Released {
     /// Updated, be it with the same values.
     #[diesel(sql_type = BigInt)]
     written: i64,
+    /// Facts that they would be written over, and that no load brought.
+    #[diesel(sql_type = BigInt)]
+    unknown: i64,
 }
 
 impl Released {
@@ -194,6 +197,11 @@ fn let_in(
         &sql::release_held(fact),
         (instant, fact.name.as_str(), &defaults),
     )?;
+    if released.unknown > 0 {
+        return Err(MergeError::UnknownRows {
+            table: fact.name.clone(),
+        });
+    }
     let written = unsigned(released.inserted + released.written);
     swallowed::vouch(conn, fact, released.all(), written)?;
     Ok(released)

@@ -36,6 +36,8 @@ const FEW: usize = 1 << 16;
 pub(super) enum Spoken<'a> {
     /// Of the keys of its rows, but for the refused ones.
     OfRows(&'a Staged, &'a [Finding], &'a Printed),
+    /// Of the keys of these rows, which are in the order of their keys.
+    OfMarks(&'a [Mark]),
     /// Its rows are written down one by one.
     Elsewhere,
 }
@@ -130,6 +132,7 @@ impl Manifest<'_> {
     fn most_keys(&self) -> usize {
         let rows = match self.spoken {
             Spoken::OfRows(staged, ..) => staged.rows.len(),
+            Spoken::OfMarks(marks) => marks.len(),
             Spoken::Elsewhere => 0,
         };
         rows + self.unread.len()
@@ -157,6 +160,10 @@ impl Manifest<'_> {
             if !part.is_empty() {
                 take(Part::read(&part))?;
             }
+        }
+        if let Spoken::OfMarks(marks) = self.spoken {
+            let mut parts = marks.chunks(PART);
+            parts.try_for_each(|part| take(Part::read(part)))?;
         }
         let unread: Vec<Prefix> = unread.into_iter().collect();
         unread

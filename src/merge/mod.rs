@@ -5,6 +5,7 @@
 //! in the order of `load.rs`: the ledger's row first, then the rows, the rejects and the counts. This
 //! room never sees a path or a format.
 
+mod brought;
 mod columns;
 mod counts;
 mod dimension;

@@ -191,7 +191,11 @@ pub fn plan_turn(
 pub fn plan_takeover(conn: &mut PgConnection, takeover: &Takeover<'_>) -> Result<Plan, MergeError> {
     let trial = rolled_back(conn, takeover.contract, takeover.contract, |conn| {
         let done = takeover.run(conn)?;
-        Ok((done.entry, Known::Keys(done.told), Way::Refold.words()))
+        let known = match &takeover.contract.kind {
+            Kind::Dimension { .. } => Known::Keys(done.told),
+            Kind::Fact { .. } => Known::Samples(done.samples),
+        };
+        Ok((done.entry, known, Way::Refold.words()))
     })?;
     Ok(Plan {
         entry: trial.entry,

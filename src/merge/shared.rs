@@ -5,6 +5,7 @@
 //! loads can change an answer.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
@@ -12,7 +13,7 @@ use diesel::prelude::*;
 
 use super::held::LettingIn;
 use super::ledger::{self, Deliveries, Seen, Sha256};
-use super::{held, swallowed};
+use super::{MergeError, brought, held, swallowed};
 use crate::contract::{Contract, TableName};
 use crate::stage::Staged;
 use crate::summary::Changes;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     size: Cell<Option<u64>>,
     /// Columns, and those of them that some load before did not speak of.
     unsure: RefCell<Option<(Vec<String>, Vec<String>)>>,
+    /// Loads of the table of which it was asked whether they count, and they do.
+    counting: RefCell<BTreeSet<i64>>,
     awaited: Cell<Awaited>,
     /// Whether rows are in the table as they are written to it.
     as_told: Cell<Option<bool>>,
@@ -142,6 +145,21 @@ impl Shared {
         Ok(unsure)
     }
 
+    /// Finds that versions, of which these are the loads, were brought by loads that count.
+    pub(super) fn vouch_for_loads(
+        &self,
+        conn: &mut PgConnection,
+        contract: &Contract,
+        loads: impl IntoIterator<Item = i64>,
+    ) -> Result<(), MergeError> {
+        let mut counting = self.counting.borrow_mut();
+        let asked = loads.into_iter().filter(|load| !counting.contains(load));
+        let mut asked: BTreeSet<i64> = asked.collect();
+        brought::vouch(conn, contract, &asked)?;
+        counting.append(&mut asked);
+        Ok(())
+    }
+
     /// Whether any fact waits for a member of the dimension.
     pub(super) fn is_awaited(
         &self,
@@ -184,6 +202,7 @@ impl Shared {
             deliveries.loads.insert(*bytes, load_id);
             deliveries.latest = Some(load_id);
         }
+        self.counting.borrow_mut().insert(load_id);
         self.unsure.borrow_mut().take_if(|(of, _)| of != columns);
         let versions = changes.inserted + changes.updated + changes.reopened;
         self.size.set(self.size.get().map(|size| size + versions));

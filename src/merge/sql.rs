@@ -330,8 +330,8 @@ where held.table_name = $1 and held.load_id = $2
 /// Loads the held facts that wait for nothing more: each as it came, with the load and line that
 /// brought it. What the ledger has to keep of the facts that they are written over, it keeps. Binds:
 /// the instant, the fact table's name, the defaults of columns that a row may not have. One row comes
-/// back, with how many there were, and how many of them were inserted, updated with other values, and
-/// updated at all.
+/// back, with how many there were, how many of them were inserted, updated with other values, and
+/// updated at all, and how many of the facts that they are written over no load brought.
 #[must_use]
 pub fn release_held(contract: &Contract) -> String {
     let columns = &contract.columns;
@@ -362,7 +362,7 @@ pub fn release_held(contract: &Contract) -> String {
              insert into hayloft.payload (key, load_id, line, row)\n    \
              select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said\n    \
              from known\n    \
-             where exists (select from hayloft.load where load_id = hayloft_old_load)\n    \
+             where exists ({brought})\n    \
              on conflict do nothing\n\
          ), changed as (\n    \
              update {table} as fact\n    \
@@ -381,7 +381,10 @@ pub fn release_held(contract: &Contract) -> String {
          select (select count(*) from ready) as count,\n    \
              (select count(*) from added) as inserted,\n    \
              (select count(*) from changed where differs) as updated,\n    \
-             (select count(*) from changed) as written",
+             (select count(*) from changed) as written,\n    \
+             (select count(*) from known where not exists ({brought})) as unknown",
+        brought = "select from hayloft.load \
+                   where load_id = hayloft_old_load and table_name = $2 and status = 'loaded'",
         populated = names(columns, "populated."),
         table = contract.table,
         said = said(contract, "fact"),

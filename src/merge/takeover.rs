@@ -1,11 +1,12 @@
 //! Rows that no load brought → a load of their own (semantics §21.2).
 //!
 //! In: a dimension with rows that were written by hand or by another program, or another table whose
-//! rows are versions. Out: the same history, of which the ledger knows every statement: each row says
+//! rows are versions; or a fact table with such rows ([`facts`]). Out, of a dimension: the same history, of which the ledger knows every statement: each row says
 //! that its key is there from its start on, and one that no other follows, that it is not from its end
 //! on. The history of these keys is then made anew, so neighbours that say the same become one, and
 //! loads can build on it, before it and behind it.
 
+mod facts;
 mod source;
 
 use std::time::Instant as Clock;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use super::history::{self, Event, Natural, Table};
 use super::ledger::{self, Entry, Keys};
+use super::plan::Sample;
 use super::sql::{self, VersionSource};
 use super::{MergeError, columns, counts, held, locks};
 use crate::contract::{Contract, Contracts, Ident, Kind};
@@ -37,7 +39,7 @@ pub use self::source::SourceWish;
 pub struct Takeover<'a> {
     /// All contracts: facts may wait for the members.
     pub contracts: &'a Contracts,
-    /// The dimension.
+    /// The table.
     pub contract: &'a Contract,
     /// How keys are made.
     pub keys: &'a KeyScheme,
@@ -55,36 +57,46 @@ pub struct Takeover<'a> {
 pub(super) struct TakenOver {
     pub(super) entry: Entry,
     pub(super) told: Vec<(Uuid, String)>,
+    /// Some of the facts: who looks on has no key to find them by.
+    pub(super) samples: Vec<Sample>,
 }
 
 impl Takeover<'_> {
     /// Does what has to be done, inside of a transaction.
     pub(super) fn run(&self, conn: &mut PgConnection) -> Result<TakenOver, MergeError> {
         let began = Clock::now();
-        let Kind::Dimension { durable_key, .. } = &self.contract.kind else {
-            return Err(self.refusal(
-                "It is a fact table: rows that no load brought stand as they are until a file speaks of \
-                 their keys, and there is nothing to take over.",
-            ));
-        };
         let Some(load_id) = self.open(conn)? else {
             let entry = ledger::find(conn, self.claim)?.ok_or(diesel::NotFound)?;
             return Ok(TakenOver {
                 entry,
                 told: Vec::new(),
+                samples: Vec::new(),
             });
         };
         conn.batch_execute(include_str!("transaction.sql"))?;
         locks::take(conn, self.contract, self.contracts)?;
         columns::verify(conn, self.contract, self.contracts)?;
         self.verify_contract(conn)?;
+        match &self.contract.kind {
+            Kind::Dimension { durable_key, .. } => {
+                self.take_versions(conn, durable_key, load_id, began)
+            }
+            Kind::Fact { references, .. } => self.take_facts(conn, references, load_id, began),
+        }
+    }
+
+    fn take_versions(
+        &self,
+        conn: &mut PgConnection,
+        durable_key: &Ident,
+        load_id: i64,
+        began: Clock,
+    ) -> Result<TakenOver, MergeError> {
         if let Some(source) = self.source {
             self.bring_in(conn, durable_key, source, load_id)?;
         }
         self.open_far_ends(conn)?;
-        if self.count(conn, &sql::count_unknown(self.contract))? == 0 {
-            return Err(self.refusal("Every row of it is of a load that the ledger has."));
-        }
+        self.count_unknown(conn)?;
         self.verify_rows(conn, durable_key)?;
         let observed = self.observe(conn, durable_key, load_id)?;
         let refolded = self.refold(conn, durable_key, load_id)?;
@@ -96,7 +108,16 @@ impl Takeover<'_> {
         Ok(TakenOver {
             entry,
             told: refolded.told,
+            samples: Vec::new(),
         })
+    }
+
+    /// How many rows there are that no load brought.
+    fn count_unknown(&self, conn: &mut PgConnection) -> Result<u64, MergeError> {
+        match self.count(conn, &sql::count_unknown(self.contract))? {
+            0 => Err(self.refusal("Every row of it is of a load that the ledger has.")),
+            unknown => Ok(unknown),
+        }
     }
 
     /// `None` if this takeover was done before, and nobody heard of it.

@@ -151,6 +151,7 @@ fn the_server_plans_every_statement_of_a_dimension() {
             let changes = sql::find_changes(shape, key, sql::Refolded::None);
             planner.session.batch_execute(&changes).unwrap();
             let statements = [
+                sql::LOADS_OF_CHANGES.to_owned(),
                 sql::close_changed(&contract, key),
                 sql::open_new(&contract, key),
                 sql::count_broken(&contract, key, sql::Changed::Found),
@@ -318,6 +319,7 @@ fn the_server_plans_every_statement_of_a_fact() {
             }
             if let Some(statement) = sql::find_changed_facts(shape) {
                 planner.session.batch_execute(&statement).unwrap();
+                planner.plan(sql::LOADS_OF_CHANGED_FACTS);
                 planner.plan(sql::REMEMBER_CHANGED);
                 planner.plan(sql::HAS_CHANGED_FACTS);
                 planner.plan(sql::SAMPLE_CHANGED_FACTS);
@@ -362,6 +364,9 @@ fn the_server_plans_every_statement_of_a_refold_of_facts() {
             sql::add_facts(&contract),
             sql::drop_refolded_held(),
             sql::hold_refolded(&contract),
+            sql::count_unknown(&contract),
+            sql::take_unknown_facts(&contract),
+            sql::read_taken_facts(&contract),
         ];
         for statement in statements {
             planner.plan(&statement);
@@ -369,6 +374,7 @@ fn the_server_plans_every_statement_of_a_refold_of_facts() {
         for reference in references(&contract) {
             planner.plan(&sql::touch_facts_behind(&contract, reference));
             planner.plan(&sql::known_members(reference));
+            planner.plan(&sql::count_unknown_without_member(&contract, reference));
             for holding in [sql::Holding::Refolded, sql::Holding::OfTouchedMembers] {
                 planner.plan(&sql::note_awaited(&contract, reference, holding));
             }

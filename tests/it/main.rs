@@ -51,6 +51,8 @@ mod terminal;
 mod together;
 mod types;
 mod undone_facts;
+mod unknown_facts;
+mod unknown_rows;
 mod upgrade;
 mod views;
 mod warnings;

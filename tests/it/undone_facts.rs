@@ -496,23 +496,6 @@ fn a_held_row_waits_also_for_the_member_that_an_undo_takes_away() {
 }
 
 #[test]
-fn facts_that_a_person_put_there_are_in_nobodys_way() {
-    let warehouse = with_users();
-    warehouse.execute(
-        "insert into datawarehouse.transactions
-         select 7, user_id, 70, '2025-01-01', now(), now(), 0, 0
-         from datawarehouse.users where name = 'Ann'",
-    );
-    load(&warehouse, &["1,ann@x.org,10"]);
-    load(&warehouse, &["7,ann@x.org,71"]);
-    let last = "select max(load_id) from hayloft.load where status = 'loaded'";
-    let last = warehouse.query(last);
-    warehouse.run(&["undo", "2", "--yes"]).exits(0);
-    assert_eq!(facts(&warehouse), "7 | 71.00 | 3 | 2\n");
-    assert_eq!(last.trim(), "3");
-}
-
-#[test]
 fn why_tells_a_fact_from_the_newer_row_that_waits_beside_it() {
     let warehouse = with_users();
     load(&warehouse, &["1,ann@x.org,10"]);

@@ -227,7 +227,13 @@ impl Fault {
                 "Was {told} changed by hand? Set the column to one value in all versions of each of \
                  these keys: for type1 that of the latest version, for type0 that of the first."
             ),
-            Self::OfNoLoad | Self::NotOfItsInstant | Self::FactOfNoLoad => format!(
+            Self::OfNoLoad | Self::FactOfNoLoad => format!(
+                "Were rows written to {told} by hand, or taken from the ledger? `hayloft takeover {}` \
+                 makes them a load of their own: what no load accounts for cannot be undone or explained, \
+                 and no load builds on it.",
+                contract.name
+            ),
+            Self::NotOfItsInstant => format!(
                 "Were rows written to {told} by hand, or taken from the ledger? Load them from a \
                  file instead: what no load accounts for cannot be undone or explained."
             ),

@@ -86,7 +86,10 @@ from hayloft.payload
 join hayloft.load using (load_id)
 -- Those of loads with one instant are looked for in their manifests.
 where load.table_name = $1
-    and not (load.instants = 'shared' and load.action = 'load' and load.status in ('loaded', 'undone'))
+    and not (
+        load.instants = 'shared' and load.action in ('load', 'takeover', 'baseline')
+        and load.status in ('loaded', 'undone')
+    )
     and not exists (
         select from hayloft.observation as said
         where said.key = payload.key and said.load_id = payload.load_id and said.line = payload.line

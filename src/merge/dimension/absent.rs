@@ -9,6 +9,7 @@ use super::sift::Sifted;
 use super::{Delivered, Landed, limit};
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
+use crate::merge::counts::unsigned;
 use crate::merge::guard::Consent;
 use crate::merge::guard::closes::{self, Crowd};
 use crate::merge::sql;
@@ -86,10 +87,19 @@ impl Delivered<'_> {
 
     /// Ends their current versions; returns how many.
     pub(super) fn close_absent(&self, conn: &mut PgConnection) -> Result<u64, MergeError> {
+        #[derive(QueryableByName)]
+        struct Closed {
+            #[diesel(sql_type = BigInt)]
+            closed: i64,
+            #[diesel(sql_type = Array<BigInt>)]
+            loads: Vec<i64>,
+        }
         let contract = self.shape.contract;
-        let closed = sql_query(sql::close_absent(contract, self.durable_key))
+        let Closed { closed, loads } = sql_query(sql::close_absent(contract, self.durable_key))
             .bind::<Timestamptz, _>(self.at)
-            .execute(conn)? as u64;
+            .get_result(conn)?;
+        self.shared.vouch_for_loads(conn, contract, loads)?;
+        let closed = unsigned(closed);
         let absent = counts::count(conn, sql::COUNT_ABSENT)?;
         swallowed::vouch(conn, contract, absent, closed)?;
         Ok(closed)

@@ -131,6 +131,7 @@ impl Delivered<'_> {
         statement: &str,
         looked_up: &LookedUp,
     ) -> Result<(), MergeError> {
+        sender.vouch_for_loads(&looked_up.versions)?;
         if !looked_up.versions.is_empty() {
             let statement = sql_query(statement)
                 .into_boxed()

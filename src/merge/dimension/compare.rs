@@ -17,7 +17,7 @@ use crate::db::attempt::{self, Binds, Purpose};
 use crate::failpoint;
 use crate::merge::counts::unsigned;
 use crate::merge::sql::{self, Changed, Refolded, Spoken};
-use crate::merge::{MergeError, counts, landing, swallowed};
+use crate::merge::{MergeError, brought, counts, landing, swallowed};
 use crate::summary::Changes;
 
 impl Delivered<'_> {
@@ -123,6 +123,8 @@ impl Delivered<'_> {
             Refolded::Some
         };
         sql_query(sql::find_changes(self.shape, durable_key, left)).execute(conn)?;
+        let loads = brought::loads(conn, sql::LOADS_OF_CHANGES)?;
+        self.shared.vouch_for_loads(conn, contract, loads)?;
         let changes = count_changes(conn)?;
         let closed = close_changed(conn, contract, durable_key, self.at)?;
         swallowed::vouch(conn, contract, changes.updated, closed)?;

@@ -65,6 +65,9 @@ pub(super) struct Version {
     /// table can hold, be it an infinite one.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub(super) start: Option<PgTimestamp>,
+    /// The load that the last one before is of, if there is one.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    load_id: Option<i64>,
 }
 
 impl Version {
@@ -203,6 +206,7 @@ impl<'s, 'a> Sender<'s, 'a> {
             return Ok(());
         }
         let versions = self.bring_in()?;
+        self.vouch_for_loads(&versions)?;
         let rows = std::mem::take(&mut self.batch.rows);
         self.batch.clear();
         self.count(rows, &versions);
@@ -241,6 +245,13 @@ impl<'s, 'a> Sender<'s, 'a> {
             .map_or(0, |it| unsigned(it.closed + it.opened));
         swallowed::vouch(self.conn, self.delivered.shape.contract, sent, written)?;
         Ok(brought.into_iter().map(|it| it.version).collect())
+    }
+
+    /// Finds that what these versions build on was brought by loads.
+    pub(super) fn vouch_for_loads(&mut self, versions: &[Version]) -> Result<(), MergeError> {
+        let Delivered { shape, shared, .. } = self.delivered;
+        let loads = versions.iter().filter_map(|version| version.load_id);
+        shared.vouch_for_loads(self.conn, shape.contract, loads)
     }
 
     /// Asks whether the versions of these keys fit together, which had some before.

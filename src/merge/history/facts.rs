@@ -10,9 +10,12 @@
 //! not touched when the load comes or goes: whether it counts makes no difference ([`chain`]).
 
 mod chain;
+mod gather;
 mod prove;
 mod record;
 mod store;
+
+use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use diesel::connection::SimpleConnection;
@@ -20,6 +23,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
+pub(in crate::merge) use self::gather::{FactRow, Facts};
 pub(super) use self::prove::prove_facts;
 pub(in crate::merge) use self::store::Coming;
 
@@ -28,6 +32,7 @@ use self::record::Batch;
 use super::fold::Micros;
 use super::natural::Natural;
 use super::refold::touched_after;
+use super::store::Load;
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};
 use crate::contract::{Contract, Ident, Kind, Reference, TableName};
@@ -50,6 +55,8 @@ pub(in crate::merge) enum Occasion<'a> {
     Returns(i64),
     /// Members came of which rows were waiting.
     MembersCome,
+    /// Facts that no load brought are rows of a load from now on, and are among those that count.
+    TakesOver(i64),
 }
 
 /// What became of the touched facts.
@@ -162,6 +169,20 @@ pub(in crate::merge) fn refold_landed(
     refold(conn, contract, &Occasion::Comes(coming), 0)
 }
 
+/// Gives facts that are a takeover's from now on their place among what was said of them before: the
+/// last one.
+pub(in crate::merge) fn take_over_facts(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    load_id: i64,
+    facts: &Facts,
+    samples: usize,
+) -> Result<Refolded, MergeError> {
+    begin(conn, contract)?;
+    record::touch(conn, contract, &facts.keys)?;
+    refold(conn, contract, &Occasion::TakesOver(load_id), samples)
+}
+
 /// Lets in the rows that waited for members that have come, and behind which newer rows wait for
 /// others. The members are in the table that the release of held facts makes.
 pub(in crate::merge) fn let_in_behind(
@@ -214,6 +235,10 @@ fn refold(
         };
         let mut pasts = store::read(conn, &table, &loads, (from, to), &keys)?;
         for past in &mut pasts {
+            refuse_unknown(contract, past, &loads)?;
+            if let Occasion::TakesOver(load) = occasion {
+                past.recognise(&contract.columns, *load);
+            }
             past.resolve().map_err(|_| forgotten(contract))?;
         }
         if let Occasion::Comes(coming) = occasion {
@@ -243,6 +268,21 @@ fn refold(
     Ok(story.refolded)
 }
 
+/// What no load said cannot be made anew, and nobody vouches for it: a person has to take it over.
+fn refuse_unknown(
+    contract: &Contract,
+    past: &Past,
+    loads: &BTreeMap<i64, Load>,
+) -> Result<(), MergeError> {
+    let is_known = |row: &Row| loads.get(&row.load).is_some_and(|load| load.counts);
+    if past.shown.as_ref().is_none_or(is_known) {
+        return Ok(());
+    }
+    Err(MergeError::UnknownRows {
+        table: contract.name.clone(),
+    })
+}
+
 fn references(contract: &Contract) -> &[Reference] {
     match &contract.kind {
         Kind::Fact { references, .. } => references,
@@ -264,7 +304,7 @@ impl Occasion<'_> {
         match self {
             Self::Goes(load) => saying.counts && saying.load != *load,
             Self::Returns(load) => saying.counts || saying.load == *load,
-            Self::Comes(_) | Self::MembersCome => saying.counts,
+            Self::Comes(_) | Self::MembersCome | Self::TakesOver(_) => saying.counts,
         }
     }
 }
@@ -335,6 +375,11 @@ impl<'a> Story<'a> {
                     *count += 1;
                 }
             }
+            // The last word of each column is what the fact shows.
+            Occasion::TakesOver(_) => {
+                changes.unchanged += 1;
+                return self.tell_taken(past);
+            }
         }
         self.tell(action, past, settled);
     }
@@ -353,23 +398,44 @@ impl<'a> Story<'a> {
 
     fn tell(&mut self, action: Option<&'static str>, past: &Past, settled: &Settled) {
         let Some(action) = action else { return };
-        let samples = &mut self.refolded.samples;
-        let told = samples.iter().filter(|told| told.action == action).count();
-        if told >= self.samples {
+        if !self.wants(action) {
             return;
         }
-        let at = |row: &Row| {
-            let writer = past.said.iter().find(|saying| saying.load == row.load);
-            writer.map_or(0, |saying| saying.at)
-        };
-        let version = |row: &Row| version(self.contract, row, at(row));
-        samples.push(Sample {
+        let version = |row: &Row| version(self.contract, row, said_at(past, row));
+        self.refolded.samples.push(Sample {
             action: action.to_owned(),
             key: past.key,
             before: past.shown.iter().map(version).collect(),
             after: settled.fact.iter().map(|(row, _)| version(row)).collect(),
         });
     }
+
+    /// Tells of a fact that was taken over as it is.
+    fn tell_taken(&mut self, past: &Past) {
+        const ACTION: &str = "unchanged";
+        if !self.wants(ACTION) {
+            return;
+        }
+        let version = |row: &Row| version(self.contract, row, said_at(past, row));
+        self.refolded.samples.push(Sample {
+            action: ACTION.to_owned(),
+            key: past.key,
+            before: Vec::new(),
+            after: past.shown.iter().map(version).collect(),
+        });
+    }
+
+    /// Whether few facts of a kind were told of.
+    fn wants(&self, action: &str) -> bool {
+        let samples = self.refolded.samples.iter();
+        samples.filter(|told| told.action == action).count() < self.samples
+    }
+}
+
+/// When a row was said.
+fn said_at(past: &Past, row: &Row) -> Micros {
+    let writer = past.said.iter().find(|saying| saying.load == row.load);
+    writer.map_or(0, |saying| saying.at)
 }
 
 fn counted<'c>(changes: &'c mut Changes, action: Option<&str>) -> Option<&'c mut u64> {

@@ -22,7 +22,9 @@ mod store;
 mod turn;
 
 pub(super) use change::keep_as_shown;
-pub(super) use facts::{Coming, let_in_behind, refold_landed, turn_facts};
+pub(super) use facts::{
+    Coming, FactRow, Facts, let_in_behind, refold_landed, take_over_facts, turn_facts,
+};
 pub(super) use natural::Natural;
 pub(super) use refold::{Arrival, Refolded, refold};
 pub(super) use returning::vouch_for_returning;

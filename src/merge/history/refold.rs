@@ -121,7 +121,7 @@ fn refuse_unknown_rows(
     past: &Past,
     loads: &BTreeMap<i64, Load>,
 ) -> Result<(), MergeError> {
-    let is_known = |shown: &Shown| loads.contains_key(&shown.version.load);
+    let is_known = |shown: &Shown| loads.get(&shown.version.load).is_some_and(|it| it.counts);
     if past.versions.iter().all(is_known) {
         return Ok(());
     }

@@ -93,8 +93,7 @@ pub(in crate::merge) struct Shown {
 pub(in crate::merge) struct Load {
     pub(in crate::merge) number: i64,
     pub(in crate::merge) counts: bool,
-    /// What its rows are.
-    pub(in crate::merge) origin: Origin,
+    pub(in crate::merge) action: Action,
     /// The instant of all its rows, if they share one.
     pub(in crate::merge) shared: Option<Micros>,
     /// From when on keys that it does not name are absent, if they are.
@@ -602,10 +601,7 @@ impl LoadRow {
         Load {
             number: self.load_id,
             counts: self.status == Status::Loaded,
-            origin: match self.action {
-                Action::Baseline => Origin::Baseline,
-                _ => Origin::Row,
-            },
+            action: self.action,
             shared: at.filter(|_| self.instants == Instants::Shared),
             closes_at: at.filter(|_| self.absence == Absence::Closes),
             authored: columns.map(|column| spoken(column.id.as_str())).collect(),
@@ -653,7 +649,7 @@ fn read_own(
             Presence::Absent => Said::Absent,
         };
         let observation = Observation {
-            origin: load.origin,
+            origin: load.origin(),
             at: row.at.timestamp_micros(),
             sequence: row.sequence.unwrap_or_default(),
             load: row.load_id,
@@ -667,6 +663,14 @@ fn read_own(
 }
 
 impl Load {
+    /// What its rows are.
+    pub(in crate::merge) fn origin(&self) -> Origin {
+        match self.action {
+            Action::Baseline => Origin::Baseline,
+            Action::Load | Action::Undo | Action::Redo | Action::Takeover => Origin::Row,
+        }
+    }
+
     /// A row whose values are still to be found.
     fn present(&self) -> Said {
         Said::Present(Values {
@@ -787,7 +791,7 @@ fn shared(
             return None;
         };
         let observation = Observation {
-            origin: load.origin,
+            origin: load.origin(),
             at,
             sequence: Vec::new(),
             load: load.number,

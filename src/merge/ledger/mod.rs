@@ -8,7 +8,7 @@
 
 pub mod contract;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -20,6 +20,7 @@ use diesel::sql_types::{
 use uuid::Uuid;
 
 use super::MergeError;
+use super::brought::LoadNumber;
 use super::counts::{self, signed, unsigned};
 use crate::contract::{Contract, TableName};
 use crate::db::{Prepare, YesOrNo};
@@ -388,6 +389,21 @@ pub(super) fn has_loads(conn: &mut PgConnection, table: &TableName) -> QueryResu
         .prepared()
         .get_result(conn)
         .map(YesOrNo::is_yes)
+}
+
+/// Of these loads, those of the table that count.
+pub(super) fn counting(
+    conn: &mut PgConnection,
+    table: &TableName,
+    loads: &BTreeSet<i64>,
+) -> QueryResult<BTreeSet<i64>> {
+    let loads: Vec<i64> = loads.iter().copied().collect();
+    let counting: Vec<LoadNumber> = sql_query(include_str!("counting.sql"))
+        .bind::<Text, _>(table.as_str())
+        .bind::<Array<BigInt>, _>(loads)
+        .prepared()
+        .load(conn)?;
+    Ok(counting.into_iter().map(|it| it.load_id).collect())
 }
 
 /// Whether the table has no rows.

@@ -83,8 +83,9 @@ pub fn read_current(shape: Shape<'_>, durable_key: &Ident, order: Order) -> Stri
 /// Brings in the rows that are sent with it: finds which keys are new or differ from their current
 /// version, ends that, and opens the next one. Binds: the instant, the load, and then one array for
 /// the keys, one for the lines, and one for each filled column, in their order, of the elements that
-/// [`element`] names. Returns the keys that got a version, with its line and number, and when the
-/// current one before began, if there was one; and beside each, how many versions were closed and opened.
+/// [`element`] names. Returns the keys that got a version, with its line and number, when the current
+/// one before began, if there was one, and which load the last one is of; and beside each, how many
+/// versions were closed and opened.
 #[must_use]
 pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
     // The insert asks how many versions were closed only to come after that: two current versions
@@ -102,7 +103,8 @@ pub fn bring_in(shape: Shape<'_>, durable_key: &Ident) -> String {
              returning 1\n\
          )\n\
          select hayloft_key as key, hayloft_line as line, hayloft_version as number,\n    \
-             hayloft_start as start, (select count(*) from hayloft_closed) as closed,\n    \
+             hayloft_start as start, hayloft_load as load_id,\n    \
+             (select count(*) from hayloft_closed) as closed,\n    \
              (select count(*) from hayloft_opened) as opened\n\
          from hayloft_change",
         landing = landing_sent(shape, 3, &[]),
@@ -122,7 +124,7 @@ pub fn find_sent(shape: Shape<'_>, durable_key: &Ident) -> String {
         "with {landing}\n\
          select landing.hayloft_key as key, landing.hayloft_line as line,\n    \
              {NEXT_NUMBER} as number,\n    \
-             {start} as start,\n    \
+             {start} as start, latest.load_id,\n    \
              (latest.{durable_key} is null\n        \
                  or latest.effective_start_date < $1 and {fit}) is true as fit\n\
          {latest}",
@@ -275,7 +277,8 @@ fn sent_changes(shape: Shape<'_>, durable_key: &Ident) -> String {
     let _ = write!(
         sql,
         ",\n    {start} as hayloft_start,\n    \
-         {NEXT_NUMBER} as hayloft_version\n\
+         {NEXT_NUMBER} as hayloft_version,\n    \
+         latest.load_id as hayloft_load\n\
          {latest}",
         start = start_of_current(shape.contract, durable_key),
         latest = beside_latest(shape, durable_key),
@@ -348,12 +351,13 @@ fn landed_changes(shape: Shape<'_>, durable_key: &Ident, refolded: Refolded) -> 
     let _ = write!(
         sql,
         ",\n    current.effective_start_date as hayloft_start,\n    \
-         coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version\n\
+         coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version,\n    \
+         coalesce(current.load_id, closed.load_id) as hayloft_load\n\
          from {LANDING} as landing\n\
          left join {table} as current\n    \
          on current.{durable_key} = landing.hayloft_key and current.effective_end_date is null\n\
          left join lateral (\n    \
-             select version.version_number\n    \
+             select version.version_number, version.load_id\n    \
              from {table} as version\n    \
              where current.{durable_key} is null and version.{durable_key} = landing.hayloft_key\n    \
              order by version.effective_start_date desc\n    \

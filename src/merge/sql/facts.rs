@@ -83,12 +83,14 @@ pub fn count_lost_facts(shape: Shape<'_>) -> String {
     )
 }
 
-/// Keeps what the rows said that the changed facts are from. A fact that a person put there is of
-/// no load, and nothing is kept of it.
+/// The loads that these facts are of.
+pub const LOADS_OF_CHANGED_FACTS: &str = "select distinct hayloft_old_load as load_id
+from pg_temp.hayloft_changed_fact";
+
+/// Keeps what the rows said that the changed facts are from.
 pub const REMEMBER_CHANGED: &str = "insert into hayloft.payload (key, load_id, line, row)
 select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
-from pg_temp.hayloft_changed_fact as changed
-where exists (select from hayloft.load where load.load_id = changed.hayloft_old_load)
+from pg_temp.hayloft_changed_fact
 on conflict do nothing";
 
 /// Finds the landed rows whose facts are held already, whether they say something new, and what the

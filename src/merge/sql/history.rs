@@ -441,15 +441,21 @@ pub const SAMPLE_ABSENT: &str = "select key from pg_temp.hayloft_absent order by
 /// How many these keys are.
 pub const COUNT_ABSENT: &str = "select count(*) as count from pg_temp.hayloft_absent";
 
-/// Ends the current version of every key that the file does not name. Bind: the instant.
+/// Ends the current version of every key that the file does not name. Bind: the instant. Returns how
+/// many, and of which loads they are.
 #[must_use]
 pub fn close_absent(contract: &Contract, durable_key: &Ident) -> String {
     format!(
-        "update {table} as version\n\
-         set effective_end_date = $1\n\
-         from pg_temp.hayloft_absent as absent\n\
-         where version.{durable_key} = absent.key\n  \
-           and version.effective_end_date is null and version.effective_start_date < $1",
+        "with hayloft_closed as (\n    \
+             update {table} as version\n    \
+             set effective_end_date = $1\n    \
+             from pg_temp.hayloft_absent as absent\n    \
+             where version.{durable_key} = absent.key\n      \
+               and version.effective_end_date is null and version.effective_start_date < $1\n    \
+             returning version.load_id\n\
+         )\n\
+         select (select count(*) from hayloft_closed) as closed,\n    \
+             array(select distinct load_id from hayloft_closed) as loads",
         table = contract.table
     )
 }
@@ -497,6 +503,11 @@ union all
 (select hayloft_key, 'updated'
  from pg_temp.hayloft_change
  where hayloft_start is not null order by hayloft_line limit $1)";
+
+/// The loads whose versions a load in order builds on.
+pub const LOADS_OF_CHANGES: &str = "select distinct hayloft_load as load_id
+from pg_temp.hayloft_change
+where hayloft_load is not null";
 
 /// How many keys a load in order opened, reopened and changed.
 pub const COUNT_CHANGES: &str = "select

@@ -3,19 +3,19 @@
 use chrono_tz::Tz;
 
 use super::history::{TOUCHED, texts};
-use super::{key_of, text_literal};
-use crate::contract::{Contract, Ident, QualifiedName};
+use super::{key_of, same_key, text_literal, unresolved};
+use crate::contract::{Contract, Ident, QualifiedName, Reference};
 
 /// The temporary table of the keys of rows that come from another table.
 pub const TAKEN_KEY: &str = "pg_temp.hayloft_taken_key";
 
-/// That a version is of no load of its table that the ledger has. Bind: the table's name.
+/// That a row is of no load of its table that counts. Bind: the table's name.
 fn is_unknown(name: &str) -> String {
     format!(
         "not exists (\n    \
              select from hayloft.load as known\n    \
              where known.load_id = {name}.load_id and known.table_name = $1\n      \
-               and known.status in ('loaded', 'undone')\n\
+               and known.status = 'loaded'\n\
          )"
     )
 }
@@ -112,6 +112,59 @@ pub fn observe_unknown(contract: &Contract, durable_key: &Ident) -> String {
                      and next.effective_start_date = version.effective_end_date\n      \
                )\n\
          ) as said"
+    )
+}
+
+// ---- facts ---------------------------------------------------------------------------------------
+
+/// Counts the facts that no load brought and that name a member which is not there. Bind: the fact
+/// table's name.
+#[must_use]
+pub fn count_unknown_without_member(contract: &Contract, reference: &Reference) -> String {
+    format!(
+        "select count(*) as count\n\
+         from {table} as fact\n\
+         where {unresolved}\n  \
+           and {unknown}",
+        table = contract.table,
+        unresolved = unresolved(contract, reference, "fact"),
+        unknown = is_unknown("fact")
+    )
+}
+
+/// Makes the facts that no load brought those of a load, and numbers them in the order of their keys.
+/// Binds: the table's name, the load.
+#[must_use]
+pub fn take_unknown_facts(contract: &Contract) -> String {
+    let key: Vec<String> = key_of(contract)
+        .map(|column| format!("fact.{}", column.name))
+        .collect();
+    let key = key.join(", ");
+    format!(
+        "update {table} as fact\n\
+         set load_id = $2, source_line = taken.line\n\
+         from (\n    \
+             select {key}, row_number() over (order by {key}) as line\n    \
+             from {table} as fact\n    \
+             where {unknown}\n\
+         ) as taken\n\
+         where {same}",
+        table = contract.table,
+        unknown = is_unknown("fact"),
+        same = same_key(key_of(contract), "fact", "taken"),
+    )
+}
+
+/// The facts of a load, each with its line. Bind: the load.
+#[must_use]
+pub fn read_taken_facts(contract: &Contract) -> String {
+    let columns = contract.columns.iter();
+    format!(
+        "select fact.source_line as line, {cells} as cells\n\
+         from {table} as fact\n\
+         where fact.load_id = $1",
+        cells = texts(columns.map(|column| (column, format!("fact.{}", column.name)))),
+        table = contract.table
     )
 }
 

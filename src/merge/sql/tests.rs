@@ -353,12 +353,13 @@ fn changes_of_users() {
                 landing."email" as "email",
                 landing."date_of_birth" as "date_of_birth",
                 current.effective_start_date as hayloft_start,
-                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version,
+                coalesce(current.load_id, closed.load_id) as hayloft_load
             from pg_temp.hayloft_landing as landing
             left join "datawarehouse"."users" as current
                 on current."user_id" = landing.hayloft_key and current.effective_end_date is null
             left join lateral (
-                select version.version_number
+                select version.version_number, version.load_id
                 from "datawarehouse"."users" as version
                 where current."user_id" is null and version."user_id" = landing.hayloft_key
                 order by version.effective_start_date desc
@@ -385,12 +386,13 @@ fn changes_of_stations_compare_unknown_types_as_text() {
                 landing."address"::inet as "address",
                 landing."It's ""odd""" as "It's ""odd""",
                 current.effective_start_date as hayloft_start,
-                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version,
+                coalesce(current.load_id, closed.load_id) as hayloft_load
             from pg_temp.hayloft_landing as landing
             left join "datawarehouse"."stations" as current
                 on current."station_key" = landing.hayloft_key and current.effective_end_date is null
             left join lateral (
-                select version.version_number
+                select version.version_number, version.load_id
                 from "datawarehouse"."stations" as version
                 where current."station_key" is null and version."station_key" = landing.hayloft_key
                 order by version.effective_start_date desc
@@ -417,12 +419,13 @@ fn what_a_file_of_stations_does_not_name_carries_over() {
                 landing."address"::inet as "address",
                 current."It's ""odd""",
                 current.effective_start_date as hayloft_start,
-                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version,
+                coalesce(current.load_id, closed.load_id) as hayloft_load
             from pg_temp.hayloft_landing as landing
             left join "datawarehouse"."stations" as current
                 on current."station_key" = landing.hayloft_key and current.effective_end_date is null
             left join lateral (
-                select version.version_number
+                select version.version_number, version.load_id
                 from "datawarehouse"."stations" as version
                 where current."station_key" is null and version."station_key" = landing.hayloft_key
                 order by version.effective_start_date desc
@@ -448,12 +451,13 @@ fn a_file_of_keys_alone_finds_new_stations_alone() {
                 current."address",
                 current."It's ""odd""",
                 current.effective_start_date as hayloft_start,
-                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version
+                coalesce(current.version_number, closed.version_number, 0) + 1 as hayloft_version,
+                coalesce(current.load_id, closed.load_id) as hayloft_load
             from pg_temp.hayloft_landing as landing
             left join "datawarehouse"."stations" as current
                 on current."station_key" = landing.hayloft_key and current.effective_end_date is null
             left join lateral (
-                select version.version_number
+                select version.version_number, version.load_id
                 from "datawarehouse"."stations" as version
                 where current."station_key" is null and version."station_key" = landing.hayloft_key
                 order by version.effective_start_date desc
@@ -634,7 +638,8 @@ fn users_are_brought_in_by_one_statement() {
                         from "datawarehouse"."users" as current
                         where current."user_id" = landing.hayloft_key and current.effective_end_date is null
                     ) end as hayloft_start,
-                coalesce(latest.version_number, 0) + 1 as hayloft_version
+                coalesce(latest.version_number, 0) + 1 as hayloft_version,
+                latest.load_id as hayloft_load
             from hayloft_landing as landing
             left join lateral (
                 select version.*
@@ -664,7 +669,8 @@ fn users_are_brought_in_by_one_statement() {
             returning 1
             )
             select hayloft_key as key, hayloft_line as line, hayloft_version as number,
-                hayloft_start as start, (select count(*) from hayloft_closed) as closed,
+                hayloft_start as start, hayloft_load as load_id,
+                (select count(*) from hayloft_closed) as closed,
                 (select count(*) from hayloft_opened) as opened
             from hayloft_change
         "#]],
@@ -694,7 +700,7 @@ fn users_that_are_sent_are_found() {
                         select current.effective_start_date
                         from "datawarehouse"."users" as current
                         where current."user_id" = landing.hayloft_key and current.effective_end_date is null
-                    ) end as start,
+                    ) end as start, latest.load_id,
                 (latest."user_id" is null
                     or latest.effective_start_date < $1 and (
                 select count(*) filter (where version.effective_end_date is null) = 1
@@ -800,7 +806,8 @@ fn stations_are_brought_in_by_one_statement() {
                         from "datawarehouse"."stations" as current
                         where current."station_key" = landing.hayloft_key and current.effective_end_date is null
                     ) end as hayloft_start,
-                coalesce(latest.version_number, 0) + 1 as hayloft_version
+                coalesce(latest.version_number, 0) + 1 as hayloft_version,
+                latest.load_id as hayloft_load
             from hayloft_landing as landing
             left join lateral (
                 select version.*
@@ -830,7 +837,8 @@ fn stations_are_brought_in_by_one_statement() {
             returning 1
             )
             select hayloft_key as key, hayloft_line as line, hayloft_version as number,
-                hayloft_start as start, (select count(*) from hayloft_closed) as closed,
+                hayloft_start as start, hayloft_load as load_id,
+                (select count(*) from hayloft_closed) as closed,
                 (select count(*) from hayloft_opened) as opened
             from hayloft_change
         "#]],
@@ -1013,7 +1021,7 @@ fn held_transactions_are_released() {
                 insert into hayloft.payload (key, load_id, line, row)
                 select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
                 from known
-                where exists (select from hayloft.load where load_id = hayloft_old_load)
+                where exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')
                 on conflict do nothing
             ), changed as (
                 update "datawarehouse"."transactions" as fact
@@ -1036,7 +1044,8 @@ fn held_transactions_are_released() {
             select (select count(*) from ready) as count,
                 (select count(*) from added) as inserted,
                 (select count(*) from changed where differs) as updated,
-                (select count(*) from changed) as written
+                (select count(*) from changed) as written,
+                (select count(*) from known where not exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')) as unknown
         "#]],
     );
 }

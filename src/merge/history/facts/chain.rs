@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::super::fold::{Cell, Micros};
 use super::super::same::is_same;
 use crate::contract::Column;
-use crate::stage::digest::Digest;
+use crate::stage::digest::{Digest, ValueDigest};
 
 /// What is known of one fact before something changes.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub(super) struct Saying {
 /// Where the words of a row are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Words {
-    /// It comes now.
+    /// They come now.
     Coming,
     /// In the ledger.
     Kept,
@@ -85,6 +85,29 @@ pub(super) struct Rules<'a> {
 }
 
 impl Past {
+    /// Finds rows of which nothing is left, since somebody wrote over their fact, and that said what it
+    /// shows: their digest tells. The load that takes the fact over says nothing new then.
+    pub(super) fn recognise(&mut self, columns: &[Column], taken_over_by: i64) {
+        let Some(shown) = &self.shown else { return };
+        let says_what_is_shown = |saying: &Saying| {
+            let digest = authored(saying).fold(Digest::default(), |sum, place| {
+                let cell = shown.cells[place].as_deref();
+                sum.and(ValueDigest::of(&columns[place]).printed(cell))
+            });
+            saying.digest == Some(digest)
+        };
+        let unkept = self
+            .said
+            .iter_mut()
+            .filter(|saying| saying.words == Words::Shown && saying.load != taken_over_by);
+        for saying in unkept {
+            if says_what_is_shown(saying) {
+                saying.cells.clone_from(&shown.cells);
+                saying.words = Words::Coming;
+            }
+        }
+    }
+
     /// Finds the values of the rows that are not kept in the ledger. Takes out those of which nothing
     /// is left, and says whether one of them is of a time in which words were not kept.
     pub(super) fn resolve(&mut self) -> Result<(), Forgotten> {

@@ -27,6 +27,7 @@ use super::super::store::{self as ledger_store, Load};
 use super::chain::{Past, Row, Rules, Saying, Waiting, settle};
 use super::{references, store};
 use crate::contract::{Contract, Ident};
+use crate::ledger::words::Action;
 use crate::merge::{MergeError, sql};
 use crate::stage::digest::Digest;
 use crate::stage::key::KeyScheme;
@@ -132,7 +133,7 @@ impl Judge<'_> {
             if *forgotten > 0 {
                 self.tally.unproven(Reason::BeforeDigests, *forgotten);
             } else {
-                self.judge(past, fact.as_ref(), &known);
+                self.judge(past, fact.as_ref(), &known, loads);
             }
         }
         Ok(())
@@ -158,7 +159,13 @@ impl Judge<'_> {
         }
     }
 
-    fn judge(&mut self, past: &Past, fact: Option<&Fact>, known: &HashSet<(usize, Arc<str>)>) {
+    fn judge(
+        &mut self,
+        past: &Past,
+        fact: Option<&Fact>,
+        known: &HashSet<(usize, Arc<str>)>,
+        loads: &BTreeMap<i64, Load>,
+    ) {
         self.compare_rows(past);
         let rules = Rules {
             columns: &self.contract.columns,
@@ -169,7 +176,7 @@ impl Judge<'_> {
         self.compare_fact(past, fact, settled.fact.as_ref().map(|(row, _)| row));
         self.compare_waiting(past, settled.waiting.as_ref());
         self.note_unsaid(past);
-        if let Some(fact) = fact {
+        if let Some(fact) = fact.filter(|_| !is_taken_over(past, loads)) {
             self.compare_stamps(past, fact);
         }
     }
@@ -301,6 +308,13 @@ impl Judge<'_> {
         };
         self.tally.follow(place, &[], &wrong, None);
     }
+}
+
+/// Whether the fact was there before a load spoke of it. Its stamps are its own then.
+fn is_taken_over(past: &Past, loads: &BTreeMap<i64, Load>) -> bool {
+    let takes_over = |load: &Load| load.action == Action::Takeover;
+    let mut said = past.said.iter();
+    said.any(|saying| loads.get(&saying.load).is_some_and(takes_over))
 }
 
 fn place(key: Uuid, saying: &Saying) -> Place {

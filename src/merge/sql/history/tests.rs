@@ -289,11 +289,16 @@ fn the_current_versions_of_absent_keys_end() {
     check(
         |shape, key| sql::close_absent(shape.contract, key),
         &expect![[r#"
-            update "datawarehouse"."users" as version
-            set effective_end_date = $1
-            from pg_temp.hayloft_absent as absent
-            where version."user_id" = absent.key
-              and version.effective_end_date is null and version.effective_start_date < $1
+            with hayloft_closed as (
+                update "datawarehouse"."users" as version
+                set effective_end_date = $1
+                from pg_temp.hayloft_absent as absent
+                where version."user_id" = absent.key
+                  and version.effective_end_date is null and version.effective_start_date < $1
+                returning version.load_id
+            )
+            select (select count(*) from hayloft_closed) as closed,
+                array(select distinct load_id from hayloft_closed) as loads
         "#]],
     );
 }

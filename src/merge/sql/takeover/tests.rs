@@ -41,6 +41,65 @@ fn source() -> VersionSource {
     }
 }
 
+/// The same of the transactions of the example.
+fn check_fact(statement: impl FnOnce(&Contract) -> String, expected: &Expect) {
+    expected.assert_eq(&(statement(&contract("transactions")) + "\n"));
+}
+
+#[test]
+fn unknown_facts_become_those_of_a_load() {
+    check_fact(
+        sql::take_unknown_facts,
+        &expect![[r#"
+        update "datawarehouse"."transactions" as fact
+        set load_id = $2, source_line = taken.line
+        from (
+            select fact."id", row_number() over (order by fact."id") as line
+            from "datawarehouse"."transactions" as fact
+            where not exists (
+            select from hayloft.load as known
+            where known.load_id = fact.load_id and known.table_name = $1
+              and known.status = 'loaded'
+        )
+        ) as taken
+        where fact."id" = taken."id"
+    "#]],
+    );
+}
+
+#[test]
+fn facts_of_a_takeover_are_read_with_their_lines() {
+    check_fact(
+        sql::read_taken_facts,
+        &expect![[r#"
+        select fact.source_line as line, array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[] as cells
+        from "datawarehouse"."transactions" as fact
+        where fact.load_id = $1
+    "#]],
+    );
+}
+
+#[test]
+fn unknown_facts_without_their_member_are_counted() {
+    let count = |fact: &Contract| match &fact.kind {
+        Kind::Fact { references, .. } => sql::count_unknown_without_member(fact, &references[0]),
+        Kind::Dimension { .. } => panic!("transactions are facts"),
+    };
+    check_fact(
+        count,
+        &expect![[r#"
+        select count(*) as count
+        from "datawarehouse"."transactions" as fact
+        where fact."user_id" is not null and not exists (select from "datawarehouse"."users" as member where member."user_id" = fact."user_id")
+          and not exists (
+            select from hayloft.load as known
+            where known.load_id = fact.load_id and known.table_name = $1
+              and known.status = 'loaded'
+        )
+    "#]],
+    );
+}
+
 #[test]
 fn what_a_new_column_holds_is_stated() {
     check(
@@ -118,7 +177,7 @@ fn versions_of_no_load_are_observed() {
                 where not exists (
                 select from hayloft.load as known
                 where known.load_id = version.load_id and known.table_name = $1
-                  and known.status in ('loaded', 'undone')
+                  and known.status = 'loaded'
             )
                 union all
                 select version."user_id", version.effective_end_date, 'absent'
@@ -126,7 +185,7 @@ fn versions_of_no_load_are_observed() {
                 where version.effective_end_date is not null and not exists (
                 select from hayloft.load as known
                 where known.load_id = version.load_id and known.table_name = $1
-                  and known.status in ('loaded', 'undone')
+                  and known.status = 'loaded'
             )
                   and not exists (
                       select from "datawarehouse"."users" as next
