@@ -95,7 +95,7 @@ pub enum InstantFault {
     Contract(String),
 }
 
-/// The names that the tables take, and which of them come with a sidecar.
+/// The names that the tables take, which tables they refer to, and which of them come with a sidecar.
 #[must_use]
 pub fn routes(contracts: &Contracts) -> Routes {
     let with_sidecar = contracts
@@ -103,6 +103,7 @@ pub fn routes(contracts: &Contracts) -> Routes {
         .filter(|contract| takes_sidecar(contract))
         .map(|contract| contract.name.clone());
     Routes::new(contracts.routes().iter().cloned())
+        .with_references(contracts.dependencies())
         .with_sidecars(with_sidecar)
         .with_completeness(contracts.completeness().clone())
 }

@@ -25,6 +25,7 @@ use super::settle::{Identity, Observation};
 use super::writers::{Blindness, shared_file_system};
 use super::{ARCHIVE, FAILED, HELD, KEPT, Why};
 use crate::directory::{Directory, Untrusted, trust};
+use crate::failpoint;
 
 const CLAIMED: &str = ".claimed";
 const LOCK: &str = ".hayloft.lock";
@@ -220,6 +221,7 @@ impl Folder {
     /// Gives a file a new name in the other room. Never replaces a file: where the new name is
     /// taken, or the file system cannot promise to respect it, nothing is done.
     pub(crate) fn rename(&self, from: (Room, &OsStr), to: (Room, &OsStr)) -> io::Result<()> {
+        failpoint!("watch::rename", Errno::MFILE.into());
         let (from_fd, to_fd) = (self.fd(from.0), self.fd(to.0));
         Ok(renameat_with(
             from_fd,

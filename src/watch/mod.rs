@@ -184,7 +184,8 @@ impl fmt::Display for Why {
             ),
             Self::NotClaimable(error) => write!(
                 f,
-                "it cannot be moved into imports/.claimed ({error}); it is tried again"
+                "it cannot be moved into imports/.claimed ({error}); it is tried again, and later files \
+                 of its table wait for it"
             ),
         }
     }

@@ -4,7 +4,7 @@
 //! name is for, or why it is for none. Pure: this file never touches the disk, and nothing of a
 //! name ever leaves it but the name of a configured table, so no file name can become SQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -97,6 +97,8 @@ pub struct Routes {
     named: Vec<(String, TableName)>,
     /// Which table's files come first, of those that are found at once.
     order: Vec<TableName>,
+    /// The tables that each refers to: their files come first.
+    references: BTreeMap<TableName, BTreeSet<TableName>>,
     /// What lies beside the files of tables that have such.
     beside: BTreeMap<TableName, Vec<Beside>>,
     /// When a file is complete, of tables that say so.
@@ -158,6 +160,7 @@ impl Routes {
             patterns: Vec::new(),
             named: Vec::new(),
             order: Vec::new(),
+            references: BTreeMap::new(),
             beside: BTreeMap::new(),
             completeness: BTreeMap::new(),
         };
@@ -178,6 +181,18 @@ impl Routes {
     #[must_use]
     pub fn in_order(mut self, tables: impl IntoIterator<Item = TableName>) -> Self {
         self.order = tables.into_iter().collect();
+        self
+    }
+
+    /// Takes each table with the tables that it refers to.
+    #[must_use]
+    pub fn with_references(
+        mut self,
+        tables: impl IntoIterator<Item = (TableName, Vec<TableName>)>,
+    ) -> Self {
+        for (table, others) in tables {
+            self.references.entry(table).or_default().extend(others);
+        }
         self
     }
 
@@ -222,6 +237,12 @@ impl Routes {
     /// The place of a table in that order.
     pub(super) fn rank(&self, table: &TableName) -> Option<usize> {
         self.order.iter().position(|other| other == table)
+    }
+
+    /// Whether a table is one of these, or refers to one.
+    pub(super) fn is_behind(&self, table: &TableName, blocked: &BTreeSet<TableName>) -> bool {
+        let references = self.references.get(table);
+        blocked.contains(table) || references.is_some_and(|others| !others.is_disjoint(blocked))
     }
 
     /// Says what a name is for. Case does not matter, nor does the Unicode form.

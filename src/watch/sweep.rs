@@ -24,23 +24,20 @@ impl Watcher {
         self.notice_blindness(Writers::of(&[], ScanDepth::Descriptors).blindness());
         match self.look_at_everything(now) {
             Ok(mode) => self.report(Health::Ready(mode)),
-            Err(trouble) => {
-                self.waiting.clear();
-                self.report(Health::Bad(trouble));
-            }
+            Err(trouble) => self.report(Health::Bad(trouble)),
         }
     }
 
     fn look_at_everything(&mut self, now: Instant) -> Result<Mode, Trouble> {
         self.find_the_folder()?;
         let mode = self.subscribe();
-        let unusable = |error: io::Error| {
-            Trouble::Folder(format!(
-                "the folder imports cannot be looked through: {error}"
-            ))
-        };
-        self.recover().map_err(unusable)?;
-        for name in self.folder.names(Room::Imports).map_err(unusable)? {
+        self.recover()?;
+        self.unseen.clear();
+        for name in self
+            .folder
+            .names(Room::Imports)
+            .map_err(|error| unusable(&error))?
+        {
             self.see(name, &[], now);
         }
         self.forget_what_is_gone();
@@ -60,6 +57,7 @@ impl Watcher {
             .map_err(|error| Trouble::Folder(error.to_string()))?;
         self.folder = Arc::new(folder);
         self.waiting.clear();
+        self.unseen.clear();
         self.said.clear();
         Ok(())
     }
@@ -104,9 +102,13 @@ impl Watcher {
 
     /// Makes arrivals of the claims that nobody has: those of an earlier run, and those whose
     /// arrival was dropped without being brought to an end.
-    fn recover(&mut self) -> io::Result<()> {
+    fn recover(&mut self) -> Result<(), Trouble> {
         let mut claims = Vec::new();
-        for claimed_name in self.folder.names(Room::Claimed)? {
+        for claimed_name in self
+            .folder
+            .names(Room::Claimed)
+            .map_err(|error| unusable(&error))?
+        {
             match Claim::parse(&claimed_name) {
                 Some(claim) => claims.push(claim),
                 None => self.leave_alone_by_name(Room::Claimed, claimed_name, Why::NotAClaim),
@@ -118,10 +120,11 @@ impl Watcher {
             return Ok(());
         }
         // The run before may have ended between the rename and its sync.
-        self.folder.sync()?;
+        self.folder.sync().map_err(|error| not_lasting(&error))?;
         claims.sort();
         for claim in claims {
-            self.recover_claim(claim)?;
+            self.recover_claim(claim)
+                .map_err(|error| unusable(&error))?;
         }
         Ok(())
     }
@@ -189,15 +192,24 @@ impl Watcher {
             Ok(Sight::File(seen)) => seen,
             Ok(Sight::Other(identity, why)) => {
                 self.waiting.remove(&name);
+                self.unseen.remove(&name);
                 return self.leave_alone(Room::Imports, name, identity, why);
             }
             Ok(Sight::Gone) => {
                 self.waiting.remove(&name);
+                self.unseen.remove(&name);
                 return;
             }
-            // The folder became unusable; the next sweep finds that out and says it.
-            Err(_) => return,
+            Err(_) => {
+                // It is listed, so it is not forgotten at the end of this sweep.
+                if let Some(waiting) = self.waiting.get_mut(&name) {
+                    waiting.swept = self.sweeps;
+                }
+                self.unseen.insert(name, table);
+                return;
+            }
         };
+        self.unseen.remove(&name);
         failpoint!("watch::seen");
         let hints: Vec<_> = hints
             .iter()
@@ -258,7 +270,7 @@ impl Watcher {
             .retain(|(room, name), _| !matches!(folder.look(*room, name), Ok(Sight::Gone)));
     }
 
-    fn report(&mut self, health: Health) {
+    pub(super) fn report(&mut self, health: Health) {
         if self.health.as_ref() == Some(&health) {
             return;
         }
@@ -268,6 +280,19 @@ impl Watcher {
         });
         self.health = Some(health);
     }
+}
+
+fn unusable(error: &io::Error) -> Trouble {
+    Trouble::Folder(format!(
+        "the folder imports cannot be looked through: {error}"
+    ))
+}
+
+/// Claims that a power cut could undo are not loaded.
+pub(super) fn not_lasting(error: &io::Error) -> Trouble {
+    Trouble::Folder(format!(
+        "what was moved into imports/.claimed cannot be written to the disk: {error}"
+    ))
 }
 
 /// Hayloft's own folders are no deliveries, and nothing to speak of.

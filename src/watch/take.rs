@@ -1,6 +1,6 @@
 //! Claiming what is settled, in the order of arrival.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::time::Instant;
 
@@ -8,7 +8,8 @@ use super::claim::{Claim, NotClaimed};
 use super::folder::{Room, Sight};
 use super::name::{Beside, Format};
 use super::settle::{Identity, Observation, Verdict};
-use super::watcher::{Attempt, Role, Waiting, Watcher};
+use super::sweep::not_lasting;
+use super::watcher::{Attempt, Health, Role, Waiting, Watcher};
 use super::writers::{ScanDepth, Writers};
 use super::{Arrival, WatchEvent, Why};
 use crate::contract::TableName;
@@ -22,6 +23,8 @@ enum Readiness {
     PassOver,
     /// It will be settled soon, and it arrived before those that follow.
     Wait,
+    /// It cannot be looked at, and may come before those that follow.
+    Unseen,
 }
 
 /// What one more look at a file says.
@@ -30,10 +33,12 @@ enum Settled {
     Yes(Observation),
     /// It will be before long.
     NotYet,
-    /// A writer is at work, or it could not be claimed since the last sweep.
+    /// A writer is at work, or has had it open since the last sweep.
     BeingWritten,
     /// It is not there, or not to be had.
     Gone,
+    /// It could not be looked at.
+    Unseen,
 }
 
 /// What is to be claimed.
@@ -64,7 +69,6 @@ impl ClaimCandidate {
 /// A claim that is not durable yet.
 struct Fresh {
     claim: Claim,
-    settled: Observation,
     table: TableName,
     format: Format,
 }
@@ -72,33 +76,89 @@ struct Fresh {
 impl Watcher {
     /// Claims, of each table, as many settled files as there is room for.
     pub(super) fn claim_settled(&mut self, now: Instant) {
-        let candidates = self.candidates(now);
+        // What the last sweep could not look at may come before what is known.
+        if matches!(self.health, Some(Health::Bad(_))) {
+            return;
+        }
+        let mut blocked = self.blocked(now);
+        let candidates = self.candidates(&mut blocked, now);
         if candidates.is_empty() {
             return;
         }
         let closed = self.without_writers(candidates, now);
-        let claims = closed.into_iter().filter_map(|candidate| {
-            let ClaimCandidate { name, table, ready } = candidate;
-            if !self.is_unchanged(&name, ready.file) {
-                return None;
+        let mut claims = Vec::with_capacity(closed.len());
+        for candidate in closed {
+            if !self.routes.is_behind(&candidate.table, &blocked) {
+                claims.extend(self.try_to_claim(candidate, &mut blocked));
             }
-            let claim = self.claim(&name, &table, &ready)?;
-            Some(Fresh {
-                claim,
-                settled: ready.file,
-                table,
-                format: ready.format,
-            })
-        });
-        let claims = claims.collect();
+        }
         self.make_arrivals(claims);
+    }
+
+    /// The tables of which a file cannot be looked at, or could not be claimed. Files of one table are
+    /// loaded in the order of their arrival, so the others wait until that one is claimed or gone.
+    fn blocked(&mut self, now: Instant) -> BTreeSet<TableName> {
+        let refused = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.attempt == Attempt::Refused)
+            .map(|(name, _)| name.clone());
+        let refused: Vec<OsString> = refused.collect();
+        for name in refused {
+            if let Ok(Sight::Gone | Sight::Other(..)) = self.folder.look(Room::Imports, &name) {
+                self.see(name, &[], now);
+            }
+        }
+        let unseen: Vec<OsString> = self.unseen.keys().cloned().collect();
+        for name in unseen {
+            self.see(name, &[], now);
+        }
+        let refused = self
+            .waiting
+            .values()
+            .filter(|waiting| waiting.attempt == Attempt::Refused)
+            .map(|waiting| &waiting.table);
+        refused.chain(self.unseen.values()).cloned().collect()
+    }
+
+    /// Claims a file. Where that fails and the file may still be there, its table is blocked.
+    fn try_to_claim(
+        &mut self,
+        candidate: ClaimCandidate,
+        blocked: &mut BTreeSet<TableName>,
+    ) -> Option<Fresh> {
+        let ClaimCandidate { name, table, ready } = candidate;
+        let claim = if self.is_unchanged(&name, &table, ready.file) {
+            self.claim(&name, &table, &ready)
+        } else {
+            None
+        };
+        let Some(claim) = claim else {
+            let waiting = self.waiting.get(&name);
+            if waiting.is_some_and(|waiting| waiting.attempt == Attempt::Refused)
+                || self.unseen.contains_key(&name)
+            {
+                blocked.insert(table);
+            }
+            return None;
+        };
+        Some(Fresh {
+            claim,
+            table,
+            format: ready.format,
+        })
     }
 
     /// To look for writers takes some milliseconds, in which one that is done with the content may
     /// still change owner, mode or times by name.
-    fn is_unchanged(&mut self, name: &OsStr, before: Observation) -> bool {
-        let Ok(Sight::File(seen)) = self.folder.look(Room::Imports, name) else {
-            return false;
+    fn is_unchanged(&mut self, name: &OsStr, table: &TableName, before: Observation) -> bool {
+        let seen = match self.folder.look(Room::Imports, name) {
+            Ok(Sight::File(seen)) => seen,
+            Ok(Sight::Gone | Sight::Other(..)) => return false,
+            Err(_) => {
+                self.unseen.insert(name.to_owned(), table.clone());
+                return false;
+            }
         };
         if let Some(waiting) = self.waiting.get_mut(name) {
             waiting.file.observe(seen, Instant::now());
@@ -106,9 +166,16 @@ impl Watcher {
         seen == before
     }
 
-    fn candidates(&mut self, now: Instant) -> Vec<ClaimCandidate> {
+    fn candidates(
+        &mut self,
+        blocked: &mut BTreeSet<TableName>,
+        now: Instant,
+    ) -> Vec<ClaimCandidate> {
         let mut candidates = Vec::new();
         for (table, names) in self.in_order_of_arrival() {
+            if self.routes.is_behind(&table, blocked) {
+                continue;
+            }
             let mut room = self.ahead.room_for(&table);
             for name in names {
                 if room == 0 {
@@ -122,6 +189,10 @@ impl Watcher {
                     }
                     Readiness::PassOver => {}
                     Readiness::Wait => break,
+                    Readiness::Unseen => {
+                        blocked.insert(table.clone());
+                        break;
+                    }
                 }
             }
         }
@@ -159,7 +230,7 @@ impl Watcher {
                     let Some(waiting) = self.waiting.get_mut(&name) else {
                         continue;
                     };
-                    waiting.attempt = Attempt::Refused;
+                    waiting.attempt = Attempt::OpenForWriting;
                     if waiting.file.still_for(now) >= self.patience.of(&table).alone {
                         let why = Why::OpenForWriting(writer);
                         self.leave_alone(Room::Imports, name, ready.file.identity, why);
@@ -219,7 +290,7 @@ impl Watcher {
         for what in wanted {
             let seen = match &what {
                 Beside::Effective => self.settled(&what.name(name), now),
-                Beside::Marker(_) => self.present(&what.name(name)),
+                Beside::Marker(_) => self.present(&what.name(name), name),
             };
             match seen {
                 Settled::Yes(seen) => beside.push((what, seen)),
@@ -230,6 +301,7 @@ impl Watcher {
                 // Files of such a table come when what is beside them comes, so none waits for
                 // another.
                 Settled::NotYet | Settled::BeingWritten => return Readiness::PassOver,
+                Settled::Unseen => return Readiness::Unseen,
             }
         }
         match self.settled(name, now) {
@@ -245,6 +317,7 @@ impl Watcher {
             }
             Settled::NotYet => Readiness::Wait,
             Settled::BeingWritten | Settled::Gone => Readiness::PassOver,
+            Settled::Unseen => Readiness::Unseen,
         }
     }
 
@@ -255,7 +328,7 @@ impl Watcher {
         };
         let patience = self.patience.of(&waiting.table);
         match waiting.file.verdict(now, patience) {
-            Verdict::Settled if waiting.attempt == Attempt::Refused => {
+            Verdict::Settled if waiting.attempt == Attempt::OpenForWriting => {
                 return Settled::BeingWritten;
             }
             Verdict::Settled => {}
@@ -273,7 +346,10 @@ impl Watcher {
                 self.leave_alone(Room::Imports, name.to_owned(), identity, why);
                 return Settled::Gone;
             }
-            Err(_) => return Settled::Gone,
+            Err(_) => {
+                self.unseen.insert(name.to_owned(), waiting.table.clone());
+                return Settled::Unseen;
+            }
         }
         match waiting.file.verdict(now, patience) {
             Verdict::Settled => Settled::Yes(waiting.file.seen()),
@@ -290,10 +366,16 @@ impl Watcher {
     }
 
     /// A marker has nothing in it that must be complete.
-    fn present(&self, name: &OsStr) -> Settled {
-        match self.folder.look(Room::Imports, name) {
+    fn present(&mut self, marker: &OsStr, file: &OsStr) -> Settled {
+        match self.folder.look(Room::Imports, marker) {
             Ok(Sight::File(seen)) => Settled::Yes(seen),
-            _ => Settled::Gone,
+            Ok(Sight::Gone | Sight::Other(..)) => Settled::Gone,
+            Err(_) => {
+                if let Some(waiting) = self.waiting.get(file) {
+                    self.unseen.insert(marker.to_owned(), waiting.table.clone());
+                }
+                Settled::Unseen
+            }
         }
     }
 
@@ -352,14 +434,15 @@ impl Watcher {
             return;
         }
         if let Err(error) = self.folder.sync() {
-            return self.give_up(claims, &error.to_string());
+            // They stay claimed: back in the folder they would be younger than files that came after
+            // them. The next sweep syncs again, and makes arrivals of them before anything is claimed.
+            return self.report(Health::Bad(not_lasting(&error)));
         }
         failpoint!("watch::synced");
         for Fresh {
             claim,
             table,
             format,
-            ..
         } in claims
         {
             let slot = self.ahead.take(claim.id, &table);
@@ -367,24 +450,6 @@ impl Watcher {
             let to = (table.clone(), format);
             let arrival = Arrival::claimed(&self.folder, claim, to, beside, slot);
             self.news.push(WatchEvent::Arrived(arrival));
-        }
-    }
-
-    /// What cannot be put back stays in `.claimed/`, and the next sweep tries to sync it again.
-    fn give_up(&mut self, claims: Vec<Fresh>, error: &str) {
-        for Fresh {
-            claim,
-            settled,
-            table,
-            ..
-        } in claims
-        {
-            let beside = self.routes.beside(&table);
-            if claim.put_back(&self.folder, beside).is_ok() {
-                self.ahead.expect_back(settled.identity);
-            }
-            let why = Why::NotClaimable(error.to_owned());
-            self.leave_alone(Room::Imports, claim.name, settled.identity, why);
         }
     }
 }

@@ -35,6 +35,9 @@ pub struct Watcher {
     pub(super) ahead: Ahead,
     /// Files that are not claimed yet, by name.
     pub(super) waiting: BTreeMap<OsString, Waiting>,
+    /// Names that could not be looked at, each with the table that it is for: what comes after them
+    /// waits.
+    pub(super) unseen: BTreeMap<OsString, TableName>,
     /// What was left alone, so that it is said once.
     pub(super) said: BTreeMap<(Room, OsString), (Identity, Why)>,
     /// What is to be told at the end of this round.
@@ -101,10 +104,13 @@ pub(super) enum Role {
     Sidecar,
 }
 
-/// Whether claiming a file was tried since the last sweep.
+/// What became of claiming a file since the last sweep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Attempt {
     None,
+    /// A process has it open for writing. Younger files need not wait for it.
+    OpenForWriting,
+    /// The system refused. Younger files wait for it: the order of files makes the history.
     Refused,
 }
 
@@ -176,6 +182,7 @@ impl Watcher {
             options,
             ahead: Ahead::new(options.ahead.max(1), sender.clone()),
             waiting: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             said: BTreeMap::new(),
             news: Vec::new(),
             subscription: None,

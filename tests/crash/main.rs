@@ -16,6 +16,7 @@
 mod ahead;
 mod backlog;
 mod beside;
+mod claims;
 mod history;
 mod indexes;
 mod proxy;
