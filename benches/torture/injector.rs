@@ -5,6 +5,7 @@
 //! for each thread alone, and cannot stop a program between a call and what follows on it.)
 
 use std::collections::HashMap;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct Traced {
     pub(crate) status: i32,
     /// Whether it had to be killed since it did not end.
     pub(crate) hung: bool,
+    /// What it said on stderr.
+    pub(crate) said: String,
 }
 
 /// How long it may go on with what it is at. A statement that the client's side could not send is
@@ -84,7 +87,14 @@ pub(crate) fn run(
     goal: impl Fn() -> bool + Send + 'static,
     limit: Duration,
 ) -> Result<Traced> {
-    let child = spawn_stopped(command)?;
+    let said = command
+        .get_current_dir()
+        .map(|folder| folder.join("said.txt"));
+    let stderr = match &said {
+        Some(path) => File::create(path)?.into(),
+        None => Stdio::null(),
+    };
+    let child = spawn_stopped(command, stderr)?;
     let pid = Pid::from_raw(i32::try_from(child.id())?);
     let mut tracer = Tracer::seize(pid, plan)?;
     let guard = Guard::begin(pid, goal, limit);
@@ -95,11 +105,15 @@ pub(crate) fn run(
         hits: tracer.hits,
         status: status?,
         hung,
+        said: match said {
+            Some(path) => String::from_utf8_lossy(&fs::read(path)?).into_owned(),
+            None => String::new(),
+        },
     })
 }
 
 /// A shell stops itself, and becomes the program once it is traced.
-fn spawn_stopped(command: &Command) -> Result<Child> {
+fn spawn_stopped(command: &Command, stderr: Stdio) -> Result<Child> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "kill -STOP $$; exec \"$@\"", "sh"]);
     shell.arg(command.get_program()).args(command.get_args());
@@ -115,7 +129,7 @@ fn spawn_stopped(command: &Command) -> Result<Child> {
     shell
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .process_group(0)
         .spawn()
         .context("The program could not be started.")

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::injector::Traced;
 use crate::scenario::Scenario;
 use crate::sweep::Kind;
 
@@ -27,7 +28,21 @@ impl Loss {
         }
         Self(text)
     }
+
+    /// With how the disturbed run ended, and the last that it said.
+    pub(crate) fn with(self, traced: &Traced) -> Self {
+        let Self(mut text) = self;
+        let _ = write!(text, "\n    it ended with {}", traced.status);
+        let lines: Vec<&str> = traced.said.lines().collect();
+        for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+            let _ = write!(text, "\n    it said: {line}");
+        }
+        Self(text)
+    }
 }
+
+/// How many lines of what the program said are shown of a point that was lost.
+const SHOWN: usize = 6;
 
 /// Points that were tried, by scenario and by what was done.
 #[derive(Default, Debug)]

@@ -34,6 +34,9 @@ struct Options {
     /// Only calls of this name, like recvfrom
     #[arg(long, value_name = "NAME")]
     call: Option<String>,
+    /// Only the call of this number, to look at it again
+    #[arg(long, value_name = "NUMBER", conflicts_with = "every")]
+    at: Option<u64>,
     /// How many points at a time
     #[arg(long, default_value_t = 2, value_name = "N")]
     workers: usize,
@@ -87,6 +90,7 @@ fn sweeps(options: &Options, seed: u64, server: &Server, table: &Table) -> Resul
     ));
     let choice = Choice {
         call: options.call.clone(),
+        at: options.at,
         every: options.every,
         seed,
         workers: options.workers,

@@ -25,11 +25,16 @@ const SHORT: Duration = Duration::from_secs(5);
 /// For how long a watch that leaves something lie is let be: its first pauses are shorter.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// How the standard library begins to tell of a panic, which nobody is to see.
+const PANIC: &str = "panicked at";
+
 /// How many points are tried at a time, and which.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     /// Only calls of this name, if one is given.
     pub(crate) call: Option<String>,
+    /// Only the call of this number, if one is given.
+    pub(crate) at: Option<u64>,
     /// One point of so many.
     pub(crate) every: u64,
     /// Which one of these.
@@ -144,6 +149,7 @@ impl<'a> Sweep<'a> {
     fn numbers(&self, choice: &Choice) -> impl Iterator<Item = u64> {
         let more = self.calls.len() / 20;
         let wanted = choice.call.clone();
+        let at = choice.at;
         let names = self.calls.iter().copied().map(Some);
         let names = names.chain(std::iter::repeat_n(None, more));
         let numbered = (1_u64..).zip(names);
@@ -154,6 +160,7 @@ impl<'a> Sweep<'a> {
                 (None, _) => true,
             })
             .map(|(number, _)| number)
+            .filter(move |number| at.is_none_or(|at| at == *number))
     }
 
     fn try_point(&self, number: u64, kind: Kind) {
@@ -176,15 +183,16 @@ impl<'a> Sweep<'a> {
         let Some(call) = traced.hits.first() else {
             return Ok(None);
         };
-        Ok(Some((call, self.loss(&warehouse, &traced))))
+        let loss = self.loss(&warehouse, &traced);
+        Ok(Some((call, loss.map(|loss| loss.with(&traced)))))
     }
 
     fn loss(&self, warehouse: &Warehouse, traced: &Traced) -> Option<Loss> {
         if traced.hung {
             return Some(Loss("it did not end when it was told to".to_owned()));
         }
-        if traced.status == 101 || traced.status == 128 + 6 {
-            return Some(Loss(format!("it ended with {}", traced.status)));
+        if traced.status == 101 || traced.status == 128 + 6 || traced.said.contains(PANIC) {
+            return Some(Loss(format!("a panic, status {}", traced.status)));
         }
         if let Err(error) = self.scenario.finish(warehouse) {
             return Some(Loss(format!("the next run: {error:#}")));
