@@ -283,3 +283,18 @@ fn a_transaction_commits_only_what_the_server_answered_for() {
     // Diesel's own commits, and goes on, whatever became of a reply.
     check("", &[".transaction(", ".transaction::<"], &[]);
 }
+
+#[test]
+fn a_statement_is_run_only_where_replies_are_in_step() {
+    // Diesel's own methods ask a session whatever became of a reply, and panic at the end of another one.
+    check(
+        "",
+        &["diesel::prelude", "RunQueryDsl"],
+        &[
+            ("db/copy.rs", "diesel::prelude", 1),
+            ("db/prelude.rs", "diesel::prelude", 1),
+            ("db/prepared.rs", "RunQueryDsl", 1),
+            ("db/run.rs", "RunQueryDsl", 7),
+        ],
+    );
+}

@@ -9,13 +9,13 @@ mod types;
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Oid, SmallInt, Text};
 
 use self::types::{TypeRow, Types, overlooking};
 use super::identity::{self, ColumnId, KnownTable, Now, SchemaChange, TableRows};
 use super::{ColumnType, ContractFile, Domain, Ident, Nullability, QualifiedName, WAREHOUSE};
 use crate::db::access::{self, Need};
+use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo};
 
 /// The tables of one schema, as far as they were asked for and are there.

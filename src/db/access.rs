@@ -4,8 +4,9 @@
 //! loading it, as a sentence with the statement that takes it away. It is asked of the catalog: a
 //! server's refusal is in the server's language, and names one thing at a time.
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Nullable, Text};
+
+use super::prelude::*;
 
 /// What is to be done with tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

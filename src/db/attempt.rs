@@ -8,10 +8,11 @@
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+
+use super::prelude::*;
 
 /// Makes the function that catches. Once a session.
 pub const PREPARE: &str = include_str!("attempt/prepare.sql");

@@ -10,12 +10,13 @@ use std::io::{self, BufRead, BufWriter, Write};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::{CopyFormat, CopyTarget, Pg};
-use diesel::prelude::*;
+use diesel::prelude::ExecuteCopyFromDsl;
 use diesel::query_builder::AstPass;
 use diesel::sql_types::Text;
 use thiserror::Error;
 
-use super::replies::{self, is_told_by_server};
+use super::prelude::*;
+use super::replies::{self, confirm_in_step, ensure_in_step, is_told_by_server};
 use super::transaction::DatabaseCause;
 use crate::contract::Ident;
 use crate::wire;
@@ -52,6 +53,7 @@ pub fn copy_binary(
     /// One system call for each network packet rather than one for each field.
     const BUFFER: usize = 1 << 16;
 
+    ensure_in_step(conn)?;
     TARGET.replace(Some(Place::Table(target.clone())));
     // Diesel wants `Fn`, and turns our error into a text inside its own.
     let write = RefCell::new(&mut write);
@@ -92,6 +94,7 @@ pub fn read_binary(
     query: &str,
     each: impl FnMut(&[u8]) -> Result<(), CopyError>,
 ) -> Result<(), CopyError> {
+    ensure_in_step(conn)?;
     TARGET.replace(Some(Place::Query(query.to_owned())));
     let opened = diesel::copy_to(RuntimeTarget)
         .with_format(CopyFormat::Binary)
@@ -102,7 +105,8 @@ pub fn read_binary(
     // no other command until it is gone. This one throws it away first.
     let goes_on = conn.batch_execute("select");
     read.inspect_err(|error| note_if_lost(conn, error))?;
-    Ok(goes_on?)
+    goes_on?;
+    Ok(confirm_in_step(conn)?)
 }
 
 fn read_rows(

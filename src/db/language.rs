@@ -9,13 +9,13 @@ use std::sync::{PoisonError, RwLock};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 use uuid::Uuid;
 
 use super::pool;
+use super::prelude::*;
 use super::url::DatabaseUrl;
 
 /// What is to be recognised.

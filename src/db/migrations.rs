@@ -16,13 +16,13 @@ use anyhow::{Result, anyhow, bail};
 use diesel::connection::SimpleConnection;
 use diesel::migration;
 use diesel::pg::PgConnection;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_migrations::MigrationHarness;
 
 pub use self::fault::MigrationFault;
 use self::steps::{Origin, Step, united};
-use super::session;
+use super::prelude::*;
+use super::{has_lost_reply, session};
 
 /// The advisory lock of those who migrate: "hayloft" in ASCII.
 const MIGRATION_LOCK: i64 = 0x68_61_79_6c_6f_66_74;
@@ -131,7 +131,8 @@ fn apply(conn: &mut PgConnection, steps: &[Step]) -> Result<Applied> {
         let done = beside_list(conn, |conn| conn.run_migration(step));
         match done.map_err(|error| failed("applied", &step.told(), error.as_ref())) {
             Ok(_) => applied.names.push(step.told()),
-            Err(fault) if step.origin == Origin::Own => {
+            // The server has not refused it, where it could not be heard.
+            Err(fault) if step.origin == Origin::Own && !has_lost_reply(conn) => {
                 applied.blocked = Some(fault.to_string());
                 break;
             }

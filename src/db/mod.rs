@@ -14,8 +14,10 @@ mod message;
 pub mod migrations;
 mod own_words;
 pub mod pool;
+pub mod prelude;
 pub mod prepared;
 mod replies;
+mod run;
 pub mod second;
 mod session;
 mod transaction;
@@ -31,6 +33,7 @@ pub use message::{
 pub use own_words::is_servers_own;
 pub use prepared::Prepare;
 pub use replies::{has_lost_reply, is_told_by_server};
+pub use run::Run;
 pub use second::SecondSession;
 pub use transaction::{DatabaseCause, transaction};
 pub use url::DatabaseUrl;

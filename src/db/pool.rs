@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::pg::PgConnection;
-use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Error as PoolFault, ManageConnection, NopErrorHandler};
 use diesel::sql_types::{Bool, Integer, Text};
 
@@ -17,6 +16,7 @@ use super::access::Need;
 use super::connect_fault::{
     ConnectFault, FaultKind, explain, explain_connection_error, explain_pool_error,
 };
+use super::prelude::*;
 use super::replies;
 use super::session;
 use super::url::DatabaseUrl;
@@ -72,6 +72,7 @@ impl Manager {
 
     fn another(&self) -> Result<PgConnection, PoolFault> {
         let mut conn = self.others.connect()?;
+        replies::track(&mut conn);
         session::pin(&mut conn).map_err(PoolFault::QueryError)?;
         Ok(conn)
     }
@@ -89,15 +90,14 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<PgConnection, PoolFault> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut conn = match first.take() {
-            Some(pinned) => pinned,
-            None => self.another()?,
-        };
-        replies::track(&mut conn);
-        Ok(conn)
+        match first.take() {
+            Some(pinned) => Ok(pinned),
+            None => self.another(),
+        }
     }
 
     fn is_valid(&self, conn: &mut PgConnection) -> Result<(), PoolFault> {
+        replies::ensure_in_step(conn)?;
         self.others.is_valid(conn)
     }
 
@@ -161,6 +161,7 @@ fn connect_for(url: &DatabaseUrl, need: Need) -> Result<PgConnection, ConnectFau
 fn settle(conn: &mut PgConnection, url: &DatabaseUrl) -> Result<(), ConnectFault> {
     session::pin(conn)
         .and_then(|()| session::make_do(conn, url))
+        .and_then(|()| replies::ensure_in_step(conn))
         .map_err(|error| explain(&error.to_string(), url))
 }
 

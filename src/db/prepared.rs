@@ -9,10 +9,11 @@
 use diesel::connection::Connection;
 use diesel::deserialize::{self, QueryableByName};
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::row::NamedRow;
+
+use super::prelude::*;
 
 /// A statement that its session keeps.
 #[derive(Clone, Copy, Debug)]
@@ -74,4 +75,4 @@ impl<Q: Query> Query for Prepared<Q> {
     type SqlType = Q::SqlType;
 }
 
-impl<Q, C: Connection> RunQueryDsl<C> for Prepared<Q> {}
+impl<Q, C: Connection> diesel::RunQueryDsl<C> for Prepared<Q> {}

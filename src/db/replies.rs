@@ -8,10 +8,20 @@
 //!
 //! Diesel tells of each statement's end. A [`ReplyTracker`] listens, and remembers the first error
 //! that is not the server's own report.
+//!
+//! Two errors nobody tells of. After a report of the server Diesel receives what is left of the reply,
+//! and libpq does so before it sends anything after a COPY; both pass over an error of it. So after
+//! a report the next statement is not sent before another one was answered ([`ensure_in_step`]), and
+//! what follows on a COPY asks for an answer that no other reply has ([`confirm_in_step`]).
 
-use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
-use diesel::pg::PgConnection;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error as DbError};
+use diesel::sql_query;
+use diesel::sql_types::BigInt;
+
+use super::prelude::*;
 
 /// Listens to a session, and remembers whether a reply was lost.
 #[derive(Debug, Default)]
@@ -23,17 +33,28 @@ struct ReplyTracker {
 enum Replies {
     #[default]
     InStep,
+    /// The server reported an error, and the end of its reply may be lost.
+    Doubtful,
     Lost,
 }
 
 impl Instrumentation for ReplyTracker {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        if let InstrumentationEvent::FinishQuery {
-            error: Some(error), ..
-        } = event
-            && !is_told_by_server(error)
-        {
-            self.replies = Replies::Lost;
+        if let InstrumentationEvent::FinishQuery { error, .. } = event {
+            self.replies = self.replies.after(error);
+        }
+    }
+}
+
+impl Replies {
+    /// Once a statement has come to its end.
+    fn after(self, error: Option<&DbError>) -> Self {
+        match (self, error) {
+            (Self::Lost, _) => Self::Lost,
+            (Self::InStep | Self::Doubtful, None) => Self::InStep,
+            (_, Some(error)) if !is_told_by_server(error) => Self::Lost,
+            (_, Some(DbError::DatabaseError(..))) => Self::Doubtful,
+            (same, Some(_)) => same,
         }
     }
 }
@@ -41,6 +62,47 @@ impl Instrumentation for ReplyTracker {
 /// Has lost replies of this session remembered from now on.
 pub(super) fn track(conn: &mut PgConnection) {
     conn.set_instrumentation(ReplyTracker::default());
+}
+
+/// Gives an error where the session has lost a reply. Where that is in doubt, it is asked for one: libpq
+/// waits for the whole answer of a statement of this kind, and has none to give where the end of
+/// the reply before comes in its place.
+pub(super) fn ensure_in_step(conn: &mut PgConnection) -> QueryResult<()> {
+    if tracker(conn).is_some_and(|tracker| tracker.replies == Replies::Doubtful) {
+        // What it answers is all the same: in a transaction that failed it is an error.
+        let _ = conn.batch_execute("select");
+    }
+    if has_lost_reply(conn) {
+        return Err(reply_was_lost());
+    }
+    Ok(())
+}
+
+/// Gives an error where the answer of a statement is not the answer to it.
+pub(super) fn confirm_in_step(conn: &mut PgConnection) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Echo {
+        #[diesel(sql_type = BigInt)]
+        number: i64,
+    }
+    static NEXT: AtomicI64 = AtomicI64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let echo = sql_query("select $1 as number")
+        .bind::<BigInt, _>(number)
+        .get_result(conn);
+    match echo {
+        Ok(Echo { number: echoed }) if echoed == number => Ok(()),
+        Err(error) if is_told_by_server(&error) => Err(error),
+        Ok(_) | Err(_) => {
+            note_lost(conn);
+            Err(reply_was_lost())
+        }
+    }
+}
+
+pub(super) fn reply_was_lost() -> DbError {
+    let message = "a reply of the server was lost";
+    DbError::DatabaseError(Kind::ClosedConnection, Box::new(message.to_owned()))
 }
 
 /// Whether the session has lost a reply, so that what it says can no longer be believed.
@@ -85,38 +147,4 @@ fn is_of_client(information: &dyn DatabaseErrorInformation) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reported(kind: Kind, message: &str) -> DbError {
-        DbError::DatabaseError(kind, Box::new(message.to_owned()))
-    }
-
-    #[test]
-    fn only_a_report_of_the_server_leaves_replies_in_step() {
-        let table = [
-            (reported(Kind::CheckViolation, "new row violates"), true),
-            (reported(Kind::Unknown, "deadlock detected"), true),
-            (DbError::NotFound, true),
-            (
-                reported(
-                    Kind::Unknown,
-                    "could not receive data from server: Input/output error\n",
-                ),
-                false,
-            ),
-            (
-                reported(Kind::Unknown, "lost synchronization with server\n"),
-                false,
-            ),
-            (reported(Kind::Unknown, ""), false),
-            (reported(Kind::ClosedConnection, "terminating"), false),
-            (reported(Kind::UnableToSendCommand, "another"), false),
-            (DbError::DeserializationError("not a number".into()), false),
-            (DbError::BrokenTransactionManager, false),
-        ];
-        for (error, expected) in table {
-            assert_eq!(is_told_by_server(&error), expected, "{error:?}");
-        }
-    }
-}
+mod tests;

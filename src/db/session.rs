@@ -5,10 +5,10 @@
 //! the search path that is set here: it has no schema in which anybody else can make something.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 use super::language;
+use super::prelude::*;
 use super::url::DatabaseUrl;
 
 /// Sets everything that changes what our statements mean, and the texts that are read from the server

@@ -2,9 +2,11 @@
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::pg::PgConnection;
-use diesel::result::{DatabaseErrorKind, Error as DbError};
+use diesel::result::Error as DbError;
 
-use super::replies::{has_lost_reply, is_told_by_server, note_lost};
+use super::replies::{
+    ensure_in_step, has_lost_reply, is_told_by_server, note_lost, reply_was_lost,
+};
 
 /// An error that may be one of the database.
 pub trait DatabaseCause: From<DbError> {
@@ -35,6 +37,7 @@ pub fn transaction<T, E: DatabaseCause>(
     conn: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection) -> Result<T, E>,
 ) -> Result<T, E> {
+    ensure_in_step(conn)?;
     AnsiTransactionManager::begin_transaction(conn)?;
     let done = work(conn);
     if let Err(error) = &done
@@ -63,12 +66,4 @@ pub fn transaction<T, E: DatabaseCause>(
 /// Has every further transaction of the session fail.
 fn break_off(conn: &mut PgConnection) {
     AnsiTransactionManager::transaction_manager_status_mut(conn).set_in_error();
-}
-
-fn reply_was_lost() -> DbError {
-    let message = "a reply of the server was lost";
-    DbError::DatabaseError(
-        DatabaseErrorKind::ClosedConnection,
-        Box::new(message.to_owned()),
-    )
 }

@@ -1,7 +1,8 @@
 //! The answer of a statement that asks one question.
 
-use diesel::prelude::*;
 use diesel::sql_types::Bool;
+
+use super::prelude::*;
 
 /// A row with one column, `answer`.
 #[derive(QueryableByName, Clone, Copy, Debug)]

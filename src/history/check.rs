@@ -9,7 +9,6 @@ mod fault;
 mod manifests;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use serde::Serialize;
@@ -18,6 +17,7 @@ pub use fault::Fault;
 
 use super::sql;
 use crate::contract::{Contract, Ident, Kind, Reference, TableName};
+use crate::db::prelude::*;
 
 /// A table that was looked at.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]

@@ -8,7 +8,6 @@
 mod aside;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Nullable, Text};
@@ -20,6 +19,7 @@ pub use aside::{Aside, GivenBack, give_back, put_aside};
 use super::sql::{Dimension, Object, ObjectKind};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::{Contract, Ident, Kind, QualifiedName, WAREHOUSE};
+use crate::db::prelude::*;
 use crate::db::{DatabaseCause, is_lock_timeout, transaction, without_value};
 
 /// What the comment on everything that is made here begins with. What lies in databases has it.

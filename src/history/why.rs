@@ -11,12 +11,12 @@ pub mod said;
 pub mod sql;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use uuid::Uuid;
 
 pub use self::key::KeyFault;
 pub use self::moment::Moment;
 pub use self::said::{Judged, Observation, Outcome, Presence, Source};
+use crate::db::prelude::*;
 
 use self::key::Candidate;
 use crate::contract::{Contract, Kind};

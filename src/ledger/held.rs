@@ -1,9 +1,10 @@
 //! Facts that wait for their dimension.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use serde::Serialize;
+
+use crate::db::prelude::*;
 
 /// How many facts of a table wait for members of a dimension. A fact that waits for members of
 /// two dimensions is counted with both.

@@ -1,12 +1,12 @@
 //! Loads, and how they went.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Double, Nullable, Text, Timestamptz};
 use serde::Serialize;
 
 use super::words::Action;
+use crate::db::prelude::*;
 use crate::summary::Status;
 
 /// One load, as far as a list of loads shows it.

@@ -11,9 +11,10 @@ pub mod packed;
 pub mod rejects;
 pub mod words;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Bool;
+
+use crate::db::prelude::*;
 
 /// Whether the ledger's tables are there: a database without the migrations has none.
 pub fn exists(conn: &mut PgConnection) -> QueryResult<bool> {

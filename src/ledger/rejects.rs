@@ -2,11 +2,11 @@
 //! corrected yet.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz};
 use serde::Serialize;
 
+use crate::db::prelude::*;
 use crate::stage::reject::{RejectKind, Severity};
 
 /// A load that has open rejects.

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
 use super::{MergeError, ledger};
 use crate::contract::Contract;
+use crate::db::prelude::*;
 
 /// Finds that all of these are loads of the table that count.
 pub(super) fn vouch(

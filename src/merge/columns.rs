@@ -5,11 +5,11 @@
 //! before is not for this one; the file is staged again, and is not to blame.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 
 use super::{MergeError, sql};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::{Contract, Contracts};
+use crate::db::prelude::*;
 
 /// Finds that the table, and those of the facts that may be let in, are as they were, and keeps
 /// them so to the end of the transaction. To be asked under the locks.

@@ -1,10 +1,10 @@
 //! Counts and line numbers, between Rust and Postgres, which has no unsigned integers.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 
 use super::sql;
+use crate::db::prelude::*;
 
 /// A count as Postgres has it. It counts rows, lines or bytes, so it fits; where it would not, the
 /// largest number is honest enough.

@@ -5,7 +5,6 @@
 //! contract says so.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 
 use super::history::{self, Coming};
@@ -14,6 +13,7 @@ use super::sql::{self, Shape};
 use super::{MergeError, brought, counts, held, swallowed};
 use crate::contract::{Reference, Unresolved};
 use crate::db::attempt::{self, Binds, Purpose};
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};

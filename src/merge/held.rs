@@ -8,7 +8,6 @@
 mod one_by_one;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use uuid::Uuid;
@@ -18,6 +17,7 @@ use super::sql::{self, Holding, Shape};
 use super::{MergeError, history, swallowed};
 use crate::contract::{Contract, Ident, Reference};
 use crate::db::attempt;
+use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo};
 
 /// What became of the held facts that were let in.

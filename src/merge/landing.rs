@@ -7,7 +7,6 @@ use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 
@@ -17,6 +16,7 @@ use super::sql::{self, Shape};
 use crate::contract::Ident;
 use crate::db::Prepare;
 use crate::db::copy::{Target, copy_binary};
+use crate::db::prelude::*;
 use crate::stage::digest::{Digest, ValueDigest};
 use crate::stage::reject::{Place, Reject};
 use crate::stage::{Finding, Presence, Staged};

@@ -5,7 +5,6 @@ use std::time::Instant as Clock;
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
@@ -23,6 +22,7 @@ use crate::contract::{
     Contract, Contracts, Effective, History, Ident, Kind, Mode, Redelivery, Reference,
 };
 use crate::db::SecondSession;
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::history::views;
 use crate::ledger::words::{Absence, Instants, LoadMode};

@@ -10,13 +10,13 @@
 //! whoever loads decides whether to wait on.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use super::MergeError;
 use crate::contract::{Contract, Contracts, TableName};
+use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo, is_lock_timeout};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

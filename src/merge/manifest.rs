@@ -9,7 +9,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use uuid::Uuid;
@@ -19,6 +18,7 @@ use super::landing::Printed;
 use crate::contract::Ident;
 use crate::db::Prepare;
 use crate::db::copy::{Target, copy_binary};
+use crate::db::prelude::*;
 use crate::ledger::packed::{Prefix, pack_lines, pack_prefixes, prefix};
 use crate::ledger::words::{ManifestKind, Word};
 use crate::stage::{Finding, Mark, Staged};

@@ -34,7 +34,6 @@ use std::iter;
 use std::time::{Duration, Instant as Clock};
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use uuid::Uuid;
 
 pub use error::MergeError;
@@ -50,6 +49,7 @@ use self::ledger::{Bytes, Coming, Entry, Opened};
 use self::load::{Done, Load};
 use self::shared::Shared;
 use crate::contract::{Contract, Contracts, Kind, Redelivery, TableName};
+use crate::db::prelude::*;
 use crate::db::{DatabaseUrl, transaction};
 use crate::failpoint;
 use crate::ledger::words::SetAside;

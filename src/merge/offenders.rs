@@ -15,7 +15,6 @@ pub(super) mod halves;
 use std::ops::Range;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
@@ -30,6 +29,7 @@ use super::turning::Turning;
 use super::{Instant, MergeError, fact, landing, sql};
 use crate::contract::{Kind, Reference};
 use crate::db::attempt::{self, Binds, Purpose, RuleBreach};
+use crate::db::prelude::*;
 use crate::db::transaction;
 use crate::stage::{Staged, TableReject};
 

@@ -1,7 +1,6 @@
 //! Whether a load has changed more of its table than it may. That is asked once it has, since only
 //! then it is known, and before the commit: where it has, all of it is rolled back.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Nullable};
 use uuid::Uuid;
@@ -12,6 +11,7 @@ use super::guard::changes::{ChangeLimit, Counted, broken_limit, keys_to_count};
 use super::{MergeError, ledger, sql};
 use crate::contract::{Contract, Ident, Kind};
 use crate::db::YesOrNo;
+use crate::db::prelude::*;
 use crate::summary::Changes;
 
 /// How many keys a person is told of.

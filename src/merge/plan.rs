@@ -6,7 +6,6 @@
 use std::iter;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
@@ -21,6 +20,7 @@ use super::shared::Shared;
 use super::turning::Turning;
 use super::{ChangeBreach, CloseBreach, Consent, MergeError, Takeover, Terms, offenders, sql};
 use crate::contract::{Contract, Contracts, Kind};
+use crate::db::prelude::*;
 use crate::db::transaction;
 use crate::stage::Staged;
 use crate::stage::key::KeyScheme;

@@ -3,12 +3,11 @@
 
 use std::io::Write;
 
-use diesel::prelude::*;
-
 use super::MergeError;
 use super::counts::signed;
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
+use crate::db::prelude::*;
 use crate::stage::{Finding, Findings, Original};
 use crate::wire;
 

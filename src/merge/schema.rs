@@ -12,7 +12,6 @@ mod retype;
 use std::collections::BTreeMap;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Oid, SmallInt, Text};
 
@@ -22,6 +21,7 @@ use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::identity::SchemaChange;
 use crate::contract::{Contract, ContractFile, Contracts, Kind, TableName, WAREHOUSE};
 use crate::db::access::Need;
+use crate::db::prelude::*;
 use crate::db::transaction;
 
 /// The tables as they are, and what the ledger heard of them only now.

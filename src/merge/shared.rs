@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 
 use super::held::LettingIn;
 use super::ledger::{self, Deliveries, Seen, Sha256};
 use super::{MergeError, brought, held, swallowed};
 use crate::contract::{Contract, TableName};
+use crate::db::prelude::*;
 use crate::stage::Staged;
 use crate::summary::Changes;
 

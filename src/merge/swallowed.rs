@@ -4,12 +4,12 @@
 //! many rows it wrote, though, and a load knows how many it sent. Where these differ nothing is
 //! committed.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use super::{MergeError, counts};
 use crate::contract::Contract;
+use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo};
 
 /// Finds that as many rows were written as were sent. More are left to the checks of the history.

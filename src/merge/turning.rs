@@ -2,7 +2,6 @@
 
 use std::time::Instant as Clock;
 
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::history::{self, Begun, Target, Turn, Turned};
@@ -10,6 +9,7 @@ use super::ledger::{self, Entry};
 use super::plan::Sample;
 use super::{MergeError, columns};
 use crate::contract::{Contract, Contracts, Kind};
+use crate::db::prelude::*;
 use crate::stage::key::KeyScheme;
 use crate::summary::{Rows, Seconds, Status, Summary};
 

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Text, Timestamptz};
 use serde::Serialize;
@@ -20,6 +19,7 @@ use serde::Serialize;
 use crate::contract::{ContractFile, WAREHOUSE};
 use crate::db::access::{self, Need};
 use crate::db::migrations;
+use crate::db::prelude::*;
 use crate::ledger;
 use crate::ledger::held::{self, Waiting};
 use crate::ledger::loads::{self, Listed};

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use crate::contract::managed::EFFECTIVE_END_DATE;
 use crate::contract::{Ident, QualifiedName, WAREHOUSE};
 use crate::db::access::Obstacle;
 use crate::db::is_canceled;
+use crate::db::prelude::*;
 use crate::db::transaction;
 
 /// One table.

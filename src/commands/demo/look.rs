@@ -1,10 +1,10 @@
 //! What the demo asks of its database.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
 
+use crate::db::prelude::*;
 use crate::printer::columns::{Columns, Side};
 
 /// How much there is, of everything that is counted.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Oid, SmallInt, Text};
 
 use crate::contract::identity::{ColumnId, ColumnPresence, KnownColumn, KnownTable};
+use crate::db::prelude::*;
 
 #[derive(QueryableByName)]
 struct KnownRow {

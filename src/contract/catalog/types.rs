@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Text};
 
 use super::super::{
     ColumnType, Domain, Equality, IntervalField, IntervalLimit, JsonKind, Nullability,
     NumericLimit, Precision, ServerType, TextForm,
 };
+use crate::db::prelude::*;
 
 /// A type with its modifier, and what it is made of.
 #[derive(QueryableByName, Clone, Debug)]

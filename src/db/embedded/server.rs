@@ -10,7 +10,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use diesel::prelude::*;
 use diesel::sql_types::Text;
 use rustix::process::Pid;
 
@@ -19,6 +18,7 @@ use super::cluster::Cluster;
 use super::url_file;
 use crate::db::connect_fault::FaultKind;
 use crate::db::pool::plain_connection;
+use crate::db::prelude::*;
 use crate::db::url::DatabaseUrl;
 
 /// What there is to see of a server.

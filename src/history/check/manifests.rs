@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::pg::PgRowByRowLoadingMode;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 use uuid::Uuid;
 
 use super::Plain;
 use crate::contract::TableName;
+use crate::db::prelude::*;
 use crate::ledger::packed::{self, Prefix, prefix, prefixes};
 use crate::ledger::words::ManifestKind;
 

@@ -5,12 +5,12 @@
 //! is made as it was. So a mistake in `hayloft.toml` takes away nobody's views.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Bool, Text};
 
 use super::{Found, find, is_of_the_server};
 use crate::contract::WAREHOUSE;
+use crate::db::prelude::*;
 use crate::db::{transaction, without_value};
 
 /// What was put aside.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::pg::{Pg, PgRowByRowLoadingMode};
-use diesel::prelude::*;
 use diesel::query_builder::BoxedSqlQuery;
 use diesel::sql_query;
 use diesel::sql_types::{
@@ -19,6 +18,7 @@ use super::said::Standing;
 use super::{FactRow, Observation, Origin, Presence, Shown, Source, Values, Version, sql};
 use crate::contract::{Contract, Kind, Stamps, TableName};
 use crate::db::YesOrNo;
+use crate::db::prelude::*;
 use crate::ledger::packed;
 use crate::ledger::words::{Absence, Action, ManifestKind};
 use crate::stage::key::KeyScheme;

@@ -1,6 +1,5 @@
 //! The keys that a snapshot does not name (semantics §5, §10).
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
 use uuid::Uuid;
@@ -9,6 +8,7 @@ use super::sift::Sifted;
 use super::{Delivered, Landed, limit};
 use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
+use crate::db::prelude::*;
 use crate::merge::counts::unsigned;
 use crate::merge::guard::Consent;
 use crate::merge::guard::closes::{self, Crowd};

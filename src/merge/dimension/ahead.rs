@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Timestamptz};
 
@@ -29,6 +28,7 @@ use super::{Applied, Delivered};
 use crate::contract::{ColumnType, Precision};
 use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
+use crate::db::prelude::*;
 use crate::db::second::Lender;
 use crate::failpoint;
 use crate::merge::MergeError;

@@ -10,12 +10,12 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, Builder};
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use super::sift::{Sifted, sift_held};
 use super::{Applied, Delivered};
+use crate::db::prelude::*;
 use crate::db::second::{Lender, Lent};
 use crate::failpoint;
 use crate::merge::MergeError;

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use super::way::{Joins, Way};
 use super::{Applied, Delivered, Landed, Whereabouts, absent, limit};
 use crate::contract::{Contract, Ident};
 use crate::db::attempt::{self, Binds, Purpose};
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::merge::counts::unsigned;
 use crate::merge::sql::{self, Changed, Refolded, Spoken};

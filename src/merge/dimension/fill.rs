@@ -8,12 +8,12 @@ mod indexes;
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use self::indexes::Bare;
 use super::{Applied, Delivered, Way};
 use crate::db::copy::{Target, copy_binary};
+use crate::db::prelude::*;
 use crate::merge::counts::signed;
 use crate::merge::sql::{self, Spoken};
 use crate::merge::{Indexes, MergeError, swallowed};

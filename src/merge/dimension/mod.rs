@@ -23,7 +23,6 @@ mod sift;
 mod way;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Timestamptz};
 use uuid::Uuid;
@@ -39,6 +38,7 @@ use super::sql::{self, Shape, Spoken};
 use super::{Indexes, Instant, MergeError, held, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
 use crate::db::SecondSession;
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
 use crate::stage::{Finding, Staged};

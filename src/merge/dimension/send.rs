@@ -10,7 +10,6 @@ use std::sync::mpsc::Receiver;
 
 use diesel::data_types::PgTimestamp;
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz};
@@ -21,6 +20,7 @@ use super::{Applied, Delivered};
 use crate::contract::ColumnType;
 use crate::db::Prepare;
 use crate::db::array::{ArrayOfElements, Elements};
+use crate::db::prelude::*;
 use crate::merge::counts::{self, signed, unsigned};
 use crate::merge::sql::{self, Changed, Shape};
 use crate::merge::{MergeError, swallowed};

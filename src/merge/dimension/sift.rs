@@ -12,12 +12,12 @@
 use std::collections::HashSet;
 use std::io;
 
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::Delivered;
 use super::beside::Found;
 use crate::db::copy::read_binary;
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::merge::MergeError;
 use crate::merge::sql::{self, Order};

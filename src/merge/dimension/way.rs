@@ -1,10 +1,9 @@
 //! Which way the rows go, by the numbers.
 
-use diesel::prelude::*;
-
 use super::Delivered;
 use super::sift::Sifted;
 use crate::contract::ColumnType;
+use crate::db::prelude::*;
 use crate::merge::{Instant, ledger};
 
 /// Which way the rows go.

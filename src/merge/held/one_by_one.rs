@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 
 use super::let_in;
 use crate::contract::{Contract, TableName};
 use crate::db::attempt::{self, RuleBreach};
+use crate::db::prelude::*;
 use crate::db::transaction;
 use crate::merge::counts::{self, signed};
 use crate::merge::offenders::halves::{self, Attempt, Judge, Search};

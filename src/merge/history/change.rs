@@ -6,7 +6,6 @@
 //! ones had been written over would come back as versions. What an undone load said stays: should
 //! it count again, it comes like a row of now.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Text};
 use uuid::Uuid;
@@ -17,6 +16,7 @@ use super::record::document;
 use super::refold::touched_after;
 use super::store::{self, Past, Payload};
 use crate::contract::{Contract, Ident};
+use crate::db::prelude::*;
 use crate::merge::{MergeError, sql};
 
 /// Lets all that was said of these columns, places in the contract, be what the table shows.

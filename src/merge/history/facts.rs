@@ -19,13 +19,13 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 pub(in crate::merge) use self::gather::{FactRow, Facts};
 pub(super) use self::prove::prove_facts;
 pub(in crate::merge) use self::store::Coming;
+use crate::db::prelude::*;
 
 use self::chain::{Past, Row, Rules, Saying, Settled, Words, settle};
 use self::record::Batch;

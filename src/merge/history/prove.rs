@@ -14,12 +14,12 @@ mod tally;
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Nullable};
 use uuid::Uuid;
 
 pub use self::tally::{Contradiction, Proof, Reason, Unproven, What};
+use crate::db::prelude::*;
 
 pub(super) use self::tally::{Place, RowWords, SaidRow, Tally, Verdict};
 

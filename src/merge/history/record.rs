@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use uuid::Uuid;
 
@@ -18,6 +17,7 @@ use super::store::{Past, Payload, Shown};
 use crate::contract::Ident;
 use crate::db::attempt::{self, Binds, Purpose};
 use crate::db::copy::{Target, copy_binary};
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::merge::{MergeError, counts, sql, swallowed};
 use crate::wire;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz};
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use super::record::{self, Batch};
 use super::settle::{Event, settle};
 use super::store::{self, Load, Past, Shown};
 use crate::contract::{Deletes, Effective, History, Late};
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::merge::overreach::Reach;
 use crate::merge::sql::{self, Shape};

@@ -4,13 +4,13 @@
 //! columns. What an undone load said is kept by its own keys; put in again, it would give everybody
 //! a second one.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use uuid::Uuid;
 
 use super::natural::Natural;
 use crate::contract::Contract;
+use crate::db::prelude::*;
 use crate::merge::{MergeError, sql};
 use crate::stage::key::KeyScheme;
 

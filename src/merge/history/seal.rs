@@ -4,7 +4,6 @@
 //! them, so they are digested as they are read back from it, within the transaction that writes them
 //! down. From then on they are proved like others.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Integer, Text};
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use super::fold::{Observation, Said};
 use super::prove::each_span;
 use super::store;
 use crate::contract::{Contract, Ident};
+use crate::db::prelude::*;
 use crate::ledger::words::Word as _;
 use crate::stage::digest::{Digest, Form, ValueDigest};
 

@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz};
 use uuid::Uuid;
@@ -29,6 +28,7 @@ use super::fold::{
 };
 use super::refold::absent;
 use crate::contract::{Column, Contract, Nullability, Role};
+use crate::db::prelude::*;
 use crate::ledger::packed::{Prefix, line, prefix, prefixes};
 use crate::ledger::words::{Absence, Action, Instants, ManifestKind, Presence};
 use crate::merge::{MergeError, sql};

@@ -7,13 +7,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::{Event, Table, refold};
 use crate::contract::{Contract, Contracts, Ident, Kind, TableName};
+use crate::db::prelude::*;
 use crate::failpoint;
 use crate::ledger::words::{Absence, Action, Instants, Word};
 use crate::merge::counts::unsigned;

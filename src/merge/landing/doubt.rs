@@ -6,13 +6,13 @@
 //! only then are they asked block by block, and one by one in a block with such a row.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Text};
 
 use super::{Line, taken_out};
 use crate::contract::{Column, Domain};
+use crate::db::prelude::*;
 use crate::db::transaction;
 use crate::merge::MergeError;
 use crate::merge::sql::{self, Doubt, Question, Shape};

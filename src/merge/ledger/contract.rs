@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Bool, Nullable, Text};
 
 use super::{is_empty, is_held_nowhere};
 use crate::contract::record::{Change, Difference, Record};
 use crate::contract::{Contract, Contracts, Kind, TableName};
+use crate::db::prelude::*;
 use crate::db::{Prepare, transaction};
 use crate::merge::{MergeError, history, locks};
 

@@ -12,7 +12,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{
     Array, BigInt, Binary, Bool, Double, Integer, Nullable, Text, Timestamptz,
@@ -23,6 +22,7 @@ use super::MergeError;
 use super::brought::LoadNumber;
 use super::counts::{self, signed, unsigned};
 use crate::contract::{Contract, TableName};
+use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo};
 use crate::ledger::words::{Absence, Instants, LoadMode, SetAside, Word};
 use crate::stage::Delivery;

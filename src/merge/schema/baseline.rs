@@ -5,13 +5,13 @@
 //! which spoke of this column alone, at the start of each version. It counts, it can be undone, and it
 //! stands until a file says otherwise.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use crate::contract::identity::SchemaChange;
 use crate::contract::{Column, ColumnId, Contract, Ident, Kind, Role};
+use crate::db::prelude::*;
 use crate::merge::{history, sql};
 
 /// Writes down what the new columns of a dimension hold, each as a load of its own.

@@ -3,11 +3,11 @@
 //! The server makes of the text of each what it makes of any text of the new type. What the type does
 //! not take, or takes only cut or rounded, stays as it was and is marked: whatever needs it is refused.
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use crate::contract::ColumnId;
+use crate::db::prelude::*;
 
 /// Converts what the ledger keeps of a column.
 pub(super) fn convert(

@@ -5,12 +5,12 @@ use std::time::Instant as Clock;
 
 use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 
 use super::{TakenOver, Takeover};
 use crate::contract::Reference;
+use crate::db::prelude::*;
 use crate::ledger::words::{Absence, Instants, LoadMode, Word as _};
 use crate::merge::history::{self, FactRow, Facts, Natural};
 use crate::merge::ledger::Meaning;

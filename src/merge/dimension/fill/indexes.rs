@@ -12,12 +12,12 @@
 //! that it always had.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use crate::contract::Contract;
+use crate::db::prelude::*;
 use crate::db::{DatabaseCause, transaction};
 use crate::failpoint;
 use crate::merge::{MergeError, ledger, sql};

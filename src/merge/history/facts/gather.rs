@@ -3,12 +3,12 @@
 //! The table has no such key, so it is made of the natural one, and what no file said is digested as the
 //! database prints it.
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use uuid::Uuid;
 
 use super::super::natural::Natural;
 use crate::contract::Contract;
+use crate::db::prelude::*;
 use crate::ledger::packed::prefix;
 use crate::stage::Mark;
 use crate::stage::digest::{Digest, ValueDigest};

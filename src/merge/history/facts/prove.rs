@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
@@ -27,6 +26,7 @@ use super::super::store::{self as ledger_store, Load};
 use super::chain::{Past, Row, Rules, Saying, Waiting, settle};
 use super::{references, store};
 use crate::contract::{Contract, Ident};
+use crate::db::prelude::*;
 use crate::ledger::words::Action;
 use crate::merge::{MergeError, sql};
 use crate::stage::digest::Digest;

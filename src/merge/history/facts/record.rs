@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use super::chain::{Past, Row, Saying, Settled, Since, Waiting};
 use crate::contract::{Contract, Ident, Reference};
 use crate::db::attempt::{self, Binds, Purpose};
 use crate::db::copy::Target;
+use crate::db::prelude::*;
 use crate::merge::sql::{self, Holding};
 use crate::merge::{MergeError, counts, swallowed};
 use crate::wire;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use super::super::fold::{Micros, Observation, Said};
 use super::super::store::{self, Load};
 use super::chain::{Past, Row, Saying, Waiting, Words};
 use crate::contract::{Contract, Reference};
+use crate::db::prelude::*;
 use crate::merge::sql;
 use crate::merge::sql::Shape;
 

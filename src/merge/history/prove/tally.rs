@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Text};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::super::refold::is_implied;
 use super::super::store::{Digests, Load, Unclaimed};
 use super::Telling;
 use crate::contract::{Contract, TableName};
+use crate::db::prelude::*;
 use crate::stage::digest::{Digest, Form, ValueDigest};
 
 /// How many contradictions are named: all of few, some of many.
