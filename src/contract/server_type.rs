@@ -61,6 +61,10 @@ pub enum TextForm {
     TextSearchVector,
     /// Pairs of a key and a value.
     Pairs,
+    /// Numbers of double precision, whatever stands between them.
+    Floats,
+    /// A network with all parts of its address.
+    Network,
 }
 
 /// What the modifier of an `interval` lets through.

@@ -43,12 +43,13 @@ impl Disguise {
         }
     }
 
-    /// How a field is disguised, if it is.
+    /// How a field is disguised, if it is, as its beginning shows.
     pub(super) fn of(field: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(field).ok()?;
+        let text = beginning(field)?;
         if !text.is_ascii() {
             return is_utf8_twice(text).then_some(Self::DoubleUtf8);
         }
+        let field = text.as_bytes();
         let is_other = |byte: u8| matches!(byte, b'=' | b'&' | b'+' | b'%' | b'\\');
         field.iter().enumerate().find_map(|(at, byte)| {
             is_other(*byte)
@@ -71,6 +72,23 @@ impl Disguise {
             _ => None,
         }
     }
+}
+
+/// How much of a field is looked at. From each sign on it is looked at to its end, so a long one would
+/// take the square of its length.
+const MOST_BYTES: usize = 256;
+
+/// What a field begins with; nothing if it is not UTF-8. A long one is cut behind a character of ASCII,
+/// so that no character, nor one that was written as several, is cut in two.
+fn beginning(field: &[u8]) -> Option<&str> {
+    let begin = match field.get(..MOST_BYTES) {
+        None => field,
+        Some(begin) => {
+            let end = begin.iter().rposition(u8::is_ascii);
+            &begin[..end.map_or(0, |last| last + 1)]
+        }
+    };
+    std::str::from_utf8(begin).ok()
 }
 
 fn contains(field: &[u8], part: &[u8]) -> bool {
@@ -287,5 +305,29 @@ mod tests {
             assert_eq!(Disguise::of(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Disguise::of(b"\xE9"), None);
+        assert_eq!(Disguise::of(b"\xC3"), None);
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_field_is_looked_at() {
+        let behind = |letters: usize, text: &str| "a".repeat(letters) + text;
+        let shown = behind(MOST_BYTES - 9, " caf%C3%A9");
+        assert_eq!(Disguise::of(shown.as_bytes()), None);
+        let shown = behind(MOST_BYTES - 10, " caf%C3%A9");
+        assert_eq!(
+            Disguise::of(shown.as_bytes()),
+            Some(Disguise::PercentEncoding)
+        );
+        assert_eq!(Disguise::of(&[b'a'; MOST_BYTES + 1]), None);
+        assert_eq!(Disguise::of(&[0xE9; MOST_BYTES + 1]), None);
+    }
+
+    #[test]
+    fn a_character_that_is_cut_is_no_fault() {
+        for letters in 0..4 {
+            let text = "a".repeat(letters) + &"\u{C3}\u{A9} ".repeat(MOST_BYTES);
+            let found = Disguise::of(text.as_bytes());
+            assert_eq!(found, Some(Disguise::DoubleUtf8), "{letters}");
+        }
     }
 }

@@ -398,7 +398,7 @@ fn what_a_server_would_guess_is_refused() {
             &[
                 ("a=>1,b=>NULL", Is("\"a\"=>\"1\", \"b\"=>NULL")),
                 ("a=>1,a=>2", Bad("bad_type", "a key twice")),
-                ("a", Bad("bad_type", "not a value of type public.hstore")),
+                ("a", Bad("bad_type", "is not an hstore")),
             ],
         ),
         ("public.citext", &[("Ann", Is("Ann"))]),
@@ -414,6 +414,7 @@ fn what_a_server_would_guess_is_refused() {
             &[
                 ("10.1.2.0/24", Is("10.1.2.0/24")),
                 ("10.1.2.3/24", Bad("bad_type", "cidr")),
+                ("10.1", Bad("bad_type", "its whole address")),
             ],
         ),
         (
@@ -428,6 +429,7 @@ fn what_a_server_would_guess_is_refused() {
             &[
                 ("(0.1,-2)", Is("(0.1,-2)")),
                 ("(1)", Bad("bad_type", "point")),
+                ("(9007199254740993,0)", Bad("overflow", "more digits")),
             ],
         ),
         (

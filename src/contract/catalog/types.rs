@@ -281,6 +281,10 @@ fn form(row: &TypeRow, keeper: Keeper) -> TextForm {
         ("pg_catalog", "oid" | "xid" | "cid") => TextForm::Unsigned(u32::MAX.into()),
         ("pg_catalog", "xid8") => TextForm::Unsigned(u64::MAX),
         ("pg_catalog", "tsvector") => TextForm::TextSearchVector,
+        ("pg_catalog", "cidr") => TextForm::Network,
+        ("pg_catalog", "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle") => {
+            TextForm::Floats
+        }
         (schema, "hstore") if schema != "pg_catalog" => TextForm::Pairs,
         _ => TextForm::Any,
     }

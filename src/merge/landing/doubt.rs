@@ -116,7 +116,9 @@ fn reject(
         ),
         (_, _, Fault::Altered) => (
             RejectKind::Overflow,
-            format!("`{name}` has more than {sql} keeps, and Hayloft neither rounds nor cuts off."),
+            format!(
+                "`{name}` does not fit {sql} as it is, and Hayloft neither rounds nor cuts off."
+            ),
         ),
     };
     Reject {

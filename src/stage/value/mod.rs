@@ -12,7 +12,7 @@
 //! | any | the contract's `null_tokens`, exactly; the empty field as `empty_as` says | not UTF-8, a NUL byte |
 //! | integers | `-` if negative, digits; leading zeros | `+5`, ` 42`, `1e3`, `1_000`, `0x1A`, digits that are not ASCII; out of range |
 //! | numeric | `-` if negative, digits, at most one `.` with digits on both sides | exponents, thousands separators, currencies, `(5)`, `5-`, `NaN`, `Infinity`; digits that the scale has no room for: nothing is rounded |
-//! | floats | as numeric, also with an exponent | `NaN`, `Infinity`; what is finite but too large or too small |
+//! | floats | as numeric, also with an exponent | `NaN`, `Infinity`; what is finite but too large or too small; digits that are not given back |
 //! | boolean | `true` `t` `yes` `y` `1`, `false` `f` `no` `n` `0`, in any case | everything else |
 //! | date | the contract's format, or `YYYY-MM-DD`; every digit present | `now`, `infinity`, days that do not exist, years but 1 to 9999 |
 //! | timestamp | the contract's format, or `YYYY-MM-DD HH:MM:SS[.f…]` with a space or `T` | `24:00:00`, second 60; an offset |
@@ -27,7 +27,7 @@
 //! | money | as numeric | currencies, separators |
 //! | name, "char" | as delivered | more bytes than fit |
 //! | oid, xid, cid, xid8 | digits | a sign; out of range |
-//! | interval, tsvector, hstore | what the server takes | what it would round, move or drop |
+//! | interval, tsvector, hstore, cidr, point and its like | what the server takes | what it would round, move, drop or guess |
 //! | other | as delivered, as text | left to the server |
 
 mod boolean;

@@ -4,6 +4,9 @@
 
 use super::{Family, Parsed, ValueFault};
 
+/// How many dimensions an array has at most: what Postgres calls `MAXDIM`.
+const MOST_DIMENSIONS: usize = 6;
+
 /// `{a,"b c",NULL}`, also of several dimensions and with bounds before it, `[2:3]={a,b}`.
 pub(super) fn array(text: &str, element: &Family, out: &mut String) -> Result<Parsed, ValueFault> {
     let mut cursor = Cursor::new(text);
@@ -17,7 +20,7 @@ pub(super) fn array(text: &str, element: &Family, out: &mut String) -> Result<Pa
         out,
         parsed: Parsed::Value,
     };
-    nest.elements(element)?;
+    nest.elements(element, MOST_DIMENSIONS)?;
     nest.end(no_array)
 }
 
@@ -76,7 +79,9 @@ impl<'t, 'o> Nest<'t, 'o> {
         }
     }
 
-    fn elements(&mut self, element: &Family) -> Result<(), ValueFault> {
+    /// Elements in braces, which may be in so many braces in all.
+    fn elements(&mut self, element: &Family, depth: usize) -> Result<(), ValueFault> {
+        let inner = depth.checked_sub(1).ok_or_else(too_many_dimensions)?;
         self.take(b'{').ok_or_else(no_array)?;
         self.cursor.skip_space();
         if self.take(b'}').is_some() {
@@ -84,7 +89,7 @@ impl<'t, 'o> Nest<'t, 'o> {
         }
         loop {
             self.cursor.skip_space();
-            self.element(element)?;
+            self.element(element, inner)?;
             self.cursor.skip_space();
             if self.take(b',').is_none() {
                 return self.take(b'}').ok_or_else(no_array);
@@ -92,24 +97,23 @@ impl<'t, 'o> Nest<'t, 'o> {
         }
     }
 
-    fn element(&mut self, element: &Family) -> Result<(), ValueFault> {
+    fn element(&mut self, element: &Family, depth: usize) -> Result<(), ValueFault> {
         if self.cursor.peek() == Some(b'{') {
-            return self.elements(element);
+            return self.elements(element, depth);
         }
         let value = if self.cursor.take(b'"') {
             self.cursor.quoted().ok_or_else(no_array)?
         } else {
-            let begin = self.cursor.rest;
             let ends = |byte| matches!(byte, b',' | b'}' | b'{' | b'"');
-            let value = self.cursor.unquoted(ends).ok_or_else(no_array)?;
-            if value.is_empty() {
+            let Word { text, escapes } = self.cursor.unquoted(ends).ok_or_else(no_array)?;
+            if text.is_empty() {
                 return Err(no_array());
             }
-            if value.eq_ignore_ascii_case("null") && !begin.starts_with('\\') {
+            if text.eq_ignore_ascii_case("null") && escapes == Escapes::None {
                 self.out.push_str("NULL");
                 return Ok(());
             }
-            value
+            text
         };
         self.part(element, &value, "an element")
     }
@@ -224,12 +228,31 @@ fn no_array() -> ValueFault {
     ValueFault::bad_type("is not an array as Postgres writes one, {a,b}")
 }
 
+fn too_many_dimensions() -> ValueFault {
+    ValueFault::bad_type(format!(
+        "is an array of more than {MOST_DIMENSIONS} dimensions, and Postgres has none of these"
+    ))
+}
+
 fn no_range() -> ValueFault {
     ValueFault::bad_type("is not a range as Postgres writes one, [a,b)")
 }
 
 fn no_composite() -> ValueFault {
     ValueFault::bad_type("is not a composite value of its type as Postgres writes one, (a,b)")
+}
+
+/// What stands in a text without quotes.
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) escapes: Escapes,
+}
+
+/// Whether a backslash stood before a character. `n\ull` is a text of four letters, not NULL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Escapes {
+    None,
+    Some,
 }
 
 /// Where one is in a text. The marks of the syntax are ASCII.
@@ -242,7 +265,7 @@ impl<'t> Cursor<'t> {
         Self { rest: text }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.rest.bytes().next()
     }
 
@@ -294,11 +317,12 @@ impl<'t> Cursor<'t> {
 
     /// What stands before one of these marks, without the space at its end. `None` where a backslash
     /// is the last character.
-    pub(super) fn unquoted(&mut self, ends: impl Fn(u8) -> bool) -> Option<String> {
-        let mut text = String::new();
+    pub(super) fn unquoted(&mut self, ends: impl Fn(u8) -> bool) -> Option<Word> {
+        let (mut text, mut escapes) = (String::new(), Escapes::None);
         let mut kept = 0;
         while let Some(byte) = self.peek().filter(|byte| !ends(*byte)) {
             if self.take(b'\\') {
+                escapes = Escapes::Some;
                 text.push(self.next()?);
                 kept = text.len();
                 continue;
@@ -309,7 +333,7 @@ impl<'t> Cursor<'t> {
             }
         }
         text.truncate(kept);
-        Some(text)
+        Some(Word { text, escapes })
     }
 
     /// What stands before one of these marks, of which parts may be in quotes, a quote within them

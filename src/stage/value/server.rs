@@ -8,7 +8,7 @@ use super::clock::ClockParser;
 use super::nested;
 use super::numeric::NumericParser;
 use super::text::{self, TextParser};
-use super::{Family, Parsed, ValueFault, interval, lexemes, pairs};
+use super::{Family, Parsed, ValueFault, float, interval, lexemes, pairs};
 use crate::contract::{Canonical, IntervalLimit, ServerType, Spelling, TextForm};
 use crate::wire;
 
@@ -27,6 +27,8 @@ pub(super) enum ServerParser {
     Unsigned(u64),
     TextSearchVector,
     Pairs,
+    Floats,
+    Network,
 }
 
 impl ServerParser {
@@ -55,6 +57,8 @@ impl ServerParser {
             TextForm::Unsigned(most) => Self::Unsigned(*most),
             TextForm::TextSearchVector => Self::TextSearchVector,
             TextForm::Pairs => Self::Pairs,
+            TextForm::Floats => Self::Floats,
+            TextForm::Network => Self::Network,
         })
     }
 
@@ -86,12 +90,11 @@ impl ServerParser {
             Self::Unsigned(most) => write_unsigned(delivered, *most, out)?,
             Self::Any => out.push_str(delivered),
             Self::Interval => {
-                check_fractions(delivered)?;
-                check_seconds(delivered)?;
+                interval::check_exact(delivered)?;
                 out.push_str(delivered);
             }
             Self::LimitedInterval(limit) => {
-                interval::check(delivered, *limit)?;
+                interval::check_limit(delivered, *limit)?;
                 out.push_str(delivered);
             }
             Self::Bytes(most) => {
@@ -104,6 +107,14 @@ impl ServerParser {
             }
             Self::Pairs => {
                 pairs::check(delivered)?;
+                out.push_str(delivered);
+            }
+            Self::Floats => {
+                float::check_each(delivered)?;
+                out.push_str(delivered);
+            }
+            Self::Network => {
+                check_network(delivered)?;
                 out.push_str(delivered);
             }
         }
@@ -121,6 +132,17 @@ fn check_bytes(text: &str, most: usize) -> Result<(), ValueFault> {
     )))
 }
 
+/// Of a network that lacks parts of its address a server guesses the width: `10.1` is `10.1.0.0/16`.
+fn check_network(text: &str) -> Result<(), ValueFault> {
+    let address = text.split('/').next().unwrap_or(text);
+    if address.contains(':') || address.matches('.').count() == 3 {
+        return Ok(());
+    }
+    Err(ValueFault::bad_type(
+        "is not a network with its whole address, 10.1.0.0/16",
+    ))
+}
+
 /// A server takes `-1` for the largest number, and, until version 16, any text for 0.
 fn write_unsigned(text: &str, most: u64, out: &mut String) -> Result<(), ValueFault> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -135,32 +157,4 @@ fn write_unsigned(text: &str, most: u64, out: &mut String) -> Result<(), ValueFa
     Err(ValueFault::overflow(format!(
         "is not a whole number from 0 to {most}"
     )))
-}
-
-/// A server rounds the fractions of a span of time to microseconds.
-fn check_fractions(text: &str) -> Result<(), ValueFault> {
-    const MOST: usize = 6;
-    for fraction in text.split('.').skip(1) {
-        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        if fraction[..digits].trim_end_matches('0').len() > MOST {
-            return Err(ValueFault::overflow(format!(
-                "has more than {MOST} digits after a point, and Hayloft does not round"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// A server takes second 60 of a clock for the next minute, here as in a time of the day.
-fn check_seconds(text: &str) -> Result<(), ValueFault> {
-    let is_sixty = |part: &str| {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        part[..digits].trim_start_matches('0') == "60"
-    };
-    if text.split(':').skip(1).any(is_sixty) {
-        return Err(ValueFault::bad_type(
-            "has a minute of 60 seconds or an hour of 60 minutes, and Hayloft does not guess",
-        ));
-    }
-    Ok(())
 }

@@ -192,6 +192,47 @@ fn floats_are_finite_and_not_lost_to_zero() {
 }
 
 #[test]
+fn a_float_gives_every_digit_back() {
+    let (float4, float8) = (parser(ColumnType::Float4), parser(ColumnType::Float8));
+    for kept in [
+        "0.1",
+        "16777216",
+        "16777220",
+        "1.2345679",
+        "0.100000001490116",
+        "-3.14159274",
+        "1e-45",
+        "00000000.5000000000",
+        "0.0000000000",
+    ] {
+        value(&float4, kept);
+    }
+    assert_rejects(
+        &float4,
+        RejectKind::Overflow,
+        "16777217|1.23456789|3.14159265358979|1.5e-45|-0.1234567891",
+    );
+    for kept in [
+        "0.1",
+        "0.30000000000000004",
+        "0.1000000000000000055511151231257827",
+        "9007199254740992",
+        "1.7976931348623157e308",
+        "5e-324",
+        "123456789012345.6",
+    ] {
+        value(&float8, kept);
+    }
+    assert_rejects(
+        &float8,
+        RejectKind::Overflow,
+        "9007199254740993|0.12345678901234567890|1.2e-323|3.141592653589793238",
+    );
+    let long = format!("1{}1", "0".repeat(100_000));
+    assert_rejects(&float8, RejectKind::Overflow, &format!("0.{long}"));
+}
+
+#[test]
 fn booleans_are_a_closed_list() {
     let parser = parser(ColumnType::Bool);
     for field in ["true", "tRuE", "T", "yes", "Y", "1"] {
