@@ -4,11 +4,14 @@
 //! held in the ledger until the member arrives ([`super::held`]), or is a reject where the
 //! contract says so.
 
+mod samples;
+
 use chrono::{DateTime, Utc};
 use diesel::sql_query;
 
-use super::history::{self, Coming};
+use super::history;
 use super::landing::{Line, taken_out};
+use super::plan::Sample;
 use super::sql::{self, Shape};
 use super::{MergeError, brought, counts, held, swallowed};
 use crate::contract::{Reference, Unresolved};
@@ -23,6 +26,17 @@ use crate::summary::Changes;
 pub(super) struct Applied {
     pub(super) changes: Changes,
     pub(super) held: u64,
+    /// Some of the facts, before and after.
+    pub(super) samples: Vec<Sample>,
+}
+
+/// The load whose rows have landed.
+#[derive(Clone, Copy)]
+pub(super) struct Coming {
+    pub(super) load_id: i64,
+    pub(super) at: DateTime<Utc>,
+    /// How many facts of each kind are told of one by one.
+    pub(super) samples: usize,
 }
 
 /// Takes out rows whose member is unknown, where those are not held.
@@ -48,9 +62,13 @@ pub(super) fn apply(
     conn: &mut PgConnection,
     shape: Shape<'_>,
     references: &[Reference],
-    instant: DateTime<Utc>,
-    load_id: i64,
+    coming: Coming,
 ) -> Result<Applied, MergeError> {
+    let Coming {
+        load_id,
+        at: instant,
+        ..
+    } = coming;
     let waiting: Vec<&Reference> = filled(shape, references, Unresolved::Hold).collect();
     let held = held::hold(conn, shape, references, &waiting, instant, load_id)?;
     failpoint!("merge::held");
@@ -62,6 +80,7 @@ pub(super) fn apply(
     if !swallowed::keeps_rows_as_told(conn, shape.contract)? {
         swallowed::vouch_for_values(conn, shape.contract, &sql::count_lost_facts(shape))?;
     }
+    let samples = samples::read(conn, shape, coming)?;
     let released = held.released;
     let (inserted, updated) = (inserted + released.inserted(), updated + released.updated());
     let used = landed + released.all();
@@ -74,6 +93,7 @@ pub(super) fn apply(
             ..Changes::default()
         },
         held: held.waiting,
+        samples,
     })
 }
 
@@ -81,19 +101,19 @@ pub(super) fn apply(
 pub(super) fn apply_late(
     conn: &mut PgConnection,
     shape: Shape<'_>,
-    instant: DateTime<Utc>,
-    load_id: i64,
+    coming: Coming,
 ) -> Result<Applied, MergeError> {
-    let coming = Coming {
+    let late = history::Coming {
         shape,
-        at: instant.timestamp_micros(),
-        load_id,
+        at: coming.at.timestamp_micros(),
+        load_id: coming.load_id,
     };
-    let refolded = history::refold_landed(conn, shape.contract, coming)?;
+    let refolded = history::refold_landed(conn, shape.contract, late, coming.samples)?;
     failpoint!("merge::inserted");
     Ok(Applied {
         changes: refolded.changes,
         held: refolded.held,
+        samples: refolded.samples,
     })
 }
 

@@ -12,6 +12,7 @@ use super::dimension::{self, Delivered, Manifest, Way};
 use super::ledger::{self, Bytes, Coming, Entry, Keys, Meaning, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
 use super::overreach::{self, Reach};
+use super::plan::Told;
 use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
@@ -62,7 +63,7 @@ pub(super) struct Done {
     /// Whether the entry is of the file as it is.
     pub(super) bytes: Bytes,
     pub(super) way: Way,
-    pub(super) told: Vec<(Uuid, String)>,
+    pub(super) told: Told,
 }
 
 impl Done {
@@ -71,7 +72,7 @@ impl Done {
             entry,
             bytes: Bytes::Same,
             way: Way::Join,
-            told: Vec::new(),
+            told: Told::NONE,
         }
     }
 }
@@ -376,7 +377,7 @@ impl<'a> Load<'a> {
             unread,
             manifest: done.manifest,
             way: done.way,
-            told: done.told,
+            told: Told::Keys(done.told),
         })
     }
 
@@ -395,13 +396,15 @@ impl<'a> Load<'a> {
         failpoint!("merge::landed");
         findings.extend(fact::refuse(conn, shape, references, staged)?);
         self.guard(staged, &findings)?;
+        let coming = fact::Coming {
+            load_id,
+            at,
+            samples: self.samples,
+        };
         // A load by the clock comes after all others; only a replay takes an old place.
         let (done, way) = match self.terms.instant {
-            Instant::LoadTime => {
-                let done = fact::apply(conn, shape, references, at, load_id)?;
-                (done, Way::Join)
-            }
-            _ => (fact::apply_late(conn, shape, at, load_id)?, Way::Refold),
+            Instant::LoadTime => (fact::apply(conn, shape, references, coming)?, Way::Join),
+            _ => (fact::apply_late(conn, shape, coming)?, Way::Refold),
         };
         let reach = Reach {
             changed: done.changes.updated + done.changes.closed,
@@ -417,7 +420,7 @@ impl<'a> Load<'a> {
             unread: Vec::new(),
             manifest: Manifest::Owed,
             way,
-            told: Vec::new(),
+            told: Told::Samples(done.samples),
         })
     }
 
@@ -594,5 +597,5 @@ struct Applied {
     unread: Vec<Uuid>,
     manifest: Manifest,
     way: Way,
-    told: Vec<(Uuid, String)>,
+    told: Told,
 }

@@ -41,7 +41,7 @@ pub use guard::{ChangeBreach, ChangeLimit, CloseBreach, CloseLimit, Consent, Gua
 pub use history::Turn;
 pub use history::prove::{Contradiction, Proof, Reason, Telling, Unproven, What, prove};
 pub use offenders::Offenders;
-pub use plan::{Plan, Sample, Version, plan, plan_takeover, plan_turn};
+pub use plan::{Plan, Sample, Subject, Version, plan, plan_takeover, plan_turn};
 pub use takeover::{SourceWish, Takeover};
 
 use self::held::LettingIn;

@@ -237,14 +237,17 @@ impl Trial<'_, '_> {
                     Target::Dimension(delivered, way) => {
                         delivered.bring_in_group(conn, *way, rows as u64)?;
                     }
-                    Target::Fact(references) => match load.terms.instant {
-                        Instant::LoadTime => {
-                            fact::apply(conn, shape, references, at, load_id)?;
-                        }
-                        _ => {
-                            fact::apply_late(conn, shape, at, load_id)?;
-                        }
-                    },
+                    Target::Fact(references) => {
+                        let coming = fact::Coming {
+                            load_id,
+                            at,
+                            samples: 0,
+                        };
+                        match load.terms.instant {
+                            Instant::LoadTime => fact::apply(conn, shape, references, coming)?,
+                            _ => fact::apply_late(conn, shape, coming)?,
+                        };
+                    }
                 }
                 deferred.check(conn)?;
                 clear_away(conn)?;

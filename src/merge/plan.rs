@@ -56,18 +56,29 @@ impl Plan {
 pub struct Sample {
     /// The name of the count that it belongs to.
     pub action: String,
-    /// The durable key.
+    /// What it is a sample of.
+    pub subject: Subject,
+    /// The durable key; of a fact the one that the ledger has.
     pub key: Uuid,
-    /// Its versions now.
+    /// Its versions now; of a fact the row, if there is one.
     pub before: Vec<Version>,
-    /// Its versions then.
+    /// The same then.
     pub after: Vec<Version>,
 }
 
-/// A version as people see it.
+/// What a sample is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A key of a dimension, with its versions.
+    Key,
+    /// A fact, which is one row, or a row of it that waits.
+    Fact,
+}
+
+/// A version as people see it, or a fact.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Version {
-    /// From when on.
+    /// From when on; of a fact the instant of its load.
     pub starts: DateTime<Utc>,
     /// Until when; `None` for the current one.
     pub ends: Option<DateTime<Utc>>,
@@ -100,7 +111,7 @@ pub fn plan(
             let done = load.run(conn, staged)?;
             // A load would be told at its commit.
             offenders::check_deferred(conn)?;
-            Ok((done.entry, Known::Keys(done.told), done.way.words()))
+            Ok((done.entry, done.told, done.way.words()))
         };
         rolled_back(conn, contract, wider, trial).map_err(|error| {
             let shared = Shared::of(iter::once(&*staged));
@@ -159,11 +170,7 @@ pub fn plan_turn(
         };
         let done = turning.run(conn)?;
         offenders::check_deferred(conn)?;
-        let known = match &contract.kind {
-            Kind::Dimension { .. } => Known::Keys(done.told),
-            Kind::Fact { .. } => Known::Samples(done.samples),
-        };
-        Ok((done.entry, known, Way::Refold.words()))
+        Ok((done.entry, done.told, Way::Refold.words()))
     });
     let trial = trial.map_err(|error| {
         let turning = Turning {
@@ -191,11 +198,7 @@ pub fn plan_turn(
 pub fn plan_takeover(conn: &mut PgConnection, takeover: &Takeover<'_>) -> Result<Plan, MergeError> {
     let trial = rolled_back(conn, takeover.contract, takeover.contract, |conn| {
         let done = takeover.run(conn)?;
-        let known = match &takeover.contract.kind {
-            Kind::Dimension { .. } => Known::Keys(done.told),
-            Kind::Fact { .. } => Known::Samples(done.samples),
-        };
-        Ok((done.entry, known, Way::Refold.words()))
+        Ok((done.entry, done.told, Way::Refold.words()))
     })?;
     Ok(Plan {
         entry: trial.entry,
@@ -213,14 +216,20 @@ struct Trial {
     path: &'static str,
 }
 
-type Tried = (Entry, Known, &'static str);
+type Tried = (Entry, Told, &'static str);
 
 /// What is known of the keys that are told of one by one.
-enum Known {
+#[derive(Debug)]
+pub(super) enum Told {
     /// Which they are, and what happened to each: to be looked at now and once it is undone.
     Keys(Vec<(Uuid, String)>),
-    /// All.
+    /// All. Of facts, since who looks on has no key to find them by.
     Samples(Vec<Sample>),
+}
+
+impl Told {
+    /// There are none.
+    pub(super) const NONE: Self = Self::Samples(Vec::new());
 }
 
 /// Does it, looks at the keys, and rolls back. The table has the columns of `now`, and would have
@@ -234,14 +243,15 @@ fn rolled_back(
     let mut trial = None;
     let mut is_half_known = false;
     let ended = transaction(conn, |conn| {
-        let (entry, known, path) = work(conn)?;
-        let samples = match known {
-            Known::Samples(samples) => samples,
-            Known::Keys(told) => {
+        let (entry, told, path) = work(conn)?;
+        let samples = match told {
+            Told::Samples(samples) => samples,
+            Told::Keys(keys) => {
                 is_half_known = true;
-                let after = told.into_iter().map(|(key, action)| {
+                let after = keys.into_iter().map(|(key, action)| {
                     Ok(Sample {
                         action,
+                        subject: Subject::Key,
                         key,
                         before: Vec::new(),
                         after: versions(conn, then, key)?,

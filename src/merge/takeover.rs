@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::history::{self, Event, Natural, Table};
 use super::ledger::{self, Entry, Keys};
-use super::plan::Sample;
+use super::plan::Told;
 use super::sql::{self, VersionSource};
 use super::{MergeError, columns, counts, held, locks};
 use crate::contract::{Contract, Contracts, Ident, Kind};
@@ -56,9 +56,7 @@ pub struct Takeover<'a> {
 /// What a takeover did.
 pub(super) struct TakenOver {
     pub(super) entry: Entry,
-    pub(super) told: Vec<(Uuid, String)>,
-    /// Some of the facts: who looks on has no key to find them by.
-    pub(super) samples: Vec<Sample>,
+    pub(super) told: Told,
 }
 
 impl Takeover<'_> {
@@ -69,8 +67,7 @@ impl Takeover<'_> {
             let entry = ledger::find(conn, self.claim)?.ok_or(diesel::NotFound)?;
             return Ok(TakenOver {
                 entry,
-                told: Vec::new(),
-                samples: Vec::new(),
+                told: Told::NONE,
             });
         };
         conn.batch_execute(include_str!("transaction.sql"))?;
@@ -107,8 +104,7 @@ impl Takeover<'_> {
         history::seal(conn, self.contract, durable_key, load_id, &columns)?;
         Ok(TakenOver {
             entry,
-            told: refolded.told,
-            samples: Vec::new(),
+            told: Told::Keys(refolded.told),
         })
     }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::history::{self, Begun, Target, Turn, Turned};
 use super::ledger::{self, Entry};
-use super::plan::Sample;
+use super::plan::Told;
 use super::{MergeError, columns};
 use crate::contract::{Contract, Contracts, Kind};
 use crate::db::prelude::*;
@@ -28,8 +28,7 @@ pub(super) struct Turning<'a> {
 /// What a turn did.
 pub(super) struct Done {
     pub(super) entry: Entry,
-    pub(super) told: Vec<(Uuid, String)>,
-    pub(super) samples: Vec<Sample>,
+    pub(super) told: Told,
 }
 
 impl Turning<'_> {
@@ -48,8 +47,7 @@ impl Turning<'_> {
             Begun::Before(entry) => {
                 return Ok(Done {
                     entry: *entry,
-                    told: Vec::new(),
-                    samples: Vec::new(),
+                    told: Told::NONE,
                 });
             }
         };
@@ -67,7 +65,6 @@ impl Turning<'_> {
         Ok(Done {
             entry,
             told: turned.told,
-            samples: turned.samples,
         })
     }
 

@@ -63,12 +63,13 @@ fn table_of_counts(summary: &Summary) -> Columns {
 const NOISE: [&str; 2] = ["unchanged", "late_unchanged"];
 
 /// The samples, some for each kind of change. Columns that are not of the key are shown where
-/// something in them differs; of new keys all are.
+/// something in them differs; of new keys all are. A fact is one row, with what it was and what it is.
 #[must_use]
 pub fn samples_of(plan: &Plan, key: &[&str], width: Option<usize>) -> Vec<String> {
-    let kinds = counts::changes(&plan.entry.summary.changes);
+    let summary = &plan.entry.summary;
+    let kinds = counts::changes(&summary.changes).into_iter();
     let mut shown: Vec<(Counted, Vec<&Sample>)> = kinds
-        .into_iter()
+        .chain(counts::rows(&summary.rows))
         .map(|counted| (counted, samples_to_show(plan, counted)))
         .filter(|(_, samples)| !samples.is_empty())
         .collect();
@@ -108,8 +109,8 @@ mod tests {
 
     use super::*;
     use crate::contract::TableName;
-    use crate::merge::Version;
     use crate::merge::ledger::Entry;
+    use crate::merge::{Subject, Version};
     use crate::summary::{Changes, Rows, Seconds, Status};
 
     fn version(starts: &str, ends: Option<&str>, values: &[(&str, Option<&str>)]) -> Version {
@@ -192,6 +193,7 @@ mod tests {
         );
         Sample {
             action: "updated".into(),
+            subject: Subject::Key,
             key: Uuid::nil(),
             before: vec![version("10", None, &then)],
             after: vec![version("10", Some("12"), &then), version("12", None, &now)],
@@ -385,12 +387,14 @@ mod tests {
             |starts, email, name| version(starts, None, &[("email", Some(email)), ("name", name)]);
         let new = |email, name| Sample {
             action: "inserted".into(),
+            subject: Subject::Key,
             key: Uuid::nil(),
             before: Vec::new(),
             after: vec![person("12", email, name)],
         };
         let mut gone = Sample {
             action: "moved".into(),
+            subject: Subject::Key,
             key: Uuid::nil(),
             before: vec![person("10", "b@x", Some("B"))],
             after: vec![person("10", "b@x", Some("B"))],
@@ -412,6 +416,101 @@ mod tests {
             +  2026-11-09 12:00:00  –   b@x
             -  2026-11-10           –   b@x
         "]],
+        );
+    }
+
+    /// Facts: one that is changed, one that goes, and one that waits with a newer row.
+    fn facts() -> Vec<Sample> {
+        let row = |amount| {
+            version(
+                "10",
+                None,
+                &[("id", Some("no-0000000007")), ("amount", amount)],
+            )
+        };
+        let of = |action: &str, before: Option<Version>, after: Option<Version>| Sample {
+            action: action.into(),
+            subject: Subject::Fact,
+            key: Uuid::nil(),
+            before: before.into_iter().collect(),
+            after: after.into_iter().collect(),
+        };
+        let mut late = row(Some("71.00"));
+        late.starts = "2026-11-12T00:00:00Z".parse().unwrap();
+        let silent = version("10", None, &[("id", Some("no-0000000007"))]);
+        vec![
+            of("updated", Some(row(Some("70.00"))), Some(late)),
+            of("updated", Some(row(None)), Some(row(Some("1.00")))),
+            of("inserted", None, Some(row(None))),
+            of("closed", Some(row(Some("70.00"))), None),
+            of("held", Some(silent.clone()), Some(row(Some("2.00")))),
+            of("held", None, Some(silent)),
+        ]
+    }
+
+    fn drawn_facts(width: Option<usize>, expected: &Expect) {
+        let changes = Changes {
+            inserted: 1,
+            updated: 20,
+            closed: 1,
+            ..Changes::default()
+        };
+        let mut plan = plan(changes, facts());
+        plan.entry.summary.rows.held = 2;
+        let lines = samples_of(&plan, &["id"], width);
+        let text: String = lines.into_iter().map(|line| line + "\n").collect();
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn a_fact_is_one_row_with_both_its_values() {
+        drawn_facts(
+            None,
+            &expect![[r"
+
+                new:
+                   id             amount
+                +  no-0000000007  NULL
+
+                changed, 2 of 20:
+                   id             amount
+                ~  no-0000000007  70.00 → 71.00
+                ~  no-0000000007  NULL → 1.00
+
+                closed:
+                   id             amount
+                -  no-0000000007  70.00
+
+                held:
+                   id             amount
+                ~  no-0000000007  – → 2.00
+                +  no-0000000007  –
+            "]],
+        );
+        drawn_facts(
+            Some(28),
+            &expect![[r"
+
+                new:
+                   id             amount
+                +  no-0000000007  NULL
+
+                changed, 2 of 20:
+                ~    id  no-0000000007
+                     amount  70.00 → 71.00
+
+                ~    id  no-0000000007
+                     amount  NULL → 1.00
+
+                closed:
+                   id             amount
+                -  no-0000000007  70.00
+
+                held:
+                   id             amount
+                ~  no-0000000007  – → 2.00
+                +  no-0000000007  –
+            "]],
         );
     }
 }

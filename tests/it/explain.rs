@@ -323,9 +323,12 @@ fn the_server_plans_every_statement_of_a_fact() {
                 planner.plan(sql::REMEMBER_CHANGED);
                 planner.plan(sql::HAS_CHANGED_FACTS);
                 planner.plan(sql::SAMPLE_CHANGED_FACTS);
+                planner.plan(&sql::read_changed_facts(shape));
                 planner.plan_with("(timestamptz, bigint)", &sql::update_facts(shape));
             }
             planner.plan(&sql::count_known(&contract));
+            planner.plan(&sql::read_inserted_facts(shape));
+            planner.plan(&sql::read_rows_held(&contract));
             // A file without a column that must have a value does not come this far.
             planner.plan_with("(timestamptz, bigint)", &sql::insert_facts(shape));
             planner.end();

@@ -32,6 +32,7 @@ mod new_table;
 mod parallel;
 mod plan;
 mod plan_counts;
+mod plan_facts;
 mod privacy;
 mod reference_faults;
 mod references;

@@ -27,19 +27,19 @@ pub(super) use self::prove::prove_facts;
 pub(in crate::merge) use self::store::Coming;
 use crate::db::prelude::*;
 
-use self::chain::{Past, Row, Rules, Saying, Settled, Words, settle};
+use self::chain::{Past, Row, Rules, Saying, Settled, Waiting, Words, settle};
 use self::record::Batch;
-use super::fold::Micros;
+use super::fold::{Cell, Micros};
 use super::natural::Natural;
 use super::refold::touched_after;
 use super::store::Load;
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};
-use crate::contract::{Contract, Ident, Kind, Reference, TableName};
+use crate::contract::{Column, Contract, Ident, Kind, Reference, TableName};
 use crate::failpoint;
 use crate::merge::MergeError;
 use crate::merge::ledger::{self, Keys};
-use crate::merge::plan::{Sample, Version};
+use crate::merge::plan::{Sample, Subject, Told, Version};
 use crate::merge::sql;
 use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Status};
@@ -103,8 +103,7 @@ pub(in crate::merge) fn turn_facts(
         changes,
         held: refolded.held,
         released: 0,
-        told: Vec::new(),
-        samples: refolded.samples,
+        told: Told::Samples(refolded.samples),
     })
 }
 
@@ -163,10 +162,11 @@ pub(in crate::merge) fn refold_landed(
     conn: &mut PgConnection,
     contract: &Contract,
     coming: Coming<'_>,
+    samples: usize,
 ) -> Result<Refolded, MergeError> {
     begin(conn, contract)?;
     sql_query(sql::touch_landed_facts(coming.shape)).execute(conn)?;
-    refold(conn, contract, &Occasion::Comes(coming), 0)
+    refold(conn, contract, &Occasion::Comes(coming), samples)
 }
 
 /// Gives facts that are a takeover's from now on their place among what was said of them before: the
@@ -334,54 +334,59 @@ impl<'a> Story<'a> {
 
     fn note(&mut self, rules: &Rules<'_>, past: &Past, settled: &Settled) {
         let action = self.action(past, settled);
+        let fate = self.fate(action, rules, past, settled);
         let changes = &mut self.refolded.changes;
+        match fate {
+            Fate::Counted(action) => *counted(changes, action) += 1,
+            Fate::Held => self.refolded.held += 1,
+            Fate::Unchanged => changes.unchanged += 1,
+            Fate::LateUnchanged => changes.late_unchanged += 1,
+            Fate::Nothing => {}
+        }
+        self.tell(fate, past, settled);
+    }
+
+    /// What becomes of the row that it is all about.
+    fn fate(
+        &mut self,
+        action: Option<&'static str>,
+        rules: &Rules<'_>,
+        past: &Past,
+        settled: &Settled,
+    ) -> Fate {
         let waits = |place: Option<usize>, settled: &Settled| {
             place.is_some_and(|place| place >= settled.waits_from)
         };
         let place_of = |load| past.said.iter().position(|saying| saying.load == load);
-        match self.occasion {
-            Occasion::Goes(load) => {
+        match (self.occasion, action) {
+            (Occasion::Goes(load), action) => {
                 let place = place_of(*load);
                 if place.is_none() {
                     self.broken += 1;
                 }
-                if let Some(count) = counted(changes, action) {
-                    *count += 1;
-                } else if waits(place, &settle(rules, past, |saying| saying.counts)) {
-                    self.refolded.held += 1;
+                match action {
+                    Some(action) => Fate::Counted(action),
+                    None if waits(place, &settle(rules, past, |saying| saying.counts)) => {
+                        Fate::Held
+                    }
+                    None => Fate::Nothing,
                 }
             }
-            Occasion::Returns(load) => {
-                if let Some(count) = counted(changes, action) {
-                    *count += 1;
-                } else if waits(place_of(*load), settled) {
-                    self.refolded.held += 1;
-                }
-            }
-            Occasion::Comes(_) => {
+            (Occasion::Comes(_), action) => {
                 let place = past.said.iter().position(|it| it.words == Words::Coming);
-                if waits(place, settled) {
-                    self.refolded.held += 1;
-                } else if let Some(count) = counted(changes, action) {
-                    *count += 1;
-                } else if place.is_some_and(|place| is_last(past, place)) {
-                    changes.unchanged += 1;
-                } else {
-                    changes.late_unchanged += 1;
-                }
-            }
-            Occasion::MembersCome => {
-                if let Some(count) = counted(changes, action) {
-                    *count += 1;
+                match action {
+                    _ if waits(place, settled) => Fate::Held,
+                    Some(action) => Fate::Counted(action),
+                    None if place.is_some_and(|place| is_last(past, place)) => Fate::Unchanged,
+                    None => Fate::LateUnchanged,
                 }
             }
             // The last word of each column is what the fact shows.
-            Occasion::TakesOver(_) => {
-                changes.unchanged += 1;
-                return self.tell_taken(past);
-            }
+            (Occasion::TakesOver(_), _) => Fate::Unchanged,
+            (_, Some(action)) => Fate::Counted(action),
+            (Occasion::Returns(load), None) if waits(place_of(*load), settled) => Fate::Held,
+            (Occasion::Returns(_) | Occasion::MembersCome, None) => Fate::Nothing,
         }
-        self.tell(action, past, settled);
     }
 
     /// What the table's reader sees happen to the fact.
@@ -396,53 +401,68 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn tell(&mut self, action: Option<&'static str>, past: &Past, settled: &Settled) {
-        let Some(action) = action else { return };
-        if !self.wants(action) {
-            return;
+    fn tell(&mut self, fate: Fate, past: &Past, settled: &Settled) {
+        let row = |row: &Row| version(self.contract, row, said_at(past, row.load));
+        let waiting = |row: &Waiting| waiting(self.contract, row, said_at(past, row.load));
+        let (action, before, after): (_, Vec<Version>, Vec<Version>) = match fate {
+            Fate::Counted(action) => (
+                action,
+                past.shown.iter().map(row).collect(),
+                settled.fact.iter().map(|(fact, _)| row(fact)).collect(),
+            ),
+            Fate::Held => (
+                "held",
+                past.waiting.iter().map(waiting).collect(),
+                settled.waiting.iter().map(waiting).collect(),
+            ),
+            // It is all that there is to be seen.
+            Fate::Unchanged if matches!(self.occasion, Occasion::TakesOver(_)) => (
+                "unchanged",
+                Vec::new(),
+                past.shown.iter().map(row).collect(),
+            ),
+            Fate::Unchanged | Fate::LateUnchanged | Fate::Nothing => return,
+        };
+        let samples = &mut self.refolded.samples;
+        if samples.iter().filter(|told| told.action == action).count() < self.samples {
+            samples.push(Sample {
+                action: action.to_owned(),
+                subject: Subject::Fact,
+                key: past.key,
+                before,
+                after,
+            });
         }
-        let version = |row: &Row| version(self.contract, row, said_at(past, row));
-        self.refolded.samples.push(Sample {
-            action: action.to_owned(),
-            key: past.key,
-            before: past.shown.iter().map(version).collect(),
-            after: settled.fact.iter().map(|(row, _)| version(row)).collect(),
-        });
-    }
-
-    /// Tells of a fact that was taken over as it is.
-    fn tell_taken(&mut self, past: &Past) {
-        const ACTION: &str = "unchanged";
-        if !self.wants(ACTION) {
-            return;
-        }
-        let version = |row: &Row| version(self.contract, row, said_at(past, row));
-        self.refolded.samples.push(Sample {
-            action: ACTION.to_owned(),
-            key: past.key,
-            before: Vec::new(),
-            after: past.shown.iter().map(version).collect(),
-        });
-    }
-
-    /// Whether few facts of a kind were told of.
-    fn wants(&self, action: &str) -> bool {
-        let samples = self.refolded.samples.iter();
-        samples.filter(|told| told.action == action).count() < self.samples
     }
 }
 
-/// When a row was said.
-fn said_at(past: &Past, row: &Row) -> Micros {
-    let writer = past.said.iter().find(|saying| saying.load == row.load);
-    writer.map_or(0, |saying| saying.at)
+/// What becomes of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    /// The table's reader sees this happen to the fact.
+    Counted(&'static str),
+    /// It waits, or waited until its load went.
+    Held,
+    /// It says what the fact says.
+    Unchanged,
+    /// It comes before other rows, and nobody sees a difference.
+    LateUnchanged,
+    /// Nothing that is counted.
+    Nothing,
 }
 
-fn counted<'c>(changes: &'c mut Changes, action: Option<&str>) -> Option<&'c mut u64> {
-    match action? {
-        "inserted" => Some(&mut changes.inserted),
-        "closed" => Some(&mut changes.closed),
-        _ => Some(&mut changes.updated),
+/// When a load said what it said of a fact.
+fn said_at(past: &Past, load: i64) -> Micros {
+    let mut said = past.said.iter();
+    said.find(|saying| saying.load == load)
+        .map_or(0, |saying| saying.at)
+}
+
+fn counted<'c>(changes: &'c mut Changes, action: &str) -> &'c mut u64 {
+    match action {
+        "inserted" => &mut changes.inserted,
+        "closed" => &mut changes.closed,
+        _ => &mut changes.updated,
     }
 }
 
@@ -451,18 +471,33 @@ fn is_last(past: &Past, place: usize) -> bool {
 }
 
 fn version(contract: &Contract, row: &Row, at: Micros) -> Version {
-    let columns = contract.columns.iter().zip(&row.cells);
+    let cells = row.cells.iter().map(Some);
+    shown(contract, (row.load, row.line), at, cells)
+}
+
+/// A row that waits, as far as it speaks.
+fn waiting(contract: &Contract, row: &Waiting, at: Micros) -> Version {
+    let cells = row.cells.iter().map(Option::as_ref);
+    shown(contract, (row.load, row.line), at, cells)
+}
+
+fn shown<'c>(
+    contract: &Contract,
+    (load_id, line): (i64, i64),
+    at: Micros,
+    cells: impl Iterator<Item = Option<&'c Cell>>,
+) -> Version {
+    let columns = contract.columns.iter().zip(cells);
+    let value = |(column, cell): (&Column, Option<&Cell>)| {
+        let value = cell?.as_deref().map(str::to_owned);
+        Some((column.name.name().to_owned(), value))
+    };
     Version {
         starts: DateTime::from_timestamp_micros(at).unwrap_or_default(),
         ends: None,
-        values: columns
-            .map(|(column, cell)| {
-                let value = cell.as_deref().map(str::to_owned);
-                (column.name.name().to_owned(), value)
-            })
-            .collect(),
-        load_id: row.load,
-        line: row.line,
+        values: columns.filter_map(value).collect(),
+        load_id,
+        line,
     }
 }
 

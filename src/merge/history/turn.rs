@@ -19,7 +19,7 @@ use crate::ledger::words::{Absence, Action, Instants, Word};
 use crate::merge::counts::unsigned;
 use crate::merge::held::LettingIn;
 use crate::merge::ledger::{self, Entry};
-use crate::merge::plan::Sample;
+use crate::merge::plan::Told;
 use crate::merge::sql::{self, Holding, Spoken};
 use crate::merge::{MergeError, held, locks};
 use crate::summary::{Changes, Status};
@@ -133,10 +133,7 @@ pub(in crate::merge) struct Turned {
     pub(in crate::merge) held: u64,
     /// Facts of other loads that were waiting for these members.
     pub(in crate::merge) released: u64,
-    /// Some of the keys, and what happened to each.
-    pub(in crate::merge) told: Vec<(Uuid, String)>,
-    /// Some of the facts, before and after: who looks on has no key to find them by.
-    pub(in crate::merge) samples: Vec<Sample>,
+    pub(in crate::merge) told: Told,
 }
 
 /// Makes the history anew of the keys of which a load of a dimension spoke.
@@ -182,8 +179,7 @@ pub(in crate::merge) fn turn_dimension(
         changes: refolded.changes,
         held: 0,
         released,
-        told: refolded.told,
-        samples: Vec::new(),
+        told: Told::Keys(refolded.told),
     })
 }
 

@@ -68,6 +68,85 @@ from pg_temp.hayloft_changed_fact
 order by hayloft_line
 limit $1";
 
+/// Some of the facts that were changed, in the order of their lines: what they were, and once
+/// [`super::update_facts`] is done what they are. Bind: how many.
+#[must_use]
+pub fn read_changed_facts(shape: Shape<'_>) -> String {
+    let contract = shape.contract;
+    let before = contract
+        .columns
+        .iter()
+        .map(|column| format!("changed.hayloft_said ->> {}", id_literal(&column.id)));
+    format!(
+        "select changed.hayloft_key as key, changed.hayloft_line as line, {after} as cells,\n    \
+             changed.hayloft_old_load as old_load, changed.hayloft_old_line as old_line,\n    \
+             old.effective_at as old_at, array[{before}]::text[] as old_cells\n\
+         from {CHANGED_FACT} as changed\n\
+         join {table} as fact on {same}\n\
+         join hayloft.load as old on old.load_id = changed.hayloft_old_load\n\
+         order by changed.hayloft_line\n\
+         limit $1",
+        after = texts(values(contract, "fact")),
+        before = joined(before),
+        table = contract.table,
+        same = same_key(shape.key(), "fact", "changed"),
+    )
+}
+
+/// Some of the facts that landed rows have brought, in the order of their lines. Binds: how many, the
+/// load.
+#[must_use]
+pub fn read_inserted_facts(shape: Shape<'_>) -> String {
+    let unchanged = if shape.compared().next().is_some() {
+        format!(
+            "\n  and not exists (\n      \
+                 select from {CHANGED_FACT} as changed where changed.hayloft_key = landing.hayloft_key)"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "select landing.hayloft_key as key, landing.hayloft_line as line, {cells} as cells\n\
+         from {LANDING} as landing\n\
+         join {table} as fact on {same}\n\
+         where fact.load_id = $2{unchanged}\n\
+         order by landing.hayloft_line\n\
+         limit $1",
+        cells = texts(values(shape.contract, "fact")),
+        table = shape.contract.table,
+        same = same_key(shape.key(), "fact", "landing"),
+    )
+}
+
+/// Some of the rows of a load that wait, in the order of their lines: of which columns they speak, and
+/// what they say; and the same of the row that waited before, if one did. Binds: how many, the load, the
+/// fact table's name.
+#[must_use]
+pub fn read_rows_held(contract: &Contract) -> String {
+    let columns = contract.columns.iter();
+    let speaks = columns.map(|column| format!("held.row ? {}", literal(&column.name)));
+    let ids = || contract.columns.iter().map(|column| id_literal(&column.id));
+    format!(
+        "select held.fact_key as key, held.source_line as line,\n    \
+             array[{speaks}]::boolean[] as speaks, {cells} as cells,\n    \
+             joined.hayloft_old_load as old_load, joined.hayloft_old_line as old_line,\n    \
+             old.effective_at as old_at,\n    \
+             array[{old_speaks}]::boolean[] as old_speaks, array[{old_cells}]::text[] as old_cells\n\
+         from hayloft.held_fact as held\n\
+         cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
+         left join pg_temp.hayloft_joined as joined on joined.hayloft_key = held.fact_key\n\
+         left join hayloft.load as old on old.load_id = joined.hayloft_old_load\n\
+         where held.table_name = $3 and held.load_id = $2\n\
+         order by held.source_line\n\
+         limit $1",
+        speaks = joined(speaks),
+        cells = texts(values(contract, "waiting")),
+        old_speaks = joined(ids().map(|id| format!("coalesce(joined.hayloft_said ? {id}, false)"))),
+        old_cells = joined(ids().map(|id| format!("joined.hayloft_said ->> {id}"))),
+        table = contract.table,
+    )
+}
+
 /// Counts the landed rows that are not in the table, or with other values.
 #[must_use]
 pub fn count_lost_facts(shape: Shape<'_>) -> String {

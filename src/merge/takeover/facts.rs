@@ -15,6 +15,7 @@ use crate::ledger::words::{Absence, Instants, LoadMode, Word as _};
 use crate::merge::history::{self, FactRow, Facts, Natural};
 use crate::merge::ledger::Meaning;
 use crate::merge::manifest::Spoken;
+use crate::merge::plan::Told;
 use crate::merge::{MergeError, ledger, manifest, sql};
 use crate::stage::digest::Form;
 
@@ -44,8 +45,7 @@ impl Takeover<'_> {
         ledger::close(conn, load_id, Some(&meaning), &entry)?;
         Ok(TakenOver {
             entry,
-            told: Vec::new(),
-            samples: refolded.samples,
+            told: Told::Samples(refolded.samples),
         })
     }
 

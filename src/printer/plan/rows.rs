@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::merge::{Sample, Version};
+use crate::merge::{Sample, Subject, Version};
 
 /// A version of a sample.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +45,29 @@ impl<'a> Row<'a> {
     }
 }
 
+/// What is to be seen of a sample.
+pub(super) fn rows_of(sample: &Sample) -> Vec<Row<'_>> {
+    match sample.subject {
+        Subject::Key => versions_side_by_side(sample),
+        Subject::Fact => fact(sample).into_iter().collect(),
+    }
+}
+
+/// A fact beside what it was.
+fn fact(sample: &Sample) -> Option<Row<'_>> {
+    let (before, after) = (sample.before.first(), sample.after.first());
+    let (sign, version, old) = match (before, after) {
+        (Some(before), Some(after)) if before.values == after.values => ("", after, Old::None),
+        (Some(before), Some(after)) => ("~", after, Old::Itself(before)),
+        (None, Some(after)) => ("+", after, Old::None),
+        (before, None) => ("-", before?, Old::None),
+    };
+    Some(Row { sign, version, old })
+}
+
 /// The versions before and after, side by side where they start together. What is new is compared
 /// with the version that precedes it.
-pub(super) fn rows_of(sample: &Sample) -> Vec<Row<'_>> {
+fn versions_side_by_side(sample: &Sample) -> Vec<Row<'_>> {
     let mut starts: BTreeMap<DateTime<Utc>, [Option<&Version>; 2]> = BTreeMap::new();
     for version in &sample.before {
         starts.entry(version.starts).or_default()[0] = Some(version);
@@ -92,18 +112,35 @@ pub(super) fn columns_to_show(samples: &[&Sample], key: &[&str]) -> Vec<String> 
     names
 }
 
-/// Whether a column has something to say of a sample: it differs, or all of it is new.
+/// Whether a column has something to say of a sample: it differs, or all of it is new, or goes.
 fn tells_of(sample: &Sample, name: &str) -> bool {
     let mut values = versions(sample).map(|version| value(version, name));
     let first = values.next();
-    sample.before.is_empty() || values.any(|value| Some(value) != first)
+    let is_alone =
+        sample.before.is_empty() || sample.subject == Subject::Fact && sample.after.is_empty();
+    is_alone || values.any(|value| Some(value) != first)
 }
 
 pub(super) fn versions(sample: &Sample) -> impl Iterator<Item = &Version> {
     sample.before.iter().chain(&sample.after)
 }
 
-pub(super) fn value<'v>(version: &'v Version, name: &str) -> Option<&'v str> {
-    let (_, value) = version.values.iter().find(|(column, _)| column == name)?;
-    value.as_deref()
+/// The value of a column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shown<'v> {
+    /// A value.
+    Value(&'v str),
+    /// NULL.
+    Null,
+    /// The row says nothing of the column.
+    Unsaid,
+}
+
+pub(super) fn value<'v>(version: &'v Version, name: &str) -> Shown<'v> {
+    let mut values = version.values.iter();
+    match values.find(|(column, _)| column == name) {
+        Some((_, Some(value))) => Shown::Value(value),
+        Some((_, None)) => Shown::Null,
+        None => Shown::Unsaid,
+    }
 }

@@ -3,15 +3,16 @@
 
 use chrono::{DateTime, Utc};
 
-use super::rows::{Row, columns_to_show, rows_of, value, versions};
-use crate::merge::{Sample, Version};
+use super::rows::{Row, Shown, columns_to_show, rows_of, value, versions};
+use crate::merge::{Sample, Subject, Version};
 use crate::printer::change::{ARROW, change};
 use crate::printer::columns::{Columns, Side, shortened};
 use crate::printer::instant::Precision;
 
-/// What stands for no value, and for no end.
+/// What stands for no value, for no end, and for a column of which a row says nothing.
 const NOTHING: &str = "NULL";
 const OPEN: &str = "–";
+const UNSAID: &str = "–";
 
 /// A cell is not longer, however wide the terminal: a long value would move the next column out of
 /// sight.
@@ -22,6 +23,7 @@ pub(super) fn lines(samples: &[&Sample], key: &[&str], width: Option<usize>) -> 
     let drawing = Drawing {
         samples,
         key,
+        times: Times::of(samples),
         names: columns_to_show(samples, key),
         precision: Precision::of(instants(samples)),
     };
@@ -40,16 +42,42 @@ fn instants<'a>(samples: &'a [&'a Sample]) -> impl Iterator<Item = DateTime<Utc>
 struct Drawing<'a> {
     samples: &'a [&'a Sample],
     key: &'a [&'a str],
+    times: Times,
     names: Vec<String>,
     precision: Precision,
+}
+
+/// Whether a row holds for a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Times {
+    /// From an instant to another, as a version does.
+    Told,
+    /// A fact is as it is.
+    None,
+}
+
+impl Times {
+    fn of(samples: &[&Sample]) -> Self {
+        let is_fact = |sample: &&Sample| sample.subject == Subject::Fact;
+        if samples.iter().all(is_fact) {
+            Self::None
+        } else {
+            Self::Told
+        }
+    }
 }
 
 impl Drawing<'_> {
     // ---- as a table ------------------------------------------------------------------------
 
     fn table(&self) -> Columns {
-        let heads = ["", "from", "to"].into_iter();
-        let heads: Vec<(&str, Side)> = heads
+        let own: &[&str] = match self.times {
+            Times::Told => &["", "from", "to"],
+            Times::None => &[""],
+        };
+        let heads: Vec<(&str, Side)> = own
+            .iter()
+            .copied()
             .chain(self.names.iter().map(String::as_str))
             .map(|name| (name, Side::Left))
             .collect();
@@ -68,8 +96,10 @@ impl Drawing<'_> {
     }
 
     fn cells(&self, row: &Row<'_>) -> Vec<String> {
-        let from = self.precision.print(row.version.starts);
-        let mut cells = vec![row.sign.to_owned(), from, self.end(row)];
+        let mut cells = vec![row.sign.to_owned()];
+        if self.times == Times::Told {
+            cells.extend([self.precision.print(row.version.starts), self.end(row)]);
+        }
         let values = self.names.iter();
         cells.extend(values.map(|name| cell(row, name, LONGEST_CELL)));
         cells
@@ -84,6 +114,7 @@ impl Drawing<'_> {
                 lines.push(String::new());
             }
             let rows = rows_of(sample);
+            let begin = lines.len();
             let first = rows.first().copied();
             let (of_key, others): (Vec<&String>, Vec<&String>) = self
                 .names
@@ -92,7 +123,10 @@ impl Drawing<'_> {
             lines.extend(first.iter().flat_map(|row| list(row, &of_key, width)));
             let mut above = None;
             for row in &rows {
-                lines.extend(self.interval(row, width));
+                match self.times {
+                    Times::Told => lines.extend(self.interval(row, width)),
+                    Times::None => mark(&mut lines[begin..], row.sign),
+                }
                 let others = others.iter().copied();
                 let told = others.filter(|name| is_told(row, above, name));
                 lines.extend(list(row, &told.collect::<Vec<_>>(), width));
@@ -133,6 +167,13 @@ impl Drawing<'_> {
     }
 }
 
+/// Puts a sign at the beginning of the first line, which is indented.
+fn mark(lines: &mut [String], sign: &str) {
+    if let Some(line) = lines.first_mut() {
+        line.replace_range(..sign.len(), sign);
+    }
+}
+
 /// Values with their names, a line each.
 fn list(row: &Row<'_>, names: &[&String], width: usize) -> Vec<String> {
     const INDENT: &str = "     ";
@@ -166,9 +207,11 @@ fn cell(row: &Row<'_>, name: &str, room: usize) -> String {
 }
 
 /// A value on one line: what would end the line or move the cursor is written out.
-fn shown(value: Option<&str>) -> String {
-    let Some(value) = value else {
-        return NOTHING.to_owned();
+fn shown(value: Shown<'_>) -> String {
+    let value = match value {
+        Shown::Value(value) => value,
+        Shown::Null => return NOTHING.to_owned(),
+        Shown::Unsaid => return UNSAID.to_owned(),
     };
     let mut text = String::with_capacity(value.len());
     for character in value.chars() {

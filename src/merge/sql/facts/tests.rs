@@ -6,9 +6,9 @@ use super::super::tests::{Table, assert_text};
 use super::super::{Holding, note_awaited};
 use super::{
     add_facts, create_fact_refold, create_touched_facts, delete_facts, drop_refolded_held,
-    find_changed_facts, find_joined, hold_refolded, known_members, read_facts, read_facts_of_load,
-    read_held_facts, rewrite_facts, touch_facts_behind, touch_held_facts, touch_landed_facts,
-    touch_remembered_facts,
+    find_changed_facts, find_joined, hold_refolded, known_members, read_changed_facts, read_facts,
+    read_facts_of_load, read_held_facts, read_inserted_facts, read_rows_held, rewrite_facts,
+    touch_facts_behind, touch_held_facts, touch_landed_facts, touch_remembered_facts,
 };
 
 #[test]
@@ -43,6 +43,80 @@ fn changed_readings_are_found_by_their_whole_key() {
         from pg_temp.hayloft_landing as landing
         join "datawarehouse"."readings" as fact on fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on"
         where landing."value" is distinct from fact."value"
+    "#]],
+    );
+}
+
+#[test]
+fn changed_transactions_are_read_with_what_they_were() {
+    let table = Table::named("transactions");
+    assert_text(
+        &read_changed_facts(table.shape()),
+        &expect![[r#"
+        select changed.hayloft_key as key, changed.hayloft_line as line, array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[] as cells,
+            changed.hayloft_old_load as old_load, changed.hayloft_old_line as old_line,
+            old.effective_at as old_at, array[changed.hayloft_said ->> 'id', changed.hayloft_said ->> 'user_id', changed.hayloft_said ->> 'amount', changed.hayloft_said ->> 'transaction_date']::text[] as old_cells
+        from pg_temp.hayloft_changed_fact as changed
+        join "datawarehouse"."transactions" as fact on fact."id" = changed."id"
+        join hayloft.load as old on old.load_id = changed.hayloft_old_load
+        order by changed.hayloft_line
+        limit $1
+    "#]],
+    );
+}
+
+#[test]
+fn inserted_transactions_are_read_but_changed_ones() {
+    let table = Table::named("transactions");
+    assert_text(
+        &read_inserted_facts(table.shape()),
+        &expect![[r#"
+        select landing.hayloft_key as key, landing.hayloft_line as line, array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[] as cells
+        from pg_temp.hayloft_landing as landing
+        join "datawarehouse"."transactions" as fact on fact."id" = landing."id"
+        where fact.load_id = $2
+          and not exists (
+              select from pg_temp.hayloft_changed_fact as changed where changed.hayloft_key = landing.hayloft_key)
+        order by landing.hayloft_line
+        limit $1
+    "#]],
+    );
+}
+
+#[test]
+fn inserted_readings_of_keys_alone_are_read() {
+    let table = Table::named("readings").filled_by(&["station_key", "taken on"]);
+    assert_text(
+        &read_inserted_facts(table.shape()),
+        &expect![[r#"
+        select landing.hayloft_key as key, landing.hayloft_line as line, array[(fact."station_key")::text, (fact."taken on")::text, (fact."value")::text]::text[] as cells
+        from pg_temp.hayloft_landing as landing
+        join "datawarehouse"."readings" as fact on fact."station_key" = landing."station_key" and fact."taken on" = landing."taken on"
+        where fact.load_id = $2
+        order by landing.hayloft_line
+        limit $1
+    "#]],
+    );
+}
+
+#[test]
+fn held_readings_are_read_with_those_they_joined() {
+    let table = Table::named("readings");
+    assert_text(
+        &read_rows_held(&table.contract),
+        &expect![[r#"
+        select held.fact_key as key, held.source_line as line,
+            array[held.row ? 'station_key', held.row ? 'taken on', held.row ? 'value']::boolean[] as speaks, array[(waiting."station_key")::text, (waiting."taken on")::text, (waiting."value")::text]::text[] as cells,
+            joined.hayloft_old_load as old_load, joined.hayloft_old_line as old_line,
+            old.effective_at as old_at,
+            array[coalesce(joined.hayloft_said ? 'station_key', false), coalesce(joined.hayloft_said ? 'taken on', false), coalesce(joined.hayloft_said ? 'value', false)]::boolean[] as old_speaks, array[joined.hayloft_said ->> 'station_key', joined.hayloft_said ->> 'taken on', joined.hayloft_said ->> 'value']::text[] as old_cells
+        from hayloft.held_fact as held
+        cross join lateral jsonb_populate_record(null::"datawarehouse"."readings", held.row) as waiting
+        left join pg_temp.hayloft_joined as joined on joined.hayloft_key = held.fact_key
+        left join hayloft.load as old on old.load_id = joined.hayloft_old_load
+        where held.table_name = $3 and held.load_id = $2
+        order by held.source_line
+        limit $1
     "#]],
     );
 }
