@@ -223,7 +223,9 @@ fn use_of_contract(command: &Command) -> Use {
         | Command::Check(_)
         | Command::Why(_)
         | Command::Rejects(RejectsCommand::Replay { .. }) => Use::Needs,
-        Command::Status(_) | Command::Migrate(_) => Use::Shows,
+        Command::Status(_)
+        | Command::Migrate(_)
+        | Command::Rejects(RejectsCommand::Export { .. }) => Use::Shows,
         Command::Rejects(_) | Command::Generate(_) | Command::Demo | Command::Server(_) => {
             Use::None
         }
@@ -446,7 +448,7 @@ mod tests {
         for command in ["server stop", "generate", "rejects list"] {
             assert!(read(command).unwrap().contract_fault.is_none(), "{command}");
         }
-        for command in ["migrate", "status"] {
+        for command in ["migrate", "status", "rejects export 1"] {
             let shown = read(command).unwrap();
             assert!(
                 matches!(shown.contract_fault, Some(ContractFault::Missing { .. })),

@@ -142,6 +142,7 @@ mod tests {
             file: "users.csv".into(),
             status: Status::Loaded,
             header: None,
+            columns: None,
             read: 1204,
             effective_at: None,
         };

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Double, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamptz};
 use serde::Serialize;
 
 use super::words::Action;
@@ -140,6 +140,9 @@ pub struct Known {
     /// The header as the file spells it.
     #[diesel(sql_type = Nullable<Text>)]
     pub header: Option<String>,
+    /// What the ledger calls the columns that the file filled.
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    pub columns: Option<Vec<String>>,
     /// Data rows in the file.
     #[diesel(sql_type = BigInt)]
     pub read: i64,

@@ -5,6 +5,7 @@
 //! [`crate::merge::ledger`], within the transaction of a load. How it packs keys, and which words it has, both must know
 //! ([`packed`], [`words`]).
 
+pub mod columns;
 pub mod held;
 pub mod loads;
 pub mod packed;

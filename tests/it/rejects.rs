@@ -302,3 +302,159 @@ fn what_is_not_open_is_not_replayed_until_the_replay_is_undone() {
     "]]
     .assert_eq(&warehouse.users());
 }
+
+/// Accounts with two texts of which the names can be swapped; load 1 rejects a code that is too long.
+fn with_a_rejected_account() -> Warehouse {
+    let contract = "[tables.acc]\nkey = [\"code\"]\ndurable_key = \"acc_id\"\n\
+                    effective = { file_name = \"%Y-%m-%d\" }\n";
+    let warehouse = Warehouse::with_contract(contract);
+    warehouse.execute(
+        "create table datawarehouse.acc (
+             acc_id uuid not null, code varchar(3) not null, tier text, region text,
+             effective_start_date timestamptz not null, effective_end_date timestamptz,
+             version_number int not null, load_id bigint not null, source_line bigint not null,
+             primary key (acc_id, effective_start_date)
+         );
+         create unique index acc_open on datawarehouse.acc (acc_id) where effective_end_date is null;",
+    );
+    let rows = "abc,bronze,UK\ntoolong,\"gold, or so\",EU\n";
+    warehouse
+        .load("acc-2026-01-01.csv", format!("code,tier,region\n{rows}"))
+        .exits(1);
+    warehouse
+}
+
+const SWAP: &str = "alter table datawarehouse.acc rename column tier to other;
+     alter table datawarehouse.acc rename column region to tier;
+     alter table datawarehouse.acc rename column other to region;";
+
+fn corrected(warehouse: &Warehouse, output: &str) {
+    warehouse
+        .run(&["rejects", "export", "1", "--output", output])
+        .exits(0);
+    let text = std::fs::read_to_string(warehouse.path(output)).unwrap();
+    warehouse.write(output, text.replace("toolong", "new"));
+}
+
+#[test]
+fn an_export_follows_columns_that_swap_names() {
+    let warehouse = with_a_rejected_account();
+    warehouse.execute(SWAP);
+    let export = warehouse.run(&["rejects", "export", "1"]).exits(0).stdout;
+    assert_eq!(export, "code,region,tier\ntoolong,\"gold, or so\",EU\n");
+    warehouse.run(&["migrate"]).exits(0);
+    corrected(&warehouse, "mended.csv");
+
+    warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(0);
+
+    let rows = "select code, region, tier from datawarehouse.acc order by code";
+    assert_eq!(
+        warehouse.query(rows),
+        "abc | bronze | UK\nnew | gold, or so | EU\n"
+    );
+}
+
+#[test]
+fn an_export_of_before_a_rename_is_refused() {
+    let warehouse = with_a_rejected_account();
+    corrected(&warehouse, "before.csv");
+    warehouse.execute(SWAP);
+    for _ in 0..2 {
+        let run = warehouse
+            .run(&["rejects", "replay", "1", "before.csv"])
+            .exits(2);
+        assert!(
+            run.stderr.contains("writes now: code,region,tier"),
+            "{run:#?}"
+        );
+    }
+    corrected(&warehouse, "between.csv");
+    warehouse.execute(SWAP);
+    warehouse
+        .run(&["rejects", "replay", "1", "between.csv"])
+        .exits(2);
+    assert_eq!(
+        warehouse.query("select count(*) from datawarehouse.acc"),
+        "1\n"
+    );
+    warehouse
+        .run(&["rejects", "replay", "1", "before.csv"])
+        .exits(0);
+    let region = "select region from datawarehouse.acc where code = 'new'";
+    assert_eq!(warehouse.query(region), "EU\n");
+}
+
+#[test]
+fn an_export_leaves_out_what_is_dropped() {
+    let warehouse = with_a_rejected_account();
+    let folder = "migrations/2126-01-01-000001_own";
+    warehouse.write(
+        &format!("{folder}/up.sql"),
+        "alter table datawarehouse.acc drop column tier;
+         alter table datawarehouse.acc rename column region to tier;",
+    );
+    warehouse.write(&format!("{folder}/down.sql"), "select 1");
+    warehouse.run(&["migrate"]).exits(0);
+    corrected(&warehouse, "mended.csv");
+    let text = std::fs::read_to_string(warehouse.path("mended.csv")).unwrap();
+    assert_eq!(text, "code,tier\nnew,EU\n");
+    warehouse
+        .run(&["rejects", "replay", "1", "mended.csv"])
+        .exits(0);
+    let tier = "select tier from datawarehouse.acc where code = 'new'";
+    assert_eq!(warehouse.query(tier), "EU\n");
+}
+
+#[test]
+fn an_export_of_facts_follows_the_key_they_name() {
+    let warehouse = Warehouse::with_contract(
+        "[tables.acc]\nkey = [\"code\"]\ndurable_key = \"acc_id\"\n\
+         [tables.pay]\nkind = \"fact\"\nkey = [\"pay_id\"]\nreferences = { acc_id = \"acc\" }\n",
+    );
+    warehouse.execute(
+        "create table datawarehouse.acc (
+             acc_id uuid not null, code text not null, other text,
+             effective_start_date timestamptz not null, effective_end_date timestamptz,
+             version_number int not null, load_id bigint not null, source_line bigint not null,
+             primary key (acc_id, effective_start_date)
+         );
+         create unique index acc_open on datawarehouse.acc (acc_id) where effective_end_date is null;
+         create table datawarehouse.pay (
+             pay_id bigint primary key, acc_id uuid not null, note text,
+             load_id bigint not null, source_line bigint not null
+         );",
+    );
+    warehouse.load("acc.csv", "code,other\nx,y\n").exits(0);
+    warehouse
+        .load("pay.csv", "pay_id,code,note\n1,x,\nbad,x,late\n")
+        .exits(1);
+    warehouse.execute("alter table datawarehouse.acc rename column code to number");
+    let contract = std::fs::read_to_string(warehouse.path("hayloft.toml")).unwrap();
+    warehouse.write("hayloft.toml", contract.replace("\"code\"", "\"number\""));
+    warehouse.run(&["migrate"]).exits(0);
+
+    let export = warehouse.run(&["rejects", "export", "2"]).exits(0).stdout;
+
+    assert_eq!(export, "pay_id,number,note\nbad,x,late\n");
+    let from = contract.replace("\"code\"", "\"number\"").replace(
+        "{ acc_id = \"acc\" }",
+        "{ acc_id = { to = \"acc\", from = [\"code\"] } }",
+    );
+    warehouse.write("hayloft.toml", from);
+    let export = warehouse.run(&["rejects", "export", "2"]).exits(0).stdout;
+    assert_eq!(export, "pay_id,code,note\nbad,x,late\n");
+}
+
+#[test]
+fn what_was_renamed_before_it_was_kept_is_unknown() {
+    let warehouse = with_a_rejected_account();
+    warehouse.execute(
+        "update hayloft.load set columns = array_replace(columns, 'tier', 'level');
+         insert into hayloft.column_identity (table_name, column_id, name, number, type, dropped_at)
+         values ('acc', 'level', 'level', 0, '', now())",
+    );
+    let export = warehouse.run(&["rejects", "export", "1"]).exits(2);
+    assert!(export.stderr.contains("it is not known"), "{export:#?}");
+}

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use diesel::PgConnection;
 
+use super::fields::{self, Field, Fields};
 use super::{Cells, excel};
 use crate::commands::{ExitStatus, Refusal};
 use crate::ledger::loads::Known;
@@ -17,19 +18,29 @@ use crate::printer::Printer;
 use crate::summary::Status;
 use crate::watch::display_name;
 
+/// The rows of which load, and what their fields are called.
+pub(super) struct Rows {
+    pub(super) load: Known,
+    pub(super) fields: Fields,
+}
+
 pub(super) fn run(
     conn: &mut PgConnection,
-    load: &Known,
+    of: &Rows,
     output: Option<&Path>,
     cells: Cells,
     printer: &Printer,
 ) -> Result<ExitStatus> {
+    let Rows { load, fields } = of;
     let number = load.load_id;
     let rows = rejects::originals(conn, number)?;
     if rows.is_empty() {
         return Err(Refusal(none_to_export(load)).into());
     }
-    let plain = below_header(load.header.as_deref(), &rows);
+    let plain = match fields {
+        Fields::AsDelivered => below_header(load.header.as_deref(), &rows),
+        Fields::Renamed(fields) => below_names_of_now(load, fields, &rows)?,
+    };
     let (text, flag) = match cells {
         Cells::Plain => (plain, ""),
         Cells::ExcelSafe => (excel::guarded(&plain), " --excel-safe"),
@@ -59,6 +70,25 @@ fn none_to_export(load: &Known) -> String {
         ),
         _ => format!("Load {number} has no open rejects that a mended row could replace."),
     }
+}
+
+/// The rows below what their fields are called now, without those that fill nothing any more.
+fn below_names_of_now(load: &Known, fields: &[Field], rows: &[Original]) -> Result<Vec<u8>> {
+    let kept = rows.iter().map(|row| {
+        let original = fields::without_left_out(&row.original, fields)?;
+        Some(Original { original })
+    });
+    let kept: Option<Vec<Original>> = kept.collect();
+    let kept = kept.ok_or_else(|| {
+        let number = load.load_id;
+        Refusal(format!(
+            "A column that load {number} filled is gone since, and some of its rejected rows have more or \
+             fewer cells than their header, so it is not known which cells to leave out. `hayloft rejects list \
+             {number} --originals` shows the rows; their header would be {}.",
+            fields::header_line(fields)
+        ))
+    })?;
+    Ok(below_header(Some(&fields::header_line(fields)), &kept))
 }
 
 /// Bytes, not text: a row may be a reject because it is no text. Only the line ends are ours.

@@ -3,6 +3,7 @@
 
 mod excel;
 mod export;
+mod fields;
 mod list;
 mod replay;
 
@@ -11,6 +12,7 @@ use diesel::PgConnection;
 
 use super::{ExitStatus, Refusal, office};
 use crate::cli::RejectsCommand;
+use crate::contract::Contracts;
 use crate::db::access::refuse_unless_ledger_is_open;
 use crate::db::pool;
 use crate::ledger::{
@@ -45,7 +47,10 @@ pub(super) fn run(
             let mut conn = ledger(settings, printer)?;
             let load = known(&mut conn, *load)?;
             let cells = Cells::when(*excel_safe);
-            export::run(&mut conn, &load, output.as_deref(), cells, printer)
+            let contracts = Contracts::load_to_look(&mut conn, &settings.contract_file)?;
+            let fields = fields::of(&mut conn, &load, &contracts)?;
+            let rows = export::Rows { load, fields };
+            export::run(&mut conn, &rows, output.as_deref(), cells, printer)
         }
         RejectsCommand::Replay {
             load,

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 
 use super::export::below_header;
+use super::fields::{self, Fields};
 use super::{Cells, excel, known};
 use crate::commands::office::{self, Migrating};
 use crate::commands::{ExitStatus, Refusal, load};
@@ -45,6 +46,8 @@ pub(super) fn run(
         refuse_guarded(file, &below_header(None, &rows))?;
     }
     let unguarded = Unguarded::of(file, cells)?;
+    let fields = fields::of(&mut *desk.database.get()?, &parent, &desk.contracts())?;
+    refuse_names_of_then(&parent, &fields, unguarded.path(file))?;
     let arrival = Arrival::in_place(unguarded.path(file), table)
         .map_err(|error| Refusal(error.to_string()))?;
     let wish = Wish {
@@ -61,6 +64,30 @@ pub(super) fn run(
         ));
     }
     Ok(status)
+}
+
+/// Once columns were renamed, a name may be that of another column than it was when the rows were
+/// exported. Only the header that an export writes now is known to mean what it says.
+fn refuse_names_of_then(parent: &Known, fields: &Fields, file: &Path) -> Result<()> {
+    let Some(wanted) = fields.wanted() else {
+        return Ok(());
+    };
+    // What cannot be read is told when it is loaded.
+    let Some(names) = fields::names(&fs::read(file).unwrap_or_default()) else {
+        return Ok(());
+    };
+    let is_same = |(one, other): (&String, &&str)| one.to_lowercase() == other.to_lowercase();
+    if names.len() == wanted.len() && names.iter().zip(&wanted).all(is_same) {
+        return Ok(());
+    }
+    let number = parent.load_id;
+    let wanted = display_name(wanted.join(",").as_ref());
+    Err(Refusal(format!(
+        "Nothing was loaded: since load {number}, columns were renamed or dropped, and the file does not \
+         have the header that `hayloft rejects export {number}` writes now: {wanted}. A file that was \
+         exported earlier may call other columns by these names. Export the rows again, and correct those."
+    ))
+    .into())
 }
 
 /// A file that was exported for a spreadsheet would be loaded with the apostrophes. Where the rows had
@@ -180,6 +207,7 @@ mod tests {
             file: "users.csv".into(),
             status,
             header: None,
+            columns: None,
             read: 3,
             effective_at: effective_at.map(|at| at.parse().unwrap()),
         };
