@@ -179,8 +179,8 @@ fn catalog(conn: &mut PgConnection, file: &ContractFile, printer: &Printer) -> R
     refuse_unless_ledger_is_open(conn)?;
     match schema::follow(conn, file) {
         Ok(followed) => {
-            for SchemaNote { table, change } in &followed.notes {
-                printer.say(&format!("{table}: {change}"));
+            for SchemaNote { table, news } in &followed.notes {
+                printer.say(&format!("{table}: {news}"));
             }
             Ok(followed.catalog)
         }

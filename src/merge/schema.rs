@@ -10,6 +10,7 @@ mod baseline;
 mod retype;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_query;
@@ -39,7 +40,32 @@ pub struct SchemaNote {
     /// The table, by its name now.
     pub table: String,
     /// What it has become.
-    pub change: SchemaChange,
+    pub news: News,
+}
+
+/// What a table has become.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// A person changed it.
+    Changed(SchemaChange),
+    /// For what a person changed, versions say what the one before them says, and are one with it.
+    Joined {
+        /// How many versions there are fewer.
+        versions: u64,
+    },
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(change) => change.fmt(f),
+            Self::Joined { versions } => write!(
+                f,
+                "{versions} version(s) say what the one before says, now that columns are gone or of \
+                 another type, and were joined with it"
+            ),
+        }
+    }
 }
 
 /// Reads the catalog, and writes down what tables have become since the ledger last looked. A table that
@@ -57,7 +83,7 @@ pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, 
         notes.extend(transaction(conn, |conn| write_down(conn, file, name))?);
     }
     // That a table is new is no news to anybody who reads.
-    notes.retain(|note| note.change != SchemaChange::FirstSeen);
+    notes.retain(|note| note.news != News::Changed(SchemaChange::FirstSeen));
     Ok(Followed {
         catalog: Catalog::of(conn, file, Need::Load)?,
         notes,
@@ -91,15 +117,19 @@ fn write_down(
         write_change(conn, name, table, change)?;
     }
     write_columns(conn, name, table)?;
+    let mut joined = 0;
     if let Some(dimension) = dimension {
         baseline::take(conn, dimension, &table.changes)?;
-        join_neighbours(conn, dimension, &table.changes)?;
+        joined = join_neighbours(conn, dimension, &table.changes)?;
     }
-    note(conn, name, &before)?;
-    let changes = table.changes.iter().cloned();
-    let notes = changes.map(|change| SchemaNote {
+    note(conn, name, &before, joined)?;
+    let mut news: Vec<News> = table.changes.iter().cloned().map(News::Changed).collect();
+    if joined > 0 {
+        news.push(News::Joined { versions: joined });
+    }
+    let notes = news.into_iter().map(|news| SchemaNote {
         table: name.to_owned(),
-        change,
+        news,
     });
     Ok(notes.collect())
 }
@@ -136,7 +166,7 @@ fn follow_renamed_tables(conn: &mut PgConnection) -> Result<Vec<SchemaNote>, Mer
     }
     let notes = renamed.into_iter().map(|table| SchemaNote {
         table: table.now,
-        change: SchemaChange::TableRenamed { from: table.before },
+        news: News::Changed(SchemaChange::TableRenamed { from: table.before }),
     });
     Ok(notes.collect())
 }
@@ -255,14 +285,16 @@ fn write_columns(conn: &mut PgConnection, name: &str, table: &CatalogTable) -> Q
 }
 
 /// Versions that differed in a column that is gone, or that has another type now, may say the same:
-/// they are one from now on, as if the column had never been.
+/// they are one from now on, as if the column had never been. Returns how many versions there are fewer.
+/// Keys stay as they are that have a version which no load brought, or a kept value that a column no longer
+/// takes.
 fn join_neighbours(
     conn: &mut PgConnection,
     dimension: &Contract,
     changes: &[SchemaChange],
-) -> Result<(), MergeError> {
+) -> Result<u64, MergeError> {
     let Kind::Dimension { durable_key, .. } = &dimension.kind else {
-        return Ok(());
+        return Ok(0);
     };
     let loses = |change: &SchemaChange| {
         matches!(
@@ -271,17 +303,20 @@ fn join_neighbours(
         )
     };
     if !changes.iter().any(loses) {
-        return Ok(());
+        return Ok(0);
     }
     sql_query(sql::CREATE_TOUCHED).execute(conn)?;
-    let touched = sql_query(sql::touch_mergeable(dimension, durable_key)).execute(conn)?;
+    let touched = sql_query(sql::touch_mergeable(dimension, durable_key))
+        .bind::<Text, _>(dimension.name.as_str())
+        .execute(conn)?;
+    let mut joined = 0;
     if touched > 0 {
         conn.batch_execute("analyze pg_temp.hayloft_touched")?;
         let table = Table::new(dimension, durable_key);
-        history::refold(conn, &table, Event::TakesOver, NO_LOAD, None, 0)?;
+        joined = history::refold(conn, &table, Event::TableChanges, NO_LOAD, None, 0)?.joined;
     }
-    conn.batch_execute("drop table pg_temp.hayloft_touched")
-        .map_err(Into::into)
+    conn.batch_execute("drop table pg_temp.hayloft_touched")?;
+    Ok(joined)
 }
 
 /// No load has this number.
@@ -326,17 +361,21 @@ fn note(
     conn: &mut PgConnection,
     name: &str,
     before: &BTreeMap<String, String>,
+    joined: u64,
 ) -> Result<(), MergeError> {
     let after = known_columns(conn, name)?;
     if before.is_empty() || *before == after {
         return Ok(());
     }
-    let columns =
-        |columns: &BTreeMap<String, String>| serde_json::json!({ "columns": columns }).to_string();
+    let was = serde_json::json!({ "columns": before });
+    let mut is = serde_json::json!({ "columns": after });
+    if joined > 0 {
+        is["versions_joined"] = joined.into();
+    }
     sql_query(include_str!("ledger/contract/note_change.sql"))
         .bind::<Text, _>(name)
-        .bind::<Text, _>(columns(before))
-        .bind::<Text, _>(columns(&after))
+        .bind::<Text, _>(was.to_string())
+        .bind::<Text, _>(is.to_string())
         .execute(conn)?;
     Ok(())
 }

@@ -66,8 +66,8 @@ impl Register {
         // Held over the reading, so that a load that ends meanwhile cannot be forgotten.
         let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
         let followed = schema::follow(&mut conn, &self.file)?;
-        for SchemaNote { table, change } in &followed.notes {
-            tracing::info!(table, "{change}");
+        for SchemaNote { table, news } in &followed.notes {
+            tracing::info!(table, "{news}");
         }
         let contracts = Contracts::join_each(&self.file, &followed.catalog);
         *page = Page {

@@ -1,7 +1,7 @@
 //! Migrations between loads: a table's history survives whatever its columns are called, and whatever
 //! becomes of them.
 
-use crate::support::Warehouse;
+use crate::support::{Run, Warehouse};
 
 /// A dimension with one attribute, and facts about it.
 const TABLES: &str = "
@@ -41,11 +41,23 @@ fn accounts_by(contract: &str) -> Warehouse {
 }
 
 /// A migration of one's own, applied as such: the views are put aside for it.
-fn migrate(warehouse: &Warehouse, number: u32, up: &str) {
+fn migrate(warehouse: &Warehouse, number: u32, up: &str) -> Run {
     let folder = format!("migrations/2126-01-01-{number:06}_own");
     warehouse.write(&format!("{folder}/up.sql"), up);
     warehouse.write(&format!("{folder}/down.sql"), "select 1");
-    warehouse.run(&["migrate"]).exits(0);
+    warehouse.run(&["migrate"]).exits(0)
+}
+
+/// Two versions of a key that a person wrote, which differ in `extra` alone.
+fn write_by_hand(warehouse: &Warehouse, code: &str) {
+    warehouse.execute(&format!(
+        "insert into datawarehouse.acc (acc_id, code, tier, extra, effective_start_date,
+             effective_end_date, version_number, load_id, source_line)
+         select key, '{code}', 'gold', extra, starts, ends, number, 0, 0
+         from gen_random_uuid() as key, (values
+             ('x', '2025-01-01'::timestamptz, '2025-06-01'::timestamptz, 1),
+             ('y', '2025-06-01', null, 2)) as row (extra, starts, ends, number)"
+    ));
 }
 
 /// Code, value of the column, first and last day.
@@ -508,4 +520,75 @@ fn a_renamed_column_and_a_backfill_are_proved() {
     assert_eq!(check(1)["named"][0]["columns"][0], "segment");
     warehouse.execute("update datawarehouse.acc set segment = 'filled', level = 'tin'");
     assert_eq!(check(1)["contradictions"], 1);
+}
+
+#[test]
+fn a_dropped_column_leaves_rows_of_no_load() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column extra text");
+    warehouse.run(&["migrate"]).exits(0);
+    write_by_hand(&warehouse, "hand");
+    let by_hand = "hand | gold | 2025-01-01 | 2025-06-01 | 1\n\
+                   hand | gold | 2025-06-01 | ∅ | 2\n";
+    let run = migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc drop column extra",
+    );
+    assert_eq!(history(&warehouse, "tier"), by_hand);
+    assert!(!run.stderr.contains("joined"), "{run:#?}");
+}
+
+#[test]
+fn a_new_type_leaves_keys_with_unknown_versions() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column extra text");
+    for (day, extra) in [("01", "x"), ("03", "y")] {
+        let file = format!("code,tier,extra\na,gold,{extra}\nb,gold,{extra}\n");
+        warehouse
+            .load(&format!("acc-2026-01-{day}.csv"), file)
+            .exits(0);
+    }
+    warehouse.execute(
+        "update datawarehouse.acc set load_id = 0 where code = 'b' and version_number = 1",
+    );
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc alter column extra type char(1) using null",
+    );
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | gold | 2026-01-01 | ∅ | 1\n\
+         b | gold | 2026-01-01 | 2026-01-03 | 1\nb | gold | 2026-01-03 | ∅ | 2\n"
+    );
+}
+
+#[test]
+fn joined_versions_are_told_and_noted() {
+    let warehouse = accounts();
+    warehouse.execute("alter table datawarehouse.acc add column extra text");
+    for (day, extra) in [("01", "x"), ("03", "y"), ("05", "z")] {
+        let file = format!("code,tier,extra\na,gold,{extra}\n");
+        warehouse
+            .load(&format!("acc-2026-01-{day}.csv"), file)
+            .exits(0);
+    }
+    let run = migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc drop column extra",
+    );
+    assert!(run.stderr.contains("acc: 2 version(s)"), "{run:#?}");
+    assert_eq!(
+        warehouse.query(
+            "select after ->> 'versions_joined' from hayloft.contract_change
+             where after ? 'versions_joined'"
+        ),
+        "2\n"
+    );
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | gold | 2026-01-01 | ∅ | 1\n"
+    );
 }

@@ -52,6 +52,8 @@ pub(in crate::merge) struct Refolded {
     pub(in crate::merge) withheld: Vec<Uuid>,
     /// The keys that were there before, and changed.
     pub(in crate::merge) reach: Reach,
+    /// How many versions there are fewer of the keys that have fewer.
+    pub(in crate::merge) joined: u64,
 }
 
 /// Rows of the load that are not used.
@@ -88,8 +90,14 @@ pub(in crate::merge) fn refold(
         };
         let mut batch = Batch::default();
         for past in &pasts {
-            if event != Event::TakesOver {
-                refuse_unknown_rows(table, past, &loads)?;
+            if !knows_rows(past, &loads) {
+                match event {
+                    // They are among the rows that it takes.
+                    Event::TakesOver => {}
+                    // Nobody asked for anything that has to do with this key.
+                    Event::TableChanges => continue,
+                    Event::Comes | Event::Goes | Event::Returns => return Err(unknown_rows(table)),
+                }
             }
             let mut rows = rows.remove(&past.key).unwrap_or_default();
             if let Some(arrival) = arrival {
@@ -98,10 +106,14 @@ pub(in crate::merge) fn refold(
             let columns = &table.contract.columns;
             let settled = settle(&table.rules, columns, past, event, load_id, rows);
             if let Some(misfit) = &settled.misfit {
+                if event == Event::TableChanges {
+                    continue;
+                }
                 return Err(misfit.refusal(table.contract));
             }
             batch.note(past, &settled)?;
             refolded.note(past.key, settled.changes, samples);
+            refolded.note_joined(past.versions.len(), settled.versions.len());
             if !past.versions.is_empty() && settled.changes.changes_a_key() {
                 refolded.reach.add(past.key);
             }
@@ -115,19 +127,17 @@ pub(in crate::merge) fn refold(
     Ok(refolded)
 }
 
-/// What no load said cannot be made anew, and nobody vouches for it: a person has to take it over.
-fn refuse_unknown_rows(
-    table: &Table<'_>,
-    past: &Past,
-    loads: &BTreeMap<i64, Load>,
-) -> Result<(), MergeError> {
+/// Whether all versions of a key are of loads that count.
+fn knows_rows(past: &Past, loads: &BTreeMap<i64, Load>) -> bool {
     let is_known = |shown: &Shown| loads.get(&shown.version.load).is_some_and(|it| it.counts);
-    if past.versions.iter().all(is_known) {
-        return Ok(());
-    }
-    Err(MergeError::UnknownRows {
+    past.versions.iter().all(is_known)
+}
+
+/// What no load said cannot be made anew, and nobody vouches for it: a person has to take it over.
+fn unknown_rows(table: &Table<'_>) -> MergeError {
+    MergeError::UnknownRows {
         table: table.contract.name.clone(),
-    })
+    }
 }
 
 impl Refolded {
@@ -151,7 +161,12 @@ impl Refolded {
             ),
             withheld: Vec::new(),
             reach: Reach::default(),
+            joined: 0,
         }
+    }
+
+    fn note_joined(&mut self, before: usize, now: usize) {
+        self.joined += before.saturating_sub(now) as u64;
     }
 
     /// Takes out the rows that the contract does not want: late ones, those below the sequence

@@ -25,6 +25,8 @@ pub(in crate::merge) enum Event {
     Returns,
     /// Rows that no load brought are its rows from now on, and are among those that count.
     TakesOver,
+    /// A column of the table is gone, or has another type.
+    TableChanges,
 }
 
 /// What becomes of a key.
@@ -50,7 +52,9 @@ pub(in crate::merge) fn settle(
     rows: Vec<Observation>,
 ) -> Settled {
     let (mut after, gone) = match event {
-        Event::Comes | Event::TakesOver => (joined(&past.counted, rows), Vec::new()),
+        Event::Comes | Event::TakesOver | Event::TableChanges => {
+            (joined(&past.counted, rows), Vec::new())
+        }
         Event::Goes => past
             .counted
             .iter()
@@ -81,7 +85,7 @@ pub(in crate::merge) fn settle(
         load,
     };
     let mut changes = match event {
-        Event::Comes | Event::Returns | Event::TakesOver => story.of_rows(),
+        Event::Comes | Event::Returns | Event::TakesOver | Event::TableChanges => story.of_rows(),
         Event::Goes => story.of_history(),
     };
     changes.overwritten = story.overwritten();

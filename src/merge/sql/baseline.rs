@@ -1,5 +1,6 @@
 //! The statements that write down what a column held when it was first seen.
 
+use super::takeover::is_unknown;
 use crate::contract::{Column, Contract, Ident, Role};
 
 /// Writes down that each version had a value in the column, from the first of its key that has one. Of
@@ -34,7 +35,8 @@ pub fn state_baseline(contract: &Contract, durable_key: &Ident, column: &Column)
 
 /// Touches the keys that have a version which may be none without the column that is gone, or with its
 /// new type: it says what the one right before it says, or differs only where that one had no value,
-/// which may be filled in.
+/// which may be filled in. A key with a version that no load brought is left alone: nobody said what would
+/// be left of it. Bind: the table's name.
 #[must_use]
 pub fn touch_mergeable(contract: &Contract, durable_key: &Ident) -> String {
     let versioned = |place: &usize| {
@@ -59,9 +61,16 @@ pub fn touch_mergeable(contract: &Contract, durable_key: &Ident) -> String {
          join {table} as next\n    \
              on next.{durable_key} = version.{durable_key}\n    \
              and next.effective_start_date = version.effective_end_date\n\
-         where true{same}",
+         where not exists (
+    \
+             select from {table} as stranger
+    \
+             where stranger.{durable_key} = version.{durable_key} and {unknown}
+\
+         ){same}",
         touched = super::TOUCHED,
         table = contract.table,
+        unknown = is_unknown("stranger"),
         same = same.concat()
     )
 }

@@ -10,7 +10,7 @@ use crate::contract::{Contract, Ident, QualifiedName, Reference};
 pub const TAKEN_KEY: &str = "pg_temp.hayloft_taken_key";
 
 /// That a row is of no load of its table that counts. Bind: the table's name.
-fn is_unknown(name: &str) -> String {
+pub(super) fn is_unknown(name: &str) -> String {
     format!(
         "not exists (\n    \
              select from hayloft.load as known\n    \

@@ -149,16 +149,23 @@ fn keys_with_mergeable_versions_are_touched() {
     check(
         sql::touch_mergeable,
         &expect![[r#"
-        insert into pg_temp.hayloft_touched (key)
-        select distinct version."user_id"
-        from "datawarehouse"."users" as version
-        join "datawarehouse"."users" as next
-            on next."user_id" = version."user_id"
-            and next.effective_start_date = version.effective_end_date
-        where true
-          and (version."name" is null or not (next."name" is distinct from version."name"))
-          and (version."date_of_birth" is null or not (next."date_of_birth" is distinct from version."date_of_birth"))
-    "#]],
+            insert into pg_temp.hayloft_touched (key)
+            select distinct version."user_id"
+            from "datawarehouse"."users" as version
+            join "datawarehouse"."users" as next
+                on next."user_id" = version."user_id"
+                and next.effective_start_date = version.effective_end_date
+            where not exists (
+                select from "datawarehouse"."users" as stranger
+                where stranger."user_id" = version."user_id" and not exists (
+                select from hayloft.load as known
+                where known.load_id = stranger.load_id and known.table_name = $1
+                  and known.status = 'loaded'
+            )
+            )
+              and (version."name" is null or not (next."name" is distinct from version."name"))
+              and (version."date_of_birth" is null or not (next."date_of_birth" is distinct from version."date_of_birth"))
+        "#]],
     );
 }
 
