@@ -16,6 +16,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Oid, SmallInt, Text};
 
+use self::retype::Retyped;
 use super::history::{self, Event, Table};
 use super::{MergeError, locks, sql};
 use crate::contract::catalog::{Catalog, CatalogTable};
@@ -236,7 +237,15 @@ fn write_change(
                 .bind::<Text, _>(id.as_str())
                 .execute(conn)?;
         }
-        SchemaChange::ColumnRetyped { id, to, .. } => retype::convert(conn, name, id, to)?,
+        SchemaChange::ColumnRetyped { id, from, to, .. } => {
+            let retyped = Retyped {
+                table: name,
+                column: id,
+                from,
+                to,
+            };
+            retype::convert(conn, retyped)?;
+        }
         // A rename of the table was followed before, and names and numbers are written together.
         SchemaChange::TableRenamed { .. }
         | SchemaChange::ColumnAdded { .. }

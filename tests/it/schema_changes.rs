@@ -592,3 +592,74 @@ fn joined_versions_are_told_and_noted() {
         "a | gold | 2026-01-01 | ∅ | 1\n"
     );
 }
+
+#[test]
+fn a_value_that_a_type_cuts_does_not_fit() {
+    for (column, value, migration) in [
+        ("text", "abcdef", "char(3) using 'abc'"),
+        ("timestamptz", "2026-01-01T10:00:00Z", "date using null"),
+        ("float8", "0.1234567890123", "real using null"),
+        ("text", "abcdef", "datawarehouse.short using 'abc'"),
+        ("text", "1.239", "numeric(4, 2) using null"),
+        ("text", "2026-01-01 10:00", "date using null"),
+        ("numeric", "16777217", "real using null"),
+    ] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "create domain datawarehouse.short as varchar(5);
+             alter table datawarehouse.acc add column size {column}"
+        ));
+        warehouse
+            .load("acc-2026-01-01.csv", format!("code,size\na,{value}\n"))
+            .exits(0);
+        warehouse.run(&["undo", "1", "--yes"]).exits(0);
+        migrate(
+            &warehouse,
+            1,
+            &format!("alter table datawarehouse.acc alter column size type {migration}"),
+        );
+        let misfits = warehouse.query("select misfits from hayloft.payload");
+        assert_eq!(misfits, "{size}\n", "{column} to {migration}");
+        let run = warehouse.run(&["redo", "1", "--yes"]).exits(2);
+        assert!(run.stderr.contains("`size`"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_value_that_a_type_takes_whole_fits() {
+    for (column, value, to, shown) in [
+        ("text", "007", "integer", "7"),
+        ("text", "1.50", "numeric(4, 2)", "1.50"),
+        ("text", "abc", "char(3)", "abc"),
+        ("varchar(5)", "abcde", "text", "abcde"),
+        ("date", "2026-01-01", "text", "2026-01-01"),
+        ("text", "2026-01-01", "date", "2026-01-01"),
+        ("integer", "7", "numeric(9, 3)", "7.000"),
+        ("float8", "0.5", "real", "0.5"),
+        ("text", r#"{"b":1}"#, "jsonb", r#"{"b": 1}"#),
+    ] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc add column size {column}"
+        ));
+        let quoted = value.replace('"', "\"\"");
+        warehouse
+            .load("acc-2026-01-01.csv", format!("code,size\na,\"{quoted}\"\n"))
+            .exits(0);
+        warehouse.run(&["undo", "1", "--yes"]).exits(0);
+        migrate(
+            &warehouse,
+            1,
+            &format!(
+                "alter table datawarehouse.acc alter column size type {to} using size::text::{to}"
+            ),
+        );
+        warehouse.run(&["redo", "1", "--yes"]).exits(0);
+        assert_eq!(
+            warehouse.query("select size from datawarehouse.acc"),
+            format!("{shown}\n"),
+            "{column} to {to}"
+        );
+        warehouse.assert_sound();
+    }
+}

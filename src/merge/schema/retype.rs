@@ -1,7 +1,8 @@
 //! Values that the ledger keeps, of a column that has another type now (semantics §20.3).
 //!
 //! The server makes of the text of each what it makes of any text of the new type. What the type does
-//! not take, or takes only cut or rounded, stays as it was and is marked: whatever needs it is refused.
+//! not take, or takes only cut or rounded, stays as it was and is marked: whatever needs it is refused. A
+//! value is whole if it is the same again in the type of before.
 
 use diesel::sql_query;
 use diesel::sql_types::Text;
@@ -9,14 +10,37 @@ use diesel::sql_types::Text;
 use crate::contract::ColumnId;
 use crate::db::prelude::*;
 
+/// A column that has another type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retyped<'a> {
+    pub(super) table: &'a str,
+    pub(super) column: &'a ColumnId,
+    /// The type that it had, as SQL.
+    pub(super) from: &'a str,
+    /// The one that it has.
+    pub(super) to: &'a str,
+}
+
+/// The functions that the conversion is made of.
+const FUNCTIONS: [&str; 5] = [
+    include_str!("retype/begin/converted.sql"),
+    include_str!("retype/begin/plain.sql"),
+    include_str!("retype/begin/category.sql"),
+    include_str!("retype/begin/comes_back.sql"),
+    include_str!("retype/begin/is_parsed_whole.sql"),
+];
+
 /// Converts what the ledger keeps of a column.
-pub(super) fn convert(
-    conn: &mut PgConnection,
-    table: &str,
-    column: &ColumnId,
-    type_sql: &str,
-) -> QueryResult<()> {
-    sql_query(include_str!("retype/begin.sql")).execute(conn)?;
+pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryResult<()> {
+    let Retyped {
+        table,
+        column,
+        from,
+        to,
+    } = retyped;
+    for function in FUNCTIONS {
+        sql_query(function).execute(conn)?;
+    }
     sql_query(include_str!("retype/lapse.sql"))
         .bind::<Text, _>(table)
         .bind::<Text, _>(column.as_str())
@@ -24,7 +48,8 @@ pub(super) fn convert(
     sql_query(include_str!("retype/convert.sql"))
         .bind::<Text, _>(table)
         .bind::<Text, _>(column.as_str())
-        .bind::<Text, _>(type_sql)
+        .bind::<Text, _>(from)
+        .bind::<Text, _>(to)
         .execute(conn)
         .map(drop)
 }

@@ -1,5 +1,6 @@
--- $1: table, $2: the id of one of its columns, $3: the column's type. Converts what the ledger keeps of
--- the column, and marks what does not fit.
+-- $1: table, $2: the id of one of its columns, $3: the type that the column had, $4: the one that it has.
+-- Converts what the ledger keeps of the column, and marks what does not fit. What did not fit before is of a
+-- type of before that.
 update hayloft.payload as payload
 set row = case
         when said.converted is null then payload.row
@@ -9,7 +10,10 @@ set row = case
         || case when said.converted is null then array[$2::text] else '{}' end
 from hayloft.load
 cross join lateral (
-    select p.key, p.load_id, p.line, pg_temp.hayloft_converted(p.row ->> $2, $3) as converted
+    select p.key, p.load_id, p.line,
+        pg_temp.hayloft_converted(
+            p.row ->> $2, case when $2 = any (p.misfits) then null else $3 end, $4
+        ) as converted
     from hayloft.payload as p
     where p.load_id = load.load_id and p.row ->> $2 is not null
     offset 0
