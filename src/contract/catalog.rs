@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Oid, SmallInt, Text};
 
 use self::types::{TypeRow, Types, overlooking};
-use super::identity::{self, ColumnId, KnownTable, Now, SchemaChange, TableRows};
+use super::identity::{self, ColumnId, KnownTable, LoadedRows, Now, SchemaChange};
+use super::managed::LOAD_ID;
 use super::{ColumnType, ContractFile, Domain, Ident, Nullability, QualifiedName, WAREHOUSE};
 use crate::db::access::{self, Need};
 use crate::db::prelude::*;
@@ -62,6 +63,15 @@ impl CatalogTable {
             taken_ids: Vec::new(),
             changes: Vec::new(),
         }
+    }
+
+    /// Whether it can have rows that name their load.
+    fn may_have_loaded_rows(&self) -> bool {
+        let mut columns = self.columns.iter();
+        self.relation == Relation::Table
+            && columns.any(|it| {
+                it.name == LOAD_ID && matches!(it.column_type, ColumnType::Int4 | ColumnType::Int8)
+            })
     }
 
     /// Whether the table is as it was when this was read, as far as rows on their way in are
@@ -211,23 +221,54 @@ struct TableRow {
 }
 
 impl TableRow {
-    /// Whether the table has any rows. Only one that may have been made anew is asked, since whoever
-    /// fills a table may have it alone.
-    fn rows(&self, conn: &mut PgConnection, known: Option<&KnownTable>) -> QueryResult<TableRows> {
+    /// Whether the table has rows that loads of its name brought. Only one that may have been made anew is
+    /// asked, since whoever fills a table may have it alone.
+    fn rows(
+        &self,
+        conn: &mut PgConnection,
+        known: Option<&KnownTable>,
+        name: &QualifiedName,
+        table: &CatalogTable,
+    ) -> QueryResult<LoadedRows> {
         let is_another =
-            |known: &KnownTable| known.relation != self.oid && Some(known.ledger) == self.ledger;
-        if !known.is_some_and(is_another) {
-            return Ok(TableRows::Some);
+            |known: &&KnownTable| known.relation != self.oid && Some(known.ledger) == self.ledger;
+        let Some(known) = known.filter(is_another) else {
+            return Ok(LoadedRows::Some);
+        };
+        if !table.may_have_loaded_rows() {
+            return Ok(LoadedRows::None);
         }
-        let answer: YesOrNo = diesel::sql_query(include_str!("catalog/has_rows.sql"))
-            .bind::<Oid, _>(self.oid)
+        if !self.may_look(conn)? {
+            return Ok(LoadedRows::Some);
+        }
+        let answer: YesOrNo = diesel::sql_query(has_loaded_rows(name))
+            .bind::<Text, _>(known.name.as_str())
             .get_result(conn)?;
         Ok(if answer.is_yes() {
-            TableRows::Some
+            LoadedRows::Some
         } else {
-            TableRows::None
+            LoadedRows::None
         })
     }
+
+    fn may_look(&self, conn: &mut PgConnection) -> QueryResult<bool> {
+        diesel::sql_query(include_str!("catalog/may_look.sql"))
+            .bind::<Oid, _>(self.oid)
+            .get_result(conn)
+            .map(YesOrNo::is_yes)
+    }
+}
+
+/// Whether a table has a row that a load brought. Bind: the name under which the ledger has its loads.
+#[must_use]
+pub fn has_loaded_rows(table: &QualifiedName) -> String {
+    format!(
+        "select exists (\n    \
+             select from {table} as brought\n    \
+             join hayloft.load as known on known.load_id = brought.{LOAD_ID}\n    \
+             where known.table_name = $1\n\
+         ) as answer"
+    )
 }
 
 #[derive(QueryableByName)]
@@ -300,10 +341,14 @@ impl Catalog {
                 continue;
             };
             let known = known.get(&state.table_name);
+            let name = QualifiedName {
+                schema: Ident::vouched(&self.schema),
+                table: Ident::vouched(&state.table_name),
+            };
             let now = Now {
                 name: &state.table_name,
                 ledger: state.ledger.unwrap_or_default(),
-                rows: state.rows(conn, known)?,
+                rows: state.rows(conn, known, &name, table)?,
             };
             let (ids, changes) = identity::recognise(known, now, table);
             for (column, id) in table.columns.iter_mut().zip(ids) {

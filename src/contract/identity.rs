@@ -105,7 +105,7 @@ pub enum SchemaChange {
     },
     /// Its oid is another one: it was restored, or made anew with its rows.
     Replaced,
-    /// It is another table of the same name, without a row of the one of before.
+    /// It is another table of the same name, without a row that a load brought into the one of before.
     MadeAnew,
     /// A column that was not there before.
     ColumnAdded {
@@ -150,16 +150,16 @@ pub struct Now<'a> {
     pub name: &'a str,
     /// The ledger's oid.
     pub ledger: u32,
-    /// Whether the table has any rows.
-    pub rows: TableRows,
+    /// Whether it has rows that its loads brought.
+    pub rows: LoadedRows,
 }
 
-/// Whether a table has rows.
+/// Whether a table has rows that loads of its name brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TableRows {
-    /// Some.
+pub enum LoadedRows {
+    /// Some, or nobody can tell.
     Some,
-    /// None at all.
+    /// None at all, whatever else is in it.
     None,
 }
 
@@ -184,9 +184,9 @@ pub(super) fn recognise(
         });
     }
     if !is_same_table {
-        // The rows of a dropped table are gone, and with them what most of its loads said. Rows that
-        // are there were brought along.
-        if known.ledger == now.ledger && now.rows == TableRows::None {
+        // The rows of a dropped table are gone, and with them what most of its loads said. Rows of its
+        // loads that are there were brought along; others say nothing of the dropped one.
+        if known.ledger == now.ledger && now.rows == LoadedRows::None {
             let ids = table
                 .columns
                 .iter()

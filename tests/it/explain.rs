@@ -4,6 +4,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use hayloft::contract::catalog::has_loaded_rows;
 use hayloft::contract::{Contract, ContractFile, Contracts, Ident, Kind, Reference, TableName};
 use hayloft::merge::sql::{self, Shape};
 
@@ -280,6 +281,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
         sql::state_baseline(&contract, key, &contract.columns[0]),
         sql::keep_baseline(&contract, key, &contract.columns[0]),
         sql::touch_mergeable(&contract, key),
+        has_loaded_rows(&contract.table),
     ] {
         planner.plan(&statement);
     }

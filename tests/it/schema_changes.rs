@@ -663,3 +663,75 @@ fn a_value_that_a_type_takes_whole_fits() {
         warehouse.assert_sound();
     }
 }
+
+#[test]
+fn a_row_by_hand_restores_no_dropped_table() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse.execute("drop table datawarehouse.acc cascade; drop table datawarehouse.pay;");
+    warehouse.execute(TABLES);
+    warehouse.execute("alter table datawarehouse.acc add column extra text");
+    write_by_hand(&warehouse, "hand");
+    let run = warehouse.run(&["migrate"]).exits(0);
+    assert!(run.stderr.contains("made anew"), "{run:#?}");
+    let run = warehouse
+        .load("acc-2026-01-02.csv", "code,tier\nhand,iron\n")
+        .exits(2);
+    assert!(run.stderr.contains("no load brought"), "{run:#?}");
+    assert_ne!(warehouse.run(&["undo", "1", "--yes"]).status, 0);
+}
+
+#[test]
+fn an_emptied_partitioned_table_is_made_anew() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse.execute(
+        "drop table datawarehouse.acc cascade;
+         create table datawarehouse.acc (
+             acc_id uuid not null, code text not null, tier text,
+             effective_start_date timestamptz not null, effective_end_date timestamptz,
+             version_number int not null, load_id bigint not null, source_line bigint not null,
+             primary key (acc_id, effective_start_date)
+         ) partition by hash (acc_id);
+         create unique index acc_open on datawarehouse.acc (acc_id) where effective_end_date is null;
+         create table datawarehouse.acc_all partition of datawarehouse.acc
+             for values with (modulus 1, remainder 0);",
+    );
+    let run = warehouse.run(&["migrate"]);
+    assert!(run.stderr.contains("made anew"), "{run:#?}");
+}
+
+#[test]
+fn a_table_made_anew_with_its_rows_goes_on() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-03.csv", "code,tier\na,iron\n")
+        .exits(0);
+    warehouse.execute(
+        "drop table datawarehouse.pay;
+         create table datawarehouse.kept as select * from datawarehouse.acc;
+         drop table datawarehouse.acc cascade;",
+    );
+    warehouse.execute(TABLES);
+    warehouse.execute(
+        "insert into datawarehouse.acc
+             (acc_id, code, tier, effective_start_date, effective_end_date, version_number, load_id,
+              source_line)
+         select acc_id, code, tier, effective_start_date, effective_end_date, version_number, load_id,
+             source_line
+         from datawarehouse.kept",
+    );
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | gold | 2026-01-01 | ∅ | 1\n"
+    );
+    warehouse.assert_sound();
+}

@@ -166,3 +166,19 @@ fn who_gives_the_value_is_known() {
         assert_eq!(column(row, &Types::default()).origin, origin);
     }
 }
+
+#[test]
+fn rows_of_known_loads_are_looked_for() {
+    let table = QualifiedName {
+        schema: Ident::vouched("datawarehouse"),
+        table: Ident::vouched("users"),
+    };
+    expect_test::expect![[r#"
+        select exists (
+            select from "datawarehouse"."users" as brought
+            join hayloft.load as known on known.load_id = brought.load_id
+            where known.table_name = $1
+        ) as answer
+    "#]]
+    .assert_eq(&(has_loaded_rows(&table) + "\n"));
+}

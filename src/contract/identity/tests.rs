@@ -44,7 +44,7 @@ fn recognised(known: &KnownTable, now: &CatalogTable) -> (Vec<String>, Vec<Strin
     let side = Now {
         name: "acc",
         ledger: LEDGER,
-        rows: TableRows::Some,
+        rows: LoadedRows::Some,
     };
     told(recognise(Some(known), side, now))
 }
@@ -121,7 +121,7 @@ fn after_a_restore_columns_go_by_name() {
     let side = Now {
         name: "acc",
         ledger: LEDGER + 1,
-        rows: TableRows::None,
+        rows: LoadedRows::None,
     };
     let (ids, changes) = told(recognise(Some(&known), side, &now));
     assert_eq!(ids, ["b", "a"]);
@@ -129,13 +129,13 @@ fn after_a_restore_columns_go_by_name() {
 }
 
 #[test]
-fn a_table_made_anew_without_rows_is_another() {
+fn a_table_without_rows_of_its_loads_is_another() {
     let known = known(&[(1, "a", "a", There)]);
     let mut now = table(vec![column(1, "a", "integer")]);
     now.oid += 1;
     for (rows, expected) in [
-        (TableRows::None, SchemaChange::MadeAnew),
-        (TableRows::Some, SchemaChange::Replaced),
+        (LoadedRows::None, SchemaChange::MadeAnew),
+        (LoadedRows::Some, SchemaChange::Replaced),
     ] {
         let side = Now {
             name: "acc",
@@ -156,7 +156,7 @@ fn a_table_without_changes_has_none() {
         Now {
             name: "acc",
             ledger: LEDGER,
-            rows: TableRows::None,
+            rows: LoadedRows::None,
         },
         &now,
     );
