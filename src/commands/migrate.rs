@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diesel::PgConnection;
 
-use super::office::{self, Views, Way};
+use super::office::{self, Heard, Views, Way};
 use super::{ExitStatus, Refusal, confirm};
 use crate::cli::{MigrateArgs, OutputFormat};
 use crate::contract::{Contract, Contracts, TableName};
@@ -43,6 +43,7 @@ pub(super) fn run(
         applied,
         blocked,
         views,
+        news,
         ..
     } = office::migrate(&mut conn, &folder, way, settings, printer)?;
     let taken = take_from_now(&args.from_now, &mut conn, settings)?;
@@ -67,9 +68,9 @@ pub(super) fn run(
         printer.error(&sentence);
         return Ok(ExitStatus::Fault);
     }
-    Ok(match views {
-        Views::Kept => ExitStatus::Done,
-        Views::Lost => ExitStatus::Refused,
+    Ok(match (views, news) {
+        (Views::Kept, Heard::All) => ExitStatus::Done,
+        (Views::Lost, _) | (_, Heard::Some) => ExitStatus::Refused,
     })
 }
 

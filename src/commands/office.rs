@@ -62,7 +62,8 @@ fn contracts(
     let file = &settings.contract_file;
     if migrating == Migrating::Leave {
         refuse_unless_ledger_is_open(conn)?;
-        return Ok(Contracts::join_each(file, &catalog(conn, file, printer)?));
+        let (catalog, _) = catalog(conn, file, printer)?;
+        return Ok(Contracts::join_each(file, &catalog));
     }
     let folder = own_migrations(settings);
     // A view that is lost was told, and keeps nothing from being loaded.
@@ -96,6 +97,16 @@ pub(super) struct Migrated {
     pub(super) views: Views,
     /// What Postgres knows of the tables of `hayloft.toml` since.
     pub(super) catalog: Catalog,
+    /// Whether the ledger knows all that the tables have become.
+    pub(super) news: Heard,
+}
+
+/// Whether the ledger knows all that the tables have become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    All,
+    /// Of a table something is in the way, and it was said what.
+    Some,
 }
 
 /// Whether views are there that were there before.
@@ -135,10 +146,12 @@ pub(super) fn migrate(
     let made = make_views(conn, settings, printer);
     let views = give_back(conn, &aside, printer);
     let applied = applied?;
+    let (catalog, news) = made?;
     Ok(Migrated {
         applied: applied.names,
         blocked: applied.blocked,
-        catalog: made?,
+        catalog,
+        news,
         views: views?,
     })
 }
@@ -146,9 +159,13 @@ pub(super) fn migrate(
 /// Where `hayloft.toml` and a table do not agree there is nothing to make views of it from; that
 /// takes nothing from other tables. What is wrong is said by whoever needs the contracts for more,
 /// from the catalog that the views were made by.
-fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -> Result<Catalog> {
+fn make_views(
+    conn: &mut PgConnection,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<(Catalog, Heard)> {
     let file = &settings.contract_file;
-    let catalog = catalog(conn, file, printer)?;
+    let (catalog, news) = catalog(conn, file, printer)?;
     let dimensions = Contracts::agreeing_dimensions(file, &catalog);
     let mut made = Ok(());
     for contract in views::outdated(conn, &dimensions, &catalog).map_err(ViewsError::from)? {
@@ -170,22 +187,35 @@ fn make_views(conn: &mut PgConnection, settings: &Settings, printer: &Printer) -
         printer.say(&no_views(&left_out.join(", ")));
     }
     made?;
-    Ok(catalog)
+    Ok((catalog, news))
 }
 
 /// The tables as they are, and says what the ledger has heard of them only now. Where it cannot hear
 /// it yet, since a load is running or nothing may be written, the next load sees to it.
-fn catalog(conn: &mut PgConnection, file: &ContractFile, printer: &Printer) -> Result<Catalog> {
+fn catalog(
+    conn: &mut PgConnection,
+    file: &ContractFile,
+    printer: &Printer,
+) -> Result<(Catalog, Heard)> {
     refuse_unless_ledger_is_open(conn)?;
     match schema::follow(conn, file) {
         Ok(followed) => {
             for SchemaNote { table, news } in &followed.notes {
                 printer.say(&format!("{table}: {news}"));
             }
-            Ok(followed.catalog)
+            for sentence in followed.faults.values() {
+                printer.warn(sentence);
+            }
+            let news = if followed.faults.is_empty() {
+                Heard::All
+            } else {
+                Heard::Some
+            };
+            Ok((followed.catalog, news))
         }
         Err(MergeError::TableBusy { .. }) => {
-            Ok(Catalog::of(conn, file, Need::Load).map_err(ContractFault::from)?)
+            let catalog = Catalog::of(conn, file, Need::Load).map_err(ContractFault::from)?;
+            Ok((catalog, Heard::All))
         }
         Err(MergeError::Database(source)) => Err(ContractFault::Catalog { source }.into()),
         Err(error) => Err(error.into()),

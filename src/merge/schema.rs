@@ -13,16 +13,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use diesel::connection::SimpleConnection;
+use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Oid, SmallInt, Text};
 
 use self::retype::Retyped;
 use super::history::{self, Event, Table};
-use super::{MergeError, locks, sql};
+use super::{MergeError, locks, offenders, sql};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::identity::SchemaChange;
 use crate::contract::{Contract, ContractFile, Contracts, Kind, TableName, WAREHOUSE};
 use crate::db::access::Need;
+use crate::db::attempt::{self, RuleBreach};
 use crate::db::prelude::*;
 use crate::db::transaction;
 
@@ -33,6 +35,9 @@ pub struct Followed {
     pub catalog: Catalog,
     /// What was written down.
     pub notes: Vec<SchemaNote>,
+    /// Why what other tables have become could not be written down, by their names. In the catalog it
+    /// stands in the way of loading them.
+    pub faults: BTreeMap<String, String>,
 }
 
 /// Something that a table has become.
@@ -71,24 +76,76 @@ impl fmt::Display for News {
 
 /// Reads the catalog, and writes down what tables have become since the ledger last looked. A table that
 /// is being loaded has to wait, and keeps no other waiting: its next load finds that it has not been
-/// looked at yet.
+/// looked at yet. So does one with which something is wrong.
 pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, MergeError> {
     let catalog = Catalog::of(conn, file, Need::Load)?;
     let mut notes = Vec::new();
+    let mut faults = BTreeMap::new();
     if !catalog.has_changes() {
-        return Ok(Followed { catalog, notes });
+        return Ok(Followed {
+            catalog,
+            notes,
+            faults,
+        });
     }
     notes.extend(transaction(conn, follow_renamed_tables)?);
     let changed = (catalog.tables.iter()).filter(|(_, table)| !table.changes.is_empty());
     for (name, _) in changed {
-        notes.extend(transaction(conn, |conn| write_down(conn, file, name))?);
+        match transaction(conn, |conn| write_down(conn, file, name)) {
+            Ok(news) => notes.extend(news),
+            Err(error) => {
+                faults.insert(name.clone(), fault_of(conn, file, name, error)?);
+            }
+        }
     }
     // That a table is new is no news to anybody who reads.
     notes.retain(|note| note.news != News::Changed(SchemaChange::FirstSeen));
+    let mut catalog = Catalog::of(conn, file, Need::Load)?;
+    catalog.obstacles.extend(faults.clone());
     Ok(Followed {
-        catalog: Catalog::of(conn, file, Need::Load)?,
+        catalog,
         notes,
+        faults,
     })
+}
+
+/// What a person has to mend before it can be written down what a table has become. An error that is not of
+/// the table, and may be gone at the next attempt, is given back.
+fn fault_of(
+    conn: &mut PgConnection,
+    file: &ContractFile,
+    name: &str,
+    error: MergeError,
+) -> Result<String, MergeError> {
+    let cause = match error {
+        error if offenders::may_be_of_rows(&error) => {
+            let Some(breach) = breach_of(conn, file, name) else {
+                return Err(error);
+            };
+            format!("{} Change that rule.", breach.sentence())
+        }
+        error @ (MergeError::Database(_)
+        | MergeError::TableBusy { .. }
+        | MergeError::WrittenMeanwhile { .. }
+        | MergeError::Unreadable(_)) => return Err(error),
+        error => error.to_string(),
+    };
+    Ok(format!(
+        "`{name}` was changed, and what follows from that for its versions could not be written: {cause} \
+         Until then it is not loaded."
+    ))
+}
+
+/// Finds the rule of the table that refuses what would be written, by an attempt that is rolled back.
+fn breach_of(conn: &mut PgConnection, file: &ContractFile, name: &str) -> Option<RuleBreach> {
+    let (_, caught) = attempt::catching(|| {
+        transaction(conn, |conn| {
+            conn.batch_execute(attempt::PREPARE)?;
+            write_down(conn, file, name)?;
+            Err::<(), MergeError>(DbError::RollbackTransaction.into())
+        })
+    });
+    caught.map(|(_, breach)| breach)
 }
 
 /// Writes down what one table has become.

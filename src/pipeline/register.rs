@@ -69,6 +69,9 @@ impl Register {
         for SchemaNote { table, news } in &followed.notes {
             tracing::info!(table, "{news}");
         }
+        for sentence in followed.faults.values() {
+            tracing::warn!("{sentence}");
+        }
         let contracts = Contracts::join_each(&self.file, &followed.catalog);
         *page = Page {
             contracts: Arc::new(contracts),

@@ -735,3 +735,73 @@ fn a_table_made_anew_with_its_rows_goes_on() {
     );
     warehouse.assert_sound();
 }
+
+#[test]
+fn one_refused_change_keeps_no_table_waiting() {
+    let second = CONTRACT.replace("tables.acc]", "tables.bcc]");
+    let second = second.split("[tables.pay]").next().unwrap();
+    let warehouse = accounts_by(&format!("{CONTRACT}{second}"));
+    warehouse.execute(
+        "create table datawarehouse.bcc (like datawarehouse.acc including all);
+         alter table datawarehouse.acc add column extra text",
+    );
+    for (day, extra) in [("01", "x"), ("03", "y")] {
+        let file = format!("code,tier,extra\na,gold,{extra}\n");
+        warehouse
+            .load(&format!("acc-2026-01-{day}.csv"), file)
+            .exits(0);
+    }
+    warehouse.execute(
+        "create function datawarehouse.refuse() returns trigger language plpgsql as
+             $$ begin raise exception 'secret %', old.code; end $$;
+         create trigger stays before delete on datawarehouse.acc
+             for each row execute function datawarehouse.refuse();
+         alter table datawarehouse.acc drop column extra cascade",
+    );
+    let run = warehouse.run(&["migrate"]).exits(2);
+    assert!(run.stderr.contains("`acc` was changed"), "{run:#?}");
+    assert!(!run.stderr.contains("secret"), "{run:#?}");
+    warehouse
+        .load("bcc-2026-01-01.csv", "code,tier\nb,tin\n")
+        .exits(0);
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    warehouse
+        .load("acc-2026-01-05.csv", "code,tier\na,iron\n")
+        .exits(2);
+    warehouse.execute("drop trigger stays on datawarehouse.acc");
+    warehouse.run(&["migrate"]).exits(0);
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | gold | 2026-01-01 | ∅ | 1\n"
+    );
+}
+
+#[test]
+fn a_misfit_leaves_its_key_as_it_is() {
+    let contract = CONTRACT.replace(
+        "[tables.pay]",
+        "[tables.acc.columns.size]\nrole = \"type1\"\n[tables.pay]",
+    );
+    let warehouse = accounts_by(&contract);
+    warehouse
+        .execute("alter table datawarehouse.acc add column extra text, add column size numeric");
+    for (day, extra, size) in [("01", "x", "1.50"), ("03", "y", "2")] {
+        let file = format!("code,tier,extra,size\na,gold,{extra},{size}\nb,tin,{extra},2\n");
+        warehouse
+            .load(&format!("acc-2026-01-{day}.csv"), file)
+            .exits(0);
+    }
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc drop column extra;
+         alter table datawarehouse.acc alter column size type integer",
+    );
+    assert_eq!(
+        history(&warehouse, "tier"),
+        "a | gold | 2026-01-01 | 2026-01-03 | 1\na | gold | 2026-01-03 | ∅ | 2\n\
+         b | tin | 2026-01-01 | ∅ | 1\n"
+    );
+    let run = warehouse.run(&["undo", "2", "--yes"]).exits(2);
+    assert!(run.stderr.contains("`size`"), "{run:#?}");
+}
