@@ -215,12 +215,12 @@ fn follow_renamed_tables(conn: &mut PgConnection) -> Result<Vec<SchemaNote>, Mer
         }
     }
     for table in &renamed {
-        rename(conn, &table.before, &aside(&table.before))?;
+        rename(conn, &table.before, &aside(&table.before), Waiting::Follows)?;
     }
     for table in &renamed {
         // One of this name that is still known was dropped, or it would have another name.
         set_aside(conn, &table.now)?;
-        rename(conn, &aside(&table.before), &table.now)?;
+        rename(conn, &aside(&table.before), &table.now, Waiting::Follows)?;
     }
     let notes = renamed.into_iter().map(|table| SchemaNote {
         table: table.now,
@@ -234,7 +234,17 @@ fn aside(name: &str) -> String {
     format!("{name}#{}", "#".repeat(63))
 }
 
-/// Takes what the ledger has of a table that was dropped out of the way of another one of its name.
+/// What becomes of the facts that wait for members of a table which the ledger is to call otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Waiting {
+    /// They wait for those of the same table, by its new name.
+    Follows,
+    /// They wait for those of whichever table has the old name.
+    Stays,
+}
+
+/// Takes what the ledger has of a table that was dropped out of the way of another one of its name. Facts
+/// that wait for a member will find it there.
 fn set_aside(conn: &mut PgConnection, name: &str) -> QueryResult<()> {
     #[derive(QueryableByName)]
     struct Free {
@@ -246,20 +256,23 @@ fn set_aside(conn: &mut PgConnection, name: &str) -> QueryResult<()> {
         .get_result(conn)
         .optional()?;
     match free {
-        Some(free) => rename(conn, name, &free.name),
+        Some(free) => rename(conn, name, &free.name, Waiting::Stays),
         None => Ok(()),
     }
 }
 
-fn rename(conn: &mut PgConnection, before: &str, now: &str) -> QueryResult<()> {
-    for statement in [
+fn rename(conn: &mut PgConnection, before: &str, now: &str, waiting: Waiting) -> QueryResult<()> {
+    let mut statements = vec![
         include_str!("schema/rename/identity.sql"),
         include_str!("schema/rename/loads.sql"),
         include_str!("schema/rename/contract.sql"),
         include_str!("schema/rename/contract_changes.sql"),
         include_str!("schema/rename/held_facts.sql"),
-        include_str!("schema/rename/awaited.sql"),
-    ] {
+    ];
+    if waiting == Waiting::Follows {
+        statements.push(include_str!("schema/rename/awaited.sql"));
+    }
+    for statement in statements {
         sql_query(statement)
             .bind::<Text, _>(before)
             .bind::<Text, _>(now)

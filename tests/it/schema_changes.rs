@@ -805,3 +805,28 @@ fn a_misfit_leaves_its_key_as_it_is() {
     let run = warehouse.run(&["undo", "2", "--yes"]).exits(2);
     assert!(run.stderr.contains("`size`"), "{run:#?}");
 }
+
+#[test]
+fn held_facts_find_members_of_the_new_table() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse
+        .load("pay.csv", "pay_id,code,note\n1,b,first\n")
+        .exits(0);
+    warehouse.execute("drop table datawarehouse.acc cascade");
+    let acc = TABLES
+        .split("create table datawarehouse.pay")
+        .next()
+        .unwrap();
+    warehouse.execute(acc);
+    warehouse
+        .load("acc-2026-01-02.csv", "code,tier\nb,tin\n")
+        .exits(0);
+    assert_eq!(
+        warehouse.query("select pay_id, note from datawarehouse.pay"),
+        "1 | first\n"
+    );
+    warehouse.assert_sound();
+}
