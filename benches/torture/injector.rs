@@ -43,6 +43,8 @@ pub(crate) enum Plan {
     Count,
     /// At the call of this number, which counts from 1.
     At(u64, Fault),
+    /// At the call of this number among those of this name.
+    AtCall(String, u64, Fault),
     /// Errors at random: one in so many calls.
     AtRandom(u64, usize),
 }
@@ -159,7 +161,7 @@ impl Tracer {
         kill(pid, Signal::SIGCONT)?;
         let seed = match plan {
             Plan::AtRandom(seed, _) => seed,
-            Plan::Count | Plan::At(..) => 0,
+            Plan::Count | Plan::At(..) | Plan::AtCall(..) => 0,
         };
         Ok(Self {
             pid,
@@ -222,14 +224,19 @@ impl Tracer {
         if self.processes.begin(thread, name, &registers) {
             return;
         }
+        if matches!(&self.plan, Plan::AtCall(wanted, ..) if wanted != name) {
+            return;
+        }
         self.calls += 1;
         let fault = match self.plan {
-            Plan::At(number, fault) if number == self.calls => fault,
+            Plan::At(number, fault) | Plan::AtCall(_, number, fault) if number == self.calls => {
+                fault
+            }
             Plan::AtRandom(_, many) if self.dice.one_in(many) => {
                 Fault::Error(calls::ERRORS[self.dice.below(calls::ERRORS.len())])
             }
             Plan::Count => return self.hits.push(name),
-            Plan::At(..) | Plan::AtRandom(..) => return,
+            Plan::At(..) | Plan::AtCall(..) | Plan::AtRandom(..) => return,
         };
         self.hits.push(name);
         match fault {

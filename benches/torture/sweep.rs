@@ -112,7 +112,7 @@ pub(crate) fn run(
         for _ in 0..choice.workers {
             scope.spawn(|| {
                 while let Some(point) = points.get(taken(&next)) {
-                    sweep.try_point(point.0, point.1);
+                    sweep.try_point(choice, point.0, point.1);
                 }
             });
         }
@@ -145,26 +145,21 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// The calls to be tried. Threads do not meet alike in every run: it may be some more calls.
+    /// The calls to be tried. Threads do not meet alike in every run: it may be some more calls, and those
+    /// of one name are counted by themselves.
     fn numbers(&self, choice: &Choice) -> impl Iterator<Item = u64> {
-        let more = self.calls.len() / 20;
-        let wanted = choice.call.clone();
+        let most = match &choice.call {
+            Some(wanted) => self.calls.iter().filter(|name| *name == wanted).count(),
+            None => self.calls.len() + self.calls.len() / 20,
+        };
         let at = choice.at;
-        let names = self.calls.iter().copied().map(Some);
-        let names = names.chain(std::iter::repeat_n(None, more));
-        let numbered = (1_u64..).zip(names);
-        numbered
-            .filter(move |(_, name)| match (&wanted, name) {
-                (Some(wanted), Some(name)) => wanted == name,
-                (Some(_), None) => false,
-                (None, _) => true,
-            })
-            .map(|(number, _)| number)
+        (1_u64..)
+            .take(most)
             .filter(move |number| at.is_none_or(|at| at == *number))
     }
 
-    fn try_point(&self, number: u64, kind: Kind) {
-        match self.judged(number, kind) {
+    fn try_point(&self, choice: &Choice, number: u64, kind: Kind) {
+        match self.judged(choice, number, kind) {
             Ok(None) => self.table.missed(),
             Ok(Some((call, loss))) => self.table.tried(self.scenario, kind, number, call, loss),
             Err(error) => {
@@ -175,10 +170,18 @@ impl<'a> Sweep<'a> {
     }
 
     /// The call that was tampered with, and what went wrong. `None` where the run had no such call.
-    fn judged(&self, number: u64, kind: Kind) -> Result<Option<(&'static str, Option<Loss>)>> {
+    fn judged(
+        &self,
+        choice: &Choice,
+        number: u64,
+        kind: Kind,
+    ) -> Result<Option<(&'static str, Option<Loss>)>> {
         let copied = self.before.lock().map(|before| before.copy());
         let warehouse = copied.ok().context("a worker panicked")??;
-        let plan = Plan::At(number, kind.fault());
+        let plan = match &choice.call {
+            Some(call) => Plan::AtCall(call.clone(), number, kind.fault()),
+            None => Plan::At(number, kind.fault()),
+        };
         let traced = disturb(self.scenario, &warehouse, plan)?;
         let Some(call) = traced.hits.first() else {
             return Ok(None);
@@ -216,7 +219,7 @@ fn disturb(scenario: Scenario, warehouse: &Warehouse, plan: Plan) -> Result<Trac
     // One that nothing is done to is waited for.
     let quiet = match plan {
         Plan::Count => LIMIT,
-        Plan::At(..) | Plan::AtRandom(..) => QUIET,
+        Plan::At(..) | Plan::AtCall(..) | Plan::AtRandom(..) => QUIET,
     };
     let goal = move || {
         let [dropped, claimed] = folders.clone().map(|folder| names(&folder));

@@ -212,10 +212,13 @@ impl Folder {
         if stat.st_nlink > 1 {
             return Some(Why::HardLinked);
         }
-        match accessat(self.fd(room), name, Access::READ_OK, AtFlags::EACCESS) {
-            Err(Errno::ACCESS) => Some(Why::Unreadable),
-            _ => None,
-        }
+        // Asked twice: later files do not wait for one that may not be read, so it is not one because of
+        // an answer that was wrong for a moment.
+        let is_denied = || {
+            let asked = accessat(self.fd(room), name, Access::READ_OK, AtFlags::EACCESS);
+            matches!(asked, Err(Errno::ACCESS))
+        };
+        (is_denied() && is_denied()).then_some(Why::Unreadable)
     }
 
     /// Gives a file a new name in the other room. Never replaces a file: where the new name is
