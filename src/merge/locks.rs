@@ -15,7 +15,7 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 
 use super::MergeError;
-use crate::contract::{Contract, Contracts, TableName};
+use crate::contract::{Contract, Contracts, QualifiedName, TableName};
 use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo, is_lock_timeout};
 
@@ -62,6 +62,22 @@ pub(super) fn try_alone(conn: &mut PgConnection, table: &TableName) -> QueryResu
         .bind::<Text, _>(table.as_str())
         .get_result(conn)
         .map(YesOrNo::is_yes)
+}
+
+/// Waits a moment until nobody writes to a table or changes it, and keeps it so. An automatic vacuum gives
+/// way within that time.
+pub(super) fn keep_still(
+    conn: &mut PgConnection,
+    table: &QualifiedName,
+    name: &TableName,
+) -> Result<(), MergeError> {
+    conn.batch_execute("set local lock_timeout = '2s'")?;
+    let statement = format!("lock table {table} in share row exclusive mode");
+    sql_query(statement)
+        .execute(conn)
+        .map_err(|error| busy_or(error, name))?;
+    conn.batch_execute("set local lock_timeout = '10s'")?;
+    Ok(())
 }
 
 impl Hold {

@@ -26,7 +26,7 @@ use crate::contract::{Contract, ContractFile, Contracts, Kind, TableName, WAREHO
 use crate::db::access::Need;
 use crate::db::attempt::{self, RuleBreach};
 use crate::db::prelude::*;
-use crate::db::transaction;
+use crate::db::{YesOrNo, transaction};
 
 /// The tables as they are, and what the ledger heard of them only now.
 #[derive(Debug)]
@@ -91,10 +91,12 @@ pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, 
     notes.extend(transaction(conn, follow_renamed_tables)?);
     let changed = (catalog.tables.iter()).filter(|(_, table)| !table.changes.is_empty());
     for (name, _) in changed {
-        match transaction(conn, |conn| write_down(conn, file, name)) {
+        match transaction(conn, |conn| write_down(conn, file, &catalog, name)) {
             Ok(news) => notes.extend(news),
+            // Somebody writes to it, or changes it.
+            Err(MergeError::TableBusy { .. }) => {}
             Err(error) => {
-                faults.insert(name.clone(), fault_of(conn, file, name, error)?);
+                faults.insert(name.clone(), fault_of(conn, file, &catalog, name, error)?);
             }
         }
     }
@@ -114,12 +116,13 @@ pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, 
 fn fault_of(
     conn: &mut PgConnection,
     file: &ContractFile,
+    seen: &Catalog,
     name: &str,
     error: MergeError,
 ) -> Result<String, MergeError> {
     let cause = match error {
         error if offenders::may_be_of_rows(&error) => {
-            let Some(breach) = breach_of(conn, file, name) else {
+            let Some(breach) = breach_of(conn, file, seen, name) else {
                 return Err(error);
             };
             format!("{} Change that rule.", breach.sentence())
@@ -137,11 +140,16 @@ fn fault_of(
 }
 
 /// Finds the rule of the table that refuses what would be written, by an attempt that is rolled back.
-fn breach_of(conn: &mut PgConnection, file: &ContractFile, name: &str) -> Option<RuleBreach> {
+fn breach_of(
+    conn: &mut PgConnection,
+    file: &ContractFile,
+    seen: &Catalog,
+    name: &str,
+) -> Option<RuleBreach> {
     let (_, caught) = attempt::catching(|| {
         transaction(conn, |conn| {
             conn.batch_execute(attempt::PREPARE)?;
-            write_down(conn, file, name)?;
+            write_down(conn, file, seen, name)?;
             Err::<(), MergeError>(DbError::RollbackTransaction.into())
         })
     });
@@ -152,13 +160,15 @@ fn breach_of(conn: &mut PgConnection, file: &ContractFile, name: &str) -> Option
 fn write_down(
     conn: &mut PgConnection,
     file: &ContractFile,
+    seen: &Catalog,
     name: &str,
 ) -> Result<Vec<SchemaNote>, MergeError> {
     conn.batch_execute(include_str!("transaction.sql"))?;
     if !locks::try_alone(conn, &TableName::new(name))? {
         return Ok(Vec::new());
     }
-    // Read under the lock: somebody else may have been here before.
+    keep_as_it_is(conn, seen, name)?;
+    // Read under the locks: somebody else may have been here before.
     let catalog = Catalog::of(conn, file, Need::Load)?;
     let Some(table) = catalog.tables.get(name) else {
         return Ok(Vec::new());
@@ -190,6 +200,22 @@ fn write_down(
         news,
     });
     Ok(notes.collect())
+}
+
+/// Keeps the table from being changed, and written to, until the transaction ends: all that is written down
+/// is of one state of it. Who may not do that goes without.
+fn keep_as_it_is(conn: &mut PgConnection, seen: &Catalog, name: &str) -> Result<(), MergeError> {
+    let answer: Option<YesOrNo> = sql_query(include_str!("schema/may_lock.sql"))
+        .bind::<Text, _>(WAREHOUSE)
+        .bind::<Text, _>(name)
+        .get_result(conn)
+        .optional()?;
+    match seen.qualified(name) {
+        Some(table) if answer.is_some_and(YesOrNo::is_yes) => {
+            locks::keep_still(conn, &table, &TableName::new(name))
+        }
+        _ => Ok(()),
+    }
 }
 
 // ---- tables ------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 //! Migrations between loads: a table's history survives whatever its columns are called, and whatever
 //! becomes of them.
 
+use diesel::connection::SimpleConnection as _;
+
 use crate::support::{Run, Warehouse};
 
 /// A dimension with one attribute, and facts about it.
@@ -828,5 +830,25 @@ fn held_facts_find_members_of_the_new_table() {
         warehouse.query("select pay_id, note from datawarehouse.pay"),
         "1 | first\n"
     );
+    warehouse.assert_sound();
+}
+
+#[test]
+fn a_table_being_written_waits_for_the_next_look() {
+    let warehouse = accounts();
+    warehouse
+        .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
+        .exits(0);
+    warehouse.execute("alter table datawarehouse.acc add column segment text default 'old'");
+    let mut writer = warehouse.connection();
+    writer
+        .batch_execute("begin; update datawarehouse.acc set segment = 'new'")
+        .unwrap();
+    let stated = || warehouse.query("select action from hayloft.load where action = 'baseline'");
+    warehouse.run(&["migrate"]).exits(0);
+    assert_eq!(stated(), "");
+    writer.batch_execute("commit").unwrap();
+    warehouse.run(&["migrate"]).exits(0);
+    assert_eq!(stated(), "baseline\n");
     warehouse.assert_sound();
 }
