@@ -19,7 +19,7 @@ use crate::db::copy::{Target, copy_binary};
 use crate::db::prelude::*;
 use crate::stage::digest::{Digest, ValueDigest};
 use crate::stage::reject::{Place, Reject};
-use crate::stage::{Finding, Presence, Staged};
+use crate::stage::{Finding, Presence, Row, Staged};
 use crate::wire;
 
 /// Copies the rows of a file into the landing table. Returns those that the server does not take as
@@ -33,6 +33,19 @@ pub(super) fn land(
     doubt::refuse(conn, shape, staged)
 }
 
+/// Copies the rows that would be used instead of others into the landing table that is there.
+pub(super) fn land_alternatives(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    staged: &Staged,
+) -> Result<(), MergeError> {
+    copy_rows(conn, shape, |tuples| {
+        (staged.alternatives.rows()).try_for_each(|row| tuples.send(&row))
+    })?;
+    doubt::refuse(conn, shape, staged)?;
+    Ok(())
+}
+
 /// Copies those rows into the landing table that are wanted, by their positions.
 pub(super) fn land_some(
     conn: &mut PgConnection,
@@ -41,14 +54,35 @@ pub(super) fn land_some(
     wanted: impl Fn(usize) -> bool,
 ) -> Result<(), MergeError> {
     sql_query(sql::create_landing(shape)).execute(conn)?;
+    copy_rows(conn, shape, |tuples| {
+        let mut rows = staged.rows.in_order();
+        while let Some(row) = rows.next_wanted(&wanted)? {
+            tuples.send(&row)?;
+        }
+        Ok(())
+    })
+}
+
+fn copy_rows(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    mut send: impl FnMut(&mut Tuples<'_>) -> std::io::Result<()>,
+) -> Result<(), MergeError> {
     let target = Target {
         schema: Ident::vouched("pg_temp"),
         table: Ident::vouched("hayloft_landing"),
         columns: sql::landing_columns(shape),
     };
-    let own = shape.own_instants();
     copy_binary(conn, &target, |sink| {
-        send(staged, &wanted, target.columns.len(), own, sink)
+        let mut tuples = Tuples {
+            fields: target.columns.len(),
+            own_instants: shape.own_instants(),
+            tuple: Vec::with_capacity(64),
+            sink,
+        };
+        tuples.sink.write_all(wire::HEADER)?;
+        send(&mut tuples)?;
+        tuples.sink.write_all(wire::TRAILER)
     })?;
     Ok(())
 }
@@ -149,34 +183,33 @@ pub(super) fn instants(
     ))
 }
 
-fn send(
-    staged: &Staged,
-    wanted: impl Fn(usize) -> bool,
+/// Rows on their way into the landing table.
+struct Tuples<'a> {
     fields: usize,
     own_instants: bool,
-    sink: &mut dyn Write,
-) -> std::io::Result<()> {
-    sink.write_all(wire::HEADER)?;
-    let mut tuple = Vec::with_capacity(64);
-    let mut rows = staged.rows.in_order();
-    while let Some(row) = rows.next_wanted(&wanted)? {
+    tuple: Vec<u8>,
+    sink: &'a mut dyn Write,
+}
+
+impl Tuples<'_> {
+    fn send(&mut self, row: &Row<'_>) -> std::io::Result<()> {
+        let tuple = &mut self.tuple;
         tuple.clear();
-        wire::put_tuple(&mut tuple, fields)?;
-        wire::put_uuid(&mut tuple, row.key);
-        wire::put_int8(&mut tuple, signed(row.place.line));
-        if own_instants {
+        wire::put_tuple(tuple, self.fields)?;
+        wire::put_uuid(tuple, row.key);
+        wire::put_int8(tuple, signed(row.place.line));
+        if self.own_instants {
             match row.at {
-                Some(at) => wire::put_micros(&mut tuple, at),
-                None => wire::put_null(&mut tuple),
+                Some(at) => wire::put_micros(tuple, at),
+                None => wire::put_null(tuple),
             }
-            wire::put_bool(&mut tuple, row.presence == Presence::Present);
-            wire::put_bytes(&mut tuple, row.sequence);
-            wire::put_int4(&mut tuple, row.digest.0.cast_signed());
+            wire::put_bool(tuple, row.presence == Presence::Present);
+            wire::put_bytes(tuple, row.sequence);
+            wire::put_int4(tuple, row.digest.0.cast_signed());
         }
-        sink.write_all(&tuple)?;
-        sink.write_all(row.cells)?;
+        self.sink.write_all(tuple)?;
+        self.sink.write_all(row.cells)
     }
-    sink.write_all(wire::TRAILER)
 }
 
 /// The line of a row that was taken out of the landing table.

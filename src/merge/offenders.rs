@@ -7,17 +7,21 @@
 //! All rows land in a table. Groups of them are brought in as a load would, each group in a savepoint of
 //! its own, and a group that is refused is halved until single rows are left ([`halves`]). Rows are
 //! tried in the order of the file, and what is taken stays: of two rows that exclude each other, the
-//! first is loaded. Rows of one key are tried together, as they are one history. In the end all of it is
-//! rolled back.
+//! first is loaded. Rows of one key are tried together, as they are one history. Once a row of a key was
+//! refused, the rows that would be used instead are tried as well, up to the first that is taken
+//! ([`Alternatives`](crate::stage::Alternatives)): so it takes few loads to find them all. In the end all
+//! of it is rolled back.
 
 pub(super) mod halves;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use diesel::connection::SimpleConnection;
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use uuid::Uuid;
 
 use self::halves::{Attempt, Judge, Search};
 use super::counts::{self, signed, unsigned};
@@ -172,6 +176,17 @@ fn look(
         }
     };
     conn.batch_execute(include_str!("offenders/gather.sql"))?;
+    if !staged.alternatives.is_empty() {
+        match &target {
+            Target::Dimension(delivered, _) => delivered.land_alternatives(conn)?,
+            Target::Fact(references) => {
+                let shape = load.shape(staged);
+                landing::land_alternatives(conn, shape, staged)?;
+                fact::refuse(conn, shape, references, staged)?;
+            }
+        }
+        conn.batch_execute(include_str!("offenders/gather_alternatives.sql"))?;
+    }
     let turns = counts::count(conn, include_str!("offenders/turns.sql"))?;
     let deferred = Deferred::find(conn)?;
     let mut trial = Trial {
@@ -283,27 +298,75 @@ impl Trial<'_, '_> {
         })
     }
 
-    /// Tries the rows of one key, one after the other beside those that were taken.
+    /// Tries the rows of one key, one after the other beside those that were taken; instead of one that
+    /// is refused, those that would be used in its place.
     fn try_key(&mut self, turn: u64) -> Result<(), MergeError> {
         let turns = turn..turn + 1;
         let lines: Vec<LineOfTurn> = sql_query(include_str!("offenders/lines.sql"))
             .bind::<BigInt, _>(signed(turn))
             .load(self.conn)?;
         let mut taken = Vec::new();
-        for LineOfTurn { line } in lines {
-            taken.push(line);
-            if let Some(breach) = self.attempt(&turns, Some(&taken), Keep::Nothing)? {
-                taken.pop();
-                self.note(line, &breach);
+        for line in lines {
+            if let Some(breach) = self.try_beside(&turns, &mut taken, line.line)? {
+                self.note(&line, &breach);
+                self.try_alternatives(&turns, &mut taken, &line, breach)?;
             }
         }
         self.attempt(&turns, Some(&taken), Keep::Taken)?;
         Ok(())
     }
 
-    fn note(&mut self, line: i64, breach: &RuleBreach) {
+    fn try_beside(
+        &mut self,
+        turns: &Range<u64>,
+        taken: &mut Vec<i64>,
+        line: i64,
+    ) -> Result<Option<RuleBreach>, MergeError> {
+        taken.push(line);
+        let refused = self.attempt(turns, Some(taken), Keep::Nothing)?;
+        if refused.is_some() {
+            taken.pop();
+        }
+        Ok(refused)
+    }
+
+    /// What says the same as a row that was refused need not be tried.
+    fn try_alternatives(
+        &mut self,
+        turns: &Range<u64>,
+        taken: &mut Vec<i64>,
+        refused: &LineOfTurn,
+        breach: RuleBreach,
+    ) -> Result<(), MergeError> {
+        let Some(contest) = self.staged.alternatives.of(unsigned(refused.line)) else {
+            return Ok(());
+        };
+        let mut breaches = BTreeMap::from([(contest.print, breach)]);
+        for other in &contest.others {
+            let line = LineOfTurn {
+                line: signed(other.line),
+                key: refused.key,
+            };
+            let breach = match breaches.get(&other.print) {
+                Some(known) => Some(known.clone()),
+                None => self.try_beside(turns, taken, line.line)?,
+            };
+            let Some(breach) = breach else {
+                break;
+            };
+            self.note(&line, &breach);
+            breaches.insert(other.print, breach);
+            if self.is_enough() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, line: &LineOfTurn, breach: &RuleBreach) {
         self.found.push(TableReject {
-            line: unsigned(line),
+            line: unsigned(line.line),
+            key: line.key,
             column: breach.column_name.clone(),
             message: breach.sentence(),
         });
@@ -343,6 +406,8 @@ impl Judge for Trial<'_, '_> {
 struct LineOfTurn {
     #[diesel(sql_type = BigInt)]
     line: i64,
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
 }
 
 /// The statements that have constraints checked now, and later again, where some are deferrable.

@@ -47,7 +47,10 @@ use uuid::Uuid;
 
 pub use findings::{Finding, Findings, Original, Originals};
 pub use limits::Limits;
-pub use rows::{Gathering, Held, InOrder, Loss, Mark, Presence, Row, Rows};
+pub use rows::{
+    Alternative, Alternatives, Contest, Gathering, Held, InOrder, Loss, Mark, Presence, Print, Row,
+    Rows,
+};
 pub use source::{Delivery, Source, Stamp, digest};
 pub use table_rejects::{TableReject, TableRejects};
 
@@ -57,6 +60,7 @@ use crate::stage::csv::{CsvFile, FileFault};
 use crate::stage::key::KeyScheme;
 use crate::stage::reject::{Place, Reject, RejectColumn, RejectKind};
 use crate::stage::row::{Refused, RowParser};
+use crate::stage::rows::Candidates;
 use crate::stage::share::share;
 use crate::stage::source::Reading;
 use crate::stage::survey::Survey;
@@ -74,6 +78,8 @@ pub struct Staged {
     /// The rows to load: one for each key, or, where rows have instants of their own, one for each
     /// key, instant and sequence.
     pub rows: Rows,
+    /// The rows that would be used next of the keys of which the table refused a row.
+    pub alternatives: Alternatives,
     /// What a snapshot must know of the rows that were rejected.
     pub unread: Unread,
     /// Columns that the file has and the table is to get, in the order of the file. They stand at
@@ -243,6 +249,7 @@ fn stage_in_batches(
         findings: Findings::new(),
         tally: Tally::default(),
         refused,
+        candidates: Candidates::new(contract),
         fields: parser.fields(),
         unread: is_snapshot(contract).then(Unread::default),
         survey: Survey::of(parser.fields()),
@@ -257,6 +264,7 @@ fn stage_in_batches(
     let delivery = reading.finish(header)?;
     let mut rows = gathering.finish()?;
     book.settle_duplicates(&mut rows, contract.duplicates)?;
+    let alternatives = book.candidates.finish(&rows)?;
     for warning in book.survey.warnings() {
         let place = warning.place;
         book.warn(vec![warning], place)?;
@@ -266,6 +274,7 @@ fn stage_in_batches(
         columns: parser.columns(),
         fields: parser.fields(),
         rows,
+        alternatives,
         unread: book.unread.unwrap_or_default(),
         added: parser.added(),
         findings: book.findings,
@@ -293,6 +302,8 @@ struct Book<'a> {
     tally: Tally,
     /// Rows that the table refuses.
     refused: &'a TableRejects,
+    /// The other rows of their keys.
+    candidates: Candidates,
     /// The columns of the file that are loaded.
     fields: Vec<RejectColumn>,
     /// The keys of rejected rows, where they matter.
@@ -311,6 +322,9 @@ impl Book<'_> {
                     self.refuse_by_table(row.key, place)?;
                 }
                 Outcome::Accepted(row, warnings) => {
+                    if self.refused.has_key(row.key) {
+                        self.candidates.push(&row)?;
+                    }
                     gathering.push(&row)?;
                     self.warn(take(warnings), place)?;
                 }

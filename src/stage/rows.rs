@@ -10,6 +10,7 @@
 //! key side by side, so that no table of keys is needed to find them, and gives the order in which
 //! Postgres is quickest to take them into an index.
 
+mod alternatives;
 mod gather;
 mod held;
 mod record;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub(super) use alternatives::Candidates;
+pub use alternatives::{Alternative, Alternatives, Contest, Print};
 pub use gather::Gathering;
 pub use held::Held;
 
@@ -204,11 +207,20 @@ impl Rows {
 impl Winners {
     /// The row that stands for a loser. `buffer` is for one that has to be read from disk.
     fn find<'a>(&'a self, identity: &[u8], buffer: &'a mut Vec<u8>) -> io::Result<Stored<'a>> {
-        let found = match self {
-            Self::Held(held) => held.find_identity(identity),
-            Self::Spilled(spilled) => spilled.find_identity(identity, buffer)?,
-        };
+        let found = self.look_up(identity, buffer)?;
         found.ok_or_else(|| io::Error::other("a row that lost has no winner"))
+    }
+
+    /// The row of this identity, where one is used.
+    fn look_up<'a>(
+        &'a self,
+        identity: &[u8],
+        buffer: &'a mut Vec<u8>,
+    ) -> io::Result<Option<Stored<'a>>> {
+        match self {
+            Self::Held(held) => Ok(held.find_identity(identity)),
+            Self::Spilled(spilled) => spilled.find_identity(identity, buffer),
+        }
     }
 }
 

@@ -296,6 +296,13 @@ impl Delivered<'_> {
         Ok(way)
     }
 
+    /// The same with the rows that would be used instead of others.
+    pub(super) fn land_alternatives(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
+        landing::land_alternatives(conn, self.shape, self.staged)?;
+        self.refuse_instants(conn)?;
+        Ok(())
+    }
+
     /// Brings in the rows that are in the landing table, some of the file, and nothing else that the
     /// file means.
     pub(super) fn bring_in_group(

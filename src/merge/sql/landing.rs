@@ -50,7 +50,7 @@ pub fn landing_columns(shape: Shape<'_>) -> Vec<Ident> {
 }
 
 /// Lands some of the rows that are searched for those that the table refuses: of these turns, and on
-/// these lines if there are some. Binds: the first turn, the one after the last, the lines.
+/// these lines if there are some; of the alternatives only those. Binds: the first turn, the one after the last, the lines.
 #[must_use]
 pub fn land_searched(shape: Shape<'_>) -> String {
     let columns: Vec<String> = landing_columns(shape)
@@ -63,7 +63,8 @@ pub fn land_searched(shape: Shape<'_>) -> String {
          select {columns}\n\
          from pg_temp.hayloft_searched\n\
          where hayloft_turn >= $1 and hayloft_turn < $2\n  \
-           and ($3::bigint[] is null or hayloft_line = any($3))"
+           and case when $3::bigint[] is null then not hayloft_is_alternative\n           \
+             else hayloft_line = any($3) end"
     )
 }
 

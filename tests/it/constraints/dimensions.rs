@@ -146,3 +146,25 @@ fn a_duplicate_stands_in_for_a_refused_row() {
     "]]
     .assert_eq(&warehouse.query("select line, kind from hayloft.reject order by 1"));
 }
+
+#[test]
+fn many_refused_duplicates_of_a_key_cost_few_rounds() {
+    let guards = "guards = { max_reject_fraction = 1.0 }";
+    let warehouse = acc("n integer check (n < 1000)", guards);
+    let bad = (0..150).map(|bad| format!("a,{}\nb,{}\n", 1000 + bad, 2000 + bad % 3));
+    let good = (0..300).map(|good| format!("c{good},{good}\n"));
+    let rows: Vec<String> = bad.chain(good).collect();
+    let file = format!("code,n\na,1\na,2\n{}", rows.concat());
+
+    let load = with_rejects(warehouse.load("acc.csv", &file));
+
+    assert_eq!(load["rows"]["rejected"], 300);
+    assert_eq!(load["rows"]["accepted"], 301);
+    assert_eq!(
+        warehouse.query("select code, n from datawarehouse.acc where code in ('a', 'b')"),
+        "a | 2\n"
+    );
+    // Each load that is begun takes a number: this one is of the third round.
+    assert_eq!(load["load_id"], 5);
+    warehouse.assert_sound();
+}
