@@ -9,6 +9,11 @@
 //! Diesel tells of each statement's end. A [`ReplyTracker`] listens, and remembers the first error
 //! that is not the server's own report.
 //!
+//! Of some errors it cannot be told whose they are: the text of libpq ends its line, and so may that of a
+//! `raise exception`, which may also be empty. Nothing more is sent then but a rollback, and after it
+//! a question that only its own answer fits ([`settle_suspicion`]). If that comes, the error was the
+//! server's.
+//!
 //! Two errors nobody tells of. After a report of the server Diesel receives what is left of the reply,
 //! and libpq does so before it sends anything after a COPY; both pass over an error of it. So after
 //! a report the next statement is not sent before another one was answered ([`ensure_in_step`]), and
@@ -16,7 +21,10 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::connection::{
+    AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection,
+    TransactionManager,
+};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error as DbError};
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
@@ -35,6 +43,8 @@ enum Replies {
     InStep,
     /// The server reported an error, and the end of its reply may be lost.
     Doubtful,
+    /// There was an error of which it cannot be told whose it is.
+    Suspect,
     Lost,
 }
 
@@ -51,10 +61,16 @@ impl Replies {
     fn after(self, error: Option<&DbError>) -> Self {
         match (self, error) {
             (Self::Lost, _) => Self::Lost,
+            (Self::Suspect, None) => Self::Suspect,
             (Self::InStep | Self::Doubtful, None) => Self::InStep,
-            (_, Some(error)) if !is_told_by_server(error) => Self::Lost,
-            (_, Some(DbError::DatabaseError(..))) => Self::Doubtful,
-            (same, Some(_)) => same,
+            (before, Some(error)) => match (Teller::of(error), before) {
+                (Teller::Client, _) => Self::Lost,
+                (Teller::Unclear, _) | (_, Self::Suspect) => Self::Suspect,
+                (Teller::Server, _) if matches!(error, DbError::DatabaseError(..)) => {
+                    Self::Doubtful
+                }
+                (Teller::Server, same) => same,
+            },
         }
     }
 }
@@ -78,6 +94,33 @@ pub(super) fn ensure_in_step(conn: &mut PgConnection) -> QueryResult<()> {
     Ok(())
 }
 
+/// Whether there was an error of which it is not known yet whose it is.
+pub(super) fn is_suspect(conn: &mut PgConnection) -> bool {
+    tracker(conn).is_some_and(|tracker| tracker.replies == Replies::Suspect)
+}
+
+/// Asks the session for an answer that no other reply has. To be done where no transaction has failed:
+/// after the rollback.
+pub(super) fn settle_suspicion(conn: &mut PgConnection) {
+    if !is_suspect(conn) {
+        return;
+    }
+    if let Some(tracker) = tracker(conn) {
+        tracker.replies = Replies::InStep;
+    }
+    // Where replies are late by one, this takes the one of the rollback, and the question gets that of
+    // a whole statement, which Diesel can read.
+    let answered = conn.batch_execute("select");
+    if answered.and_then(|()| confirm_in_step(conn)).is_err() {
+        note_lost(conn);
+    }
+}
+
+fn is_in_transaction(conn: &mut PgConnection) -> bool {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(conn);
+    !matches!(status.transaction_depth(), Ok(None))
+}
+
 /// Gives an error where the answer of a statement is not the answer to it.
 pub(super) fn confirm_in_step(conn: &mut PgConnection) -> QueryResult<()> {
     #[derive(QueryableByName)]
@@ -92,7 +135,7 @@ pub(super) fn confirm_in_step(conn: &mut PgConnection) -> QueryResult<()> {
         .get_result(conn);
     match echo {
         Ok(Echo { number: echoed }) if echoed == number => Ok(()),
-        Err(error) if is_told_by_server(&error) => Err(error),
+        Err(error @ DbError::DatabaseError(..)) if is_told_by_server(&error) => Err(error),
         Ok(_) | Err(_) => {
             note_lost(conn);
             Err(reply_was_lost())
@@ -105,10 +148,23 @@ pub(super) fn reply_was_lost() -> DbError {
     DbError::DatabaseError(Kind::ClosedConnection, Box::new(message.to_owned()))
 }
 
-/// Whether the session has lost a reply, so that what it says can no longer be believed.
+/// Whether the session has lost a reply, so that what it says can no longer be believed; or may have, in
+/// a transaction that has to be rolled back before it can be asked.
 #[must_use]
 pub fn has_lost_reply(conn: &mut PgConnection) -> bool {
-    tracker(conn).is_some_and(|tracker| tracker.replies == Replies::Lost)
+    if is_suspect(conn) && !is_in_transaction(conn) {
+        settle_suspicion(conn);
+    }
+    tracker(conn).is_some_and(|tracker| matches!(tracker.replies, Replies::Suspect | Replies::Lost))
+}
+
+/// Notes an error that Diesel may not have told of.
+pub(super) fn note(conn: &mut PgConnection, error: &DbError) {
+    if let Some(tracker) = tracker(conn)
+        && !is_told_by_server(error)
+    {
+        tracker.replies = tracker.replies.after(Some(error));
+    }
 }
 
 /// Notes that a reply was lost where Diesel does not notice it.
@@ -127,23 +183,126 @@ fn tracker(conn: &mut PgConnection) -> Option<&mut ReplyTracker> {
 /// is an error of the client's side, or one that nobody has thought of.
 #[must_use]
 pub fn is_told_by_server(error: &DbError) -> bool {
-    match error {
-        DbError::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => false,
-        DbError::DatabaseError(_, information) => !is_of_client(information.as_ref()),
-        // Of a statement that was answered, or that was never sent.
-        DbError::NotFound
-        | DbError::RollbackTransaction
-        | DbError::QueryBuilderError(_)
-        | DbError::SerializationError(_) => true,
-        _ => false,
+    Teller::of(error) == Teller::Server
+}
+
+/// Whose an error is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Teller {
+    Server,
+    /// The server's or the client's: only the session can tell.
+    Unclear,
+    Client,
+}
+
+/// What libpq says of a way to the server that is gone, or of what came on it. Nothing is asked then: the
+/// answer might never come.
+const SAID_BY_LIBPQ: [&str; 8] = [
+    "could not send data to server",
+    "could not receive data from server",
+    "server closed the connection unexpectedly",
+    "lost synchronization with server",
+    "no connection to the server",
+    "unexpected ",
+    "SSL ",
+    "GSSAPI ",
+];
+
+impl Teller {
+    fn of(error: &DbError) -> Self {
+        match error {
+            DbError::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => {
+                Self::Client
+            }
+            DbError::DatabaseError(_, information) => Self::of_message(information.message()),
+            // Of a statement that was answered, or that was never sent.
+            DbError::NotFound
+            | DbError::RollbackTransaction
+            | DbError::QueryBuilderError(_)
+            | DbError::SerializationError(_) => Self::Server,
+            _ => Self::Client,
+        }
+    }
+
+    /// Where a report of the server has no message, Diesel shows the text of libpq, which always ends its
+    /// line; few of those that are raised do.
+    fn of_message(message: &str) -> Self {
+        if !message.is_empty() && !message.ends_with('\n') {
+            return Self::Server;
+        }
+        if SAID_BY_LIBPQ.iter().any(|said| message.starts_with(said)) {
+            return Self::Client;
+        }
+        Self::Unclear
     }
 }
 
-/// A report of the server has a message of its own, which has no line end. Where there is none,
-/// Diesel shows the text of libpq, which always ends its line.
-fn is_of_client(information: &dyn DatabaseErrorInformation) -> bool {
-    let message = information.message();
-    message.is_empty() || message.ends_with('\n')
+/// An error that turned out to be the server's, with a message that shows it.
+pub(super) fn as_told_by_server(error: &DbError) -> DbError {
+    let DbError::DatabaseError(kind, information) = error else {
+        return reply_was_lost();
+    };
+    DbError::DatabaseError(*kind, Box::new(Report::of(information.as_ref())))
+}
+
+/// What the server reported.
+struct Report {
+    message: String,
+    details: Option<String>,
+    hint: Option<String>,
+    table_name: Option<String>,
+    column_name: Option<String>,
+    constraint_name: Option<String>,
+    statement_position: Option<i32>,
+}
+
+impl Report {
+    fn of(information: &dyn DatabaseErrorInformation) -> Self {
+        let message = match information.message().trim_end() {
+            "" => "an error without a message",
+            message => message,
+        };
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            message: message.to_owned(),
+            details: owned(information.details()),
+            hint: owned(information.hint()),
+            table_name: owned(information.table_name()),
+            column_name: owned(information.column_name()),
+            constraint_name: owned(information.constraint_name()),
+            statement_position: information.statement_position(),
+        }
+    }
+}
+
+impl DatabaseErrorInformation for Report {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn details(&self) -> Option<&str> {
+        self.details.as_deref()
+    }
+
+    fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    fn table_name(&self) -> Option<&str> {
+        self.table_name.as_deref()
+    }
+
+    fn column_name(&self) -> Option<&str> {
+        self.column_name.as_deref()
+    }
+
+    fn constraint_name(&self) -> Option<&str> {
+        self.constraint_name.as_deref()
+    }
+
+    fn statement_position(&self) -> Option<i32> {
+        self.statement_position
+    }
 }
 
 #[cfg(test)]

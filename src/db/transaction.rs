@@ -5,7 +5,8 @@ use diesel::pg::PgConnection;
 use diesel::result::Error as DbError;
 
 use super::replies::{
-    ensure_in_step, has_lost_reply, is_told_by_server, note_lost, reply_was_lost,
+    self, as_told_by_server, ensure_in_step, has_lost_reply, is_suspect, is_told_by_server,
+    reply_was_lost, settle_suspicion,
 };
 
 /// An error that may be one of the database.
@@ -40,12 +41,11 @@ pub fn transaction<T, E: DatabaseCause>(
     ensure_in_step(conn)?;
     AnsiTransactionManager::begin_transaction(conn)?;
     let done = work(conn);
-    if let Err(error) = &done
-        && error
-            .database_cause()
-            .is_some_and(|it| !is_told_by_server(it))
-    {
-        note_lost(conn);
+    if let Some(cause) = done.as_ref().err().and_then(E::database_cause) {
+        replies::note(conn, cause);
+    }
+    if is_suspect(conn) {
+        return Err(roll_back_and_ask(conn, done.err()));
     }
     if has_lost_reply(conn) {
         break_off(conn);
@@ -53,13 +53,43 @@ pub fn transaction<T, E: DatabaseCause>(
     }
     match done {
         Ok(value) => {
-            AnsiTransactionManager::commit_transaction(conn)?;
+            commit(conn)?;
             Ok(value)
         }
         Err(error) => match AnsiTransactionManager::rollback_transaction(conn) {
             Ok(()) | Err(DbError::BrokenTransactionManager) => Err(error),
             Err(rollback) => Err(rollback.into()),
         },
+    }
+}
+
+fn commit(conn: &mut PgConnection) -> Result<(), DbError> {
+    let committed = AnsiTransactionManager::commit_transaction(conn);
+    committed.map_err(|error| {
+        // A constraint trigger may have raised it: then the transaction is over.
+        if is_suspect(conn) && !has_lost_reply(conn) {
+            return as_told_by_server(&error);
+        }
+        error
+    })
+}
+
+/// Ends work in which there was an error of which it cannot be told whose it is. Its error, as one of
+/// the server if that is what it was.
+fn roll_back_and_ask<E: DatabaseCause>(conn: &mut PgConnection, error: Option<E>) -> E {
+    if AnsiTransactionManager::rollback_transaction(conn).is_ok() {
+        settle_suspicion(conn);
+    }
+    if has_lost_reply(conn) {
+        break_off(conn);
+        return error.unwrap_or_else(|| reply_was_lost().into());
+    }
+    let Some(error) = error else {
+        return reply_was_lost().into();
+    };
+    match error.database_cause() {
+        Some(cause) if !is_told_by_server(cause) => as_told_by_server(cause).into(),
+        _ => error,
     }
 }
 

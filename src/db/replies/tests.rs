@@ -114,6 +114,36 @@ fn the_late_end_of_a_copy_is_noticed() {
     assert!(has_lost_reply(&mut conn));
 }
 
+fn raising_a_line() -> Vec<u8> {
+    let report = message(b'E', b"SERROR\0VERROR\0CP0001\0Mno\n\0\0");
+    [report, end()].concat()
+}
+
+fn answering(number: [u8; 8]) -> Vec<u8> {
+    let column = [
+        b"number\0".as_slice(),
+        &[0; 6],
+        &[0, 0, 0, 20],
+        &[0, 8],
+        &[255; 4],
+        &[0, 1],
+    ];
+    let columns = message(b'T', &[&[0, 1], &column.concat()[..]].concat());
+    let row = message(b'D', &[&[0, 1, 0, 0, 0, 8], &number[..]].concat());
+    let begun = [message(b'1', b""), message(b'2', b"")].concat();
+    [begun, columns, row, message(b'C', b"SELECT 1\0"), end()].concat()
+}
+
+#[test]
+fn an_unclear_error_is_the_clients_where_nothing_answers() {
+    let answered = [message(b'C', b"SELECT 1\0"), end()].concat();
+    let other = answering([1; 8]);
+    let mut conn = connect(vec![raising_a_line(), answered, other]);
+    assert!(!is_told_by_server(&ask(&mut conn)));
+    assert!(is_suspect(&mut conn));
+    assert!(has_lost_reply(&mut conn));
+}
+
 fn reported(kind: Kind, message: &str) -> DbError {
     DbError::DatabaseError(kind, Box::new(message.to_owned()))
 }
@@ -136,6 +166,7 @@ fn only_a_report_of_the_server_leaves_replies_in_step() {
             false,
         ),
         (reported(Kind::Unknown, ""), false),
+        (reported(Kind::Unknown, "no\n"), false),
         (reported(Kind::ClosedConnection, "terminating"), false),
         (reported(Kind::UnableToSendCommand, "another"), false),
         (DbError::DeserializationError("not a number".into()), false),

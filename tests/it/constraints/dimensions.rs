@@ -168,3 +168,31 @@ fn many_refused_duplicates_of_a_key_cost_few_rounds() {
     assert_eq!(load["load_id"], 5);
     warehouse.assert_sound();
 }
+
+#[test]
+fn a_message_that_ends_its_line_refuses_its_row_alone() {
+    for raised in [
+        "raise exception E'no\\n'",
+        "raise exception using message = ''",
+        "raise exception E'a\\nb\\n'",
+    ] {
+        for when in [
+            "create trigger watchful before insert on datawarehouse.acc
+             for each row execute function public.no_nines()",
+            "create constraint trigger watchful after insert on datawarehouse.acc
+             deferrable initially deferred for each row execute function public.no_nines()",
+        ] {
+            let warehouse = acc("n integer", "");
+            warehouse.execute(&format!(
+                "create function public.no_nines() returns trigger language plpgsql as $$
+                 begin if new.n = 9 then {raised}; end if; return new; end $$;
+                 {when}"
+            ));
+
+            let load = with_rejects(warehouse.load("acc.csv", "code,n\na,1\nb,9\n"));
+
+            assert_eq!(load["rows"]["rejected"], 1, "{raised} {when}");
+            assert_eq!(current(&warehouse, "n"), "a | 1\n");
+        }
+    }
+}
