@@ -248,7 +248,7 @@ mod tests {
                     // Once for `.claimed`, and the lock, which is made where it is missing.
                     "openat(" if is_folder => 4,
                     // What `/proc` has of a process.
-                    "openat(" if is_writers => 3,
+                    "openat(" if is_writers => 5,
                     "read_to_" if is_writers => 1,
                     _ => 0,
                 };

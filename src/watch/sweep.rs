@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::claim::{Claim, LONGEST_NAME};
 use super::events::Subscription;
@@ -15,13 +15,16 @@ use super::writers::{Blindness, ScanDepth, Writers};
 use super::{ARCHIVE, Arrival, FAILED, HELD, KEPT, Mode, Trouble, WatchEvent, Why};
 use crate::failpoint;
 
+/// How long it is taken to be the same which processes are hidden.
+const BLINDNESS_HOLDS: Duration = Duration::from_secs(60);
+
 impl Watcher {
     /// Looks at everything: whether the folder is still the folder, claims that nobody has, and
     /// each name.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.next_sweep = now + self.options.sweep;
         self.sweeps += 1;
-        self.notice_blindness(Writers::of(&[], ScanDepth::Descriptors).blindness());
+        self.look_for_blindness(now);
         match self.look_at_everything(now) {
             Ok(mode) => self.report(Health::Ready(mode)),
             Err(trouble) => self.report(Health::Bad(trouble)),
@@ -80,6 +83,15 @@ impl Watcher {
                 }
                 Mode::Polling
             }
+        }
+    }
+
+    /// Processes and their users come and go, but what is hidden of them follows from settings of the
+    /// machine. Whoever looks for the writers of files notices as well.
+    fn look_for_blindness(&mut self, now: Instant) {
+        if now >= self.next_blindness {
+            self.next_blindness = now + BLINDNESS_HOLDS;
+            self.notice_blindness(Writers::of(&[], ScanDepth::Blindness).blindness());
         }
     }
 

@@ -47,6 +47,7 @@ pub struct Watcher {
     pub(super) sweeps: u64,
     pub(super) turns: u64,
     pub(super) next_sweep: Instant,
+    pub(super) next_blindness: Instant,
     pub(super) inbox: Inbox,
 }
 
@@ -190,6 +191,7 @@ impl Watcher {
             sweeps: 0,
             turns: 0,
             next_sweep: Instant::now(),
+            next_blindness: Instant::now(),
             inbox: Inbox {
                 signals,
                 sender,

@@ -77,6 +77,8 @@ pub(crate) struct Writers {
 /// How much to look at. Mappings take several times as long as descriptors.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum ScanDepth {
+    /// For no file: whether all processes may be looked into. Nothing is listed.
+    Blindness,
     /// For files whose closing was told: that comes when the last mapping is gone.
     Descriptors,
     /// For files of which nothing is known.
@@ -151,8 +153,8 @@ impl ProcessScan<'_> {
         for entry in Dir::read_from(&proc)? {
             let entry = entry?;
             if let Some(pid) = number(entry.file_name()) {
-                // What ends meanwhile has nothing open any more.
-                let _ = self.at_process(&proc, entry.file_name(), pid);
+                let looked = self.at_process(&proc, entry.file_name(), pid);
+                self.notice_hidden(&proc, entry.file_name(), looked);
             }
         }
         Ok(())
@@ -160,14 +162,21 @@ impl ProcessScan<'_> {
 
     fn at_process(&mut self, proc: &OwnedFd, name: &CStr, pid: u32) -> rustix::io::Result<()> {
         let process = openat(proc, name, DIRECTORY, Mode::empty())?;
-        let looked = self.at_descriptors(&process, pid);
-        if matches!(looked, Err(Errno::ACCESS | Errno::PERM)) && is_a_program(&process) {
-            self.hidden = Hidden::Something;
+        if self.depth == ScanDepth::Blindness {
+            return openat(&process, "fd", DIRECTORY, Mode::empty()).map(drop);
         }
-        looked?;
+        self.at_descriptors(&process, pid)?;
         match self.depth {
-            ScanDepth::Descriptors => Ok(()),
+            ScanDepth::Blindness | ScanDepth::Descriptors => Ok(()),
             ScanDepth::DescriptorsAndMappings => self.at_mappings(&process, pid),
+        }
+    }
+
+    /// What may not be looked at may be a writer, whichever step is refused: with `hidepid=1` it is the
+    /// first one. What ends meanwhile has nothing open any more.
+    fn notice_hidden(&mut self, proc: &OwnedFd, name: &CStr, looked: rustix::io::Result<()>) {
+        if looked.is_err_and(is_refused) && may_be_a_program(proc, name) {
+            self.hidden = Hidden::Something;
         }
     }
 
@@ -186,8 +195,11 @@ impl ProcessScan<'_> {
             if !Mode::from_raw_mode(link.st_mode).contains(Mode::WUSR) {
                 continue;
             }
-            if let Ok(target) = statat(&descriptors, name, AtFlags::empty()) {
-                self.note(identity_of(&target), process, pid);
+            match statat(&descriptors, name, AtFlags::empty()) {
+                Ok(target) => self.note(identity_of(&target), process, pid),
+                Err(error) if is_refused(error) => self.hidden = Hidden::Something,
+                // It was closed meanwhile.
+                Err(_) => {}
             }
         }
         Ok(())
@@ -272,9 +284,18 @@ fn is_in_a_container() -> bool {
         .is_ok_and(|namespace| namespace.to_bytes() != FIRST_NAMESPACE)
 }
 
-/// The kernel's own threads, which nobody may look into, have no command line.
-fn is_a_program(process: &OwnedFd) -> bool {
-    text_of(process, "cmdline").is_ok_and(|text| !text.is_empty())
+fn is_refused(error: Errno) -> bool {
+    matches!(error, Errno::ACCESS | Errno::PERM)
+}
+
+/// The kernel's own threads, which nobody may look into, have no command line. Where that may not be
+/// read either, it may be a program.
+fn may_be_a_program(proc: &OwnedFd, name: &CStr) -> bool {
+    let process = openat(proc, name, DIRECTORY, Mode::empty());
+    match process.and_then(|process| text_of(&process, "cmdline")) {
+        Ok(text) => !text.is_empty(),
+        Err(error) => is_refused(error),
+    }
 }
 
 fn name_of(process: &OwnedFd) -> String {
