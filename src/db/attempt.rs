@@ -72,10 +72,27 @@ struct Caught(Option<(Purpose, RuleBreach)>);
 /// Does some work in which statements of [`write()`] and [`read()`] are caught; what was caught, if
 /// anything was. The work then ends with an error that means nothing else.
 pub fn catching<T>(work: impl FnOnce() -> T) -> (T, Option<(Purpose, RuleBreach)>) {
-    CATCHING.replace(Some(Caught::default()));
+    let _catching = Catching::begin();
     let done = work();
     let caught = CATCHING.take();
     (done, caught.and_then(|Caught(caught)| caught))
+}
+
+/// Statements of this thread are caught as long as there is one, also where the work panics: the thread
+/// goes on with other files then.
+struct Catching;
+
+impl Catching {
+    fn begin() -> Self {
+        CATCHING.replace(Some(Caught::default()));
+        Self
+    }
+}
+
+impl Drop for Catching {
+    fn drop(&mut self) {
+        CATCHING.take();
+    }
 }
 
 fn is_catching() -> bool {
