@@ -16,10 +16,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
-    Access, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fstat, fsync,
-    mkdirat, open, openat, renameat_with, stat, statat,
+    Access, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fchmod, fstat,
+    fsync, mkdirat, open, openat, renameat_with, stat, statat,
 };
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::settle::{Identity, Observation};
 use super::writers::{Blindness, shared_file_system};
@@ -87,6 +88,23 @@ pub enum FolderError {
         what: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// The lock file is another user's.
+    #[error(
+        "the lock file `{}` cannot be opened: it belongs to uid {owner}, and this is uid {own}. As root, \
+         give the folder to the user who watches it: chown -R {own} {}",
+        path.display(),
+        folder.display()
+    )]
+    LockOfOther {
+        /// The file.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who watches.
+        own: u32,
     },
     /// One of Hayloft's own names in the folder is not what Hayloft would make.
     #[error("the folder cannot be watched: {0}")]
@@ -266,10 +284,14 @@ fn take_lock(imports: &OwnedFd, folder: &Path) -> Result<File, FolderError> {
     };
     let lock = open_lock(imports).map_err(|error| match untrusted_lock(imports, &path) {
         Some(untrusted) => untrusted.into(),
-        None => fault("created", error.into()),
+        None => not_opened(imports, folder, error),
     })?;
     let found = fstat(&lock).map_err(|error| fault("looked at", error.into()))?;
     trust(&path, &found, FileType::RegularFile)?;
+    if found.st_uid == geteuid().as_raw() {
+        // An earlier version made it for all to read.
+        fchmod(&lock, OWNER_ALONE).map_err(|error| fault("closed to others", error.into()))?;
+    }
     let asked = Instant::now();
     loop {
         match lock.try_lock() {
@@ -283,6 +305,32 @@ fn take_lock(imports: &OwnedFd, folder: &Path) -> Result<File, FolderError> {
     }
 }
 
+/// Why the lock file was neither opened nor made.
+fn not_opened(imports: &OwnedFd, folder: &Path, error: Errno) -> FolderError {
+    let path = folder.join(LOCK);
+    let own = geteuid().as_raw();
+    let what = match statat(imports, LOCK, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) if found.st_uid != own => {
+            return FolderError::LockOfOther {
+                path,
+                folder: folder.to_owned(),
+                owner: found.st_uid,
+                own,
+            };
+        }
+        Ok(_) => "opened",
+        Err(_) => "created",
+    };
+    FolderError::NoLock {
+        path,
+        what,
+        source: error.into(),
+    }
+}
+
+/// Whoever can open the lock file can hold the lock, even for reading alone.
+const OWNER_ALONE: Mode = Mode::RUSR.union(Mode::WUSR);
+
 /// Opens the lock file, or makes it where nothing has its name. In a folder with a sticky bit the
 /// kernel may refuse to open a file of another user as one that may be made.
 fn open_lock(imports: &OwnedFd) -> rustix::io::Result<File> {
@@ -290,7 +338,7 @@ fn open_lock(imports: &OwnedFd) -> rustix::io::Result<File> {
     let made = flags | OFlags::CREATE | OFlags::EXCL;
     let mut lock = openat(imports, LOCK, flags, Mode::empty());
     if matches!(lock, Err(Errno::NOENT)) {
-        lock = openat(imports, LOCK, made, Mode::from_raw_mode(0o644));
+        lock = openat(imports, LOCK, made, OWNER_ALONE);
     }
     if matches!(lock, Err(Errno::EXIST)) {
         // Another watch made it in this moment.
