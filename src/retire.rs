@@ -202,7 +202,10 @@ fn write_report(folder: &Directory, name: &OsStr, text: &str) -> io::Result<()> 
         Err(Errno::NOENT) => {}
         other => other?,
     }
-    folder.create_file(&report)?.write_all(text.as_bytes())
+    let mut file = folder.create_file(&report)?;
+    file.write_all(text.as_bytes())?;
+    // Its file is moved next: after a power cut that one must not lie there with an empty report.
+    file.sync_all()
 }
 
 impl Lot<'_> {
