@@ -365,8 +365,12 @@ impl Watcher {
         }
     }
 
-    /// A marker has nothing in it that must be complete.
+    /// A marker has nothing in it that must be complete. One that no event and no sweep has shown is not
+    /// asked for: that would be a call for each waiting file in each round.
     fn present(&mut self, marker: &OsStr, file: &OsStr) -> Settled {
+        if !self.waiting.contains_key(marker) {
+            return Settled::Gone;
+        }
         match self.folder.look(Room::Imports, marker) {
             Ok(Sight::File(seen)) => Settled::Yes(seen),
             Ok(Sight::Gone | Sight::Other(..)) => Settled::Gone,
