@@ -170,7 +170,9 @@ impl AsFd for Directory {
     }
 }
 
-/// Finds that a name is of its kind, root's or ours, and that nobody else can put links into it.
+/// Finds that a name is of its kind, and root's or ours, and that not everybody can write to it. Its group
+/// may, and in a sticky directory all may make names of their own: so no name in it is ever followed
+/// as a link.
 pub(crate) fn trust(path: &Path, found: &Stat, kind: FileType) -> Result<(), Untrusted> {
     let path = path.to_owned();
     let other_kind = || match kind {

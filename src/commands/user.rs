@@ -1,7 +1,9 @@
 //! Root → a user without its rights: `hayloft watch --user NAME`.
 //!
 //! Everything that a watch needs root for, it does not need: a folder and a connection. So root's
-//! rights are given up first of all, before a file is read and before there is a second thread.
+//! rights are given up before the folder, the settings or a delivery is looked at, and before there is a
+//! second thread. With them only `.env` was read, of the working directory, and the system's lists of
+//! users and groups.
 
 use std::fs;
 
