@@ -37,13 +37,17 @@ pub(super) fn run(
     if rows.is_empty() {
         return Err(Refusal(none_to_export(load)).into());
     }
-    let plain = match fields {
-        Fields::AsDelivered => below_header(load.header.as_deref(), &rows),
-        Fields::Renamed(fields) => below_names_of_now(load, fields, &rows)?,
+    let (header, rows) = match fields {
+        Fields::AsDelivered => (load.header.clone(), rows),
+        Fields::Renamed(fields) => {
+            let header = fields::header_line(fields);
+            (Some(header), with_names_of_now(load, fields, &rows)?)
+        }
     };
+    let header = header.as_deref();
     let (text, flag) = match cells {
-        Cells::Plain => (plain, ""),
-        Cells::ExcelSafe => (excel::guarded(&plain), " --excel-safe"),
+        Cells::Plain => (below_header(header, &rows), ""),
+        Cells::ExcelSafe => (guarded_below_header(header, &rows), " --excel-safe"),
     };
     let Some(path) = output else {
         printer
@@ -72,14 +76,14 @@ fn none_to_export(load: &Known) -> String {
     }
 }
 
-/// The rows below what their fields are called now, without those that fill nothing any more.
-fn below_names_of_now(load: &Known, fields: &[Field], rows: &[Original]) -> Result<Vec<u8>> {
+/// The rows without those fields that fill nothing any more.
+fn with_names_of_now(load: &Known, fields: &[Field], rows: &[Original]) -> Result<Vec<Original>> {
     let kept = rows.iter().map(|row| {
         let original = fields::without_left_out(&row.original, fields)?;
         Some(Original { original })
     });
     let kept: Option<Vec<Original>> = kept.collect();
-    let kept = kept.ok_or_else(|| {
+    kept.ok_or_else(|| {
         let number = load.load_id;
         Refusal(format!(
             "A column that load {number} filled is gone since, and some of its rejected rows have more or \
@@ -87,8 +91,8 @@ fn below_names_of_now(load: &Known, fields: &[Field], rows: &[Original]) -> Resu
              {number} --originals` shows the rows; their header would be {}.",
             fields::header_line(fields)
         ))
-    })?;
-    Ok(below_header(Some(&fields::header_line(fields)), &kept))
+        .into()
+    })
 }
 
 /// Bytes, not text: a row may be a reject because it is no text. Only the line ends are ours.
@@ -98,6 +102,18 @@ pub(super) fn below_header(header: Option<&str>, rows: &[Original]) -> Vec<u8> {
     let mut text = Vec::new();
     for line in header.into_iter().chain(rows) {
         text.extend_from_slice(line);
+        text.push(b'\n');
+    }
+    text
+}
+
+/// The same, each line by itself guarded against being taken for a formula.
+fn guarded_below_header(header: Option<&str>, rows: &[Original]) -> Vec<u8> {
+    let header = header.map(|header| excel::guarded(header.as_bytes()));
+    let rows = rows.iter().map(|row| excel::guarded(&row.original));
+    let mut text = Vec::new();
+    for line in header.into_iter().chain(rows) {
+        text.extend_from_slice(&line);
         text.push(b'\n');
     }
     text
@@ -134,7 +150,7 @@ fn write_new(path: &Path, text: &[u8]) -> Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{Original, below_header, write_new};
+    use super::{Original, below_header, guarded_below_header, write_new};
 
     #[test]
     fn rows_stay_as_they_are_and_each_ends_its_line() {
@@ -145,6 +161,15 @@ mod tests {
             below_header(Some("x,y"), &rows),
             b"x,y\na,\"two\nlines\"\n\xff,b\n"
         );
+    }
+
+    #[test]
+    fn a_misquoted_row_leaves_those_below_it_guarded() {
+        let rows = [&b"a,\"open"[..], b"=1,b"].map(|original| Original {
+            original: original.to_vec(),
+        });
+        let text = guarded_below_header(Some("x,y"), &rows);
+        assert_eq!(text, b"x,y\na,\"open\n'=1,b\n");
     }
 
     #[test]
