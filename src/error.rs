@@ -94,7 +94,7 @@ impl LoadError {
         }
     }
 
-    /// Whether a person has to change a setting before anything can be loaded.
+    /// Whether a person has to change a setting, or mend a table, before anything can be loaded.
     #[must_use]
     pub fn is_of_the_settings(&self) -> bool {
         matches!(
@@ -104,6 +104,8 @@ impl LoadError {
                     | MergeError::OtherKeyColumns { .. }
                     | MergeError::OtherContract(_)
                     | MergeError::UnknownRows { .. }
+                    | MergeError::BrokenHistory { .. }
+                    | MergeError::NoEnd { .. }
             ) | Self::Contracts(ContractFault::Refused(_))
         ) || self.is_denied()
     }

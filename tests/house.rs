@@ -146,7 +146,7 @@ fn only_the_contract_vouches_for_a_name_that_is_not_a_constant() {
         ("merge/rejects.rs", 1),
         ("merge/history/record.rs", 2),
         ("merge/history/facts/record.rs", 2),
-        ("merge/takeover.rs", 1),
+        ("merge/takeover/bring.rs", 1),
         ("status/tables.rs", 1),
     ];
     for Source { place, code } in sources("") {

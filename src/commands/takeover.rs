@@ -1,6 +1,7 @@
 //! `hayloft takeover TABLE`: shows what would be taken over, asks, and does it.
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::load::AtTerminal;
 use super::office::{self, Migrating};
@@ -11,7 +12,7 @@ use crate::contract::TableName;
 use crate::digits::grouped;
 use crate::error::{LoadError, Verdict};
 use crate::merge::sql::EndMeaning;
-use crate::merge::{Plan, SourceWish};
+use crate::merge::{Plan, SourceNotes, SourceWish};
 use crate::pipeline::{self, Desk, TakeoverOf};
 use crate::printer::Printer;
 use crate::settings::Settings;
@@ -32,18 +33,21 @@ pub(super) fn run(
         open_end: args.open_end,
     };
     let attendant = AtTerminal::new(printer, &args.table, 0);
-    let plan = match pipeline::plan_takeover(&desk, &table, of, args.rows, &attendant) {
+    let (plan, notes) = match pipeline::plan_takeover(&desk, &table, of, args.rows, &attendant) {
         Ok(plan) => plan,
         Err(error) => return Ok(tell_failure(&error, printer)),
     };
-    show(&plan, &table, &desk, printer);
+    show(&plan, notes.as_ref(), &desk, printer);
     if !args.yes && !confirmed(&plan, &table, printer)? {
         return Ok(ExitStatus::Refused);
     }
     match pipeline::take_over(&desk, &table, of, &attendant) {
-        Ok(entry) => {
+        Ok((entry, notes)) => {
             let load = entry.summary.load_id.unwrap_or_default();
             printer.turn("taken over", load, &entry);
+            for sentence in notes.iter().flat_map(SourceNotes::sentences) {
+                printer.say(&format!("  {sentence}"));
+            }
             Ok(ExitStatus::Done)
         }
         Err(error) => Ok(tell_failure(&error, printer)),
@@ -68,11 +72,27 @@ fn source(args: &TakeoverArgs) -> Option<SourceWish> {
     })
 }
 
-fn show(plan: &Plan, table: &TableName, desk: &Desk, printer: &Printer) {
+/// What would be taken over, and from which columns.
+#[derive(Serialize)]
+struct Taking<'a> {
+    #[serde(flatten)]
+    preview: Preview<'a>,
+    /// Of rows of another table.
+    source: Option<&'a SourceNotes>,
+}
+
+fn show(plan: &Plan, notes: Option<&SourceNotes>, desk: &Desk, printer: &Printer) {
     if printer.format() == OutputFormat::Json {
-        return printer.json(&Preview::of(plan, "taken over"));
+        return printer.json(&Taking {
+            preview: Preview::of(plan, "taken over"),
+            source: notes,
+        });
     }
+    let table = &plan.entry.summary.table;
     printer.out(&format!("Taking over would change `{table}`."));
+    for sentence in notes.into_iter().flat_map(SourceNotes::sentences) {
+        printer.out(&sentence);
+    }
     if let Some(contract) = desk.contracts().get(table) {
         preview::tables(plan, contract, printer);
     }

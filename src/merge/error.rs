@@ -205,8 +205,10 @@ pub enum MergeError {
     },
     /// The check of the touched keys failed. This is a defect, or somebody else writes the table.
     #[error(
-        "{keys} key(s) of `{table}` would have versions that do not fit together. Was the table \
-         changed by hand?"
+        "{keys} key(s) of `{table}` would have versions that do not fit together: the table was changed \
+         by hand, or by another program. Nothing was changed. `hayloft check {table}` shows what is wrong \
+         with it; of rows that were written by hand, `hayloft takeover {table}` makes a load of their own, \
+         and numbers the versions anew."
     )]
     BrokenHistory {
         /// The table.

@@ -42,7 +42,7 @@ pub use history::Turn;
 pub use history::prove::{Contradiction, Proof, Reason, Telling, Unproven, What, prove};
 pub use offenders::Offenders;
 pub use plan::{Plan, Sample, Subject, Version, plan, plan_takeover, plan_turn};
-pub use takeover::{SourceWish, Takeover};
+pub use takeover::{SourceNotes, SourceWish, Takeover};
 
 use self::held::LettingIn;
 use self::ledger::{Bytes, Coming, Entry, Opened};
@@ -316,9 +316,15 @@ pub fn turn(
 }
 
 /// Takes over the rows that no load brought, or those of another table. Returns what the ledger has of
-/// it.
-pub fn take_over(conn: &mut PgConnection, takeover: &Takeover<'_>) -> Result<Entry, MergeError> {
-    transaction(conn, |conn| Ok(takeover.run(conn)?.entry))
+/// it, and what is to be known of that other table.
+pub fn take_over(
+    conn: &mut PgConnection,
+    takeover: &Takeover<'_>,
+) -> Result<(Entry, Option<SourceNotes>), MergeError> {
+    transaction(conn, |conn| {
+        let done = takeover.run(conn)?;
+        Ok((done.entry, done.notes))
+    })
 }
 
 /// Notes in the ledger that a file was refused, and why; or finds that its claim had its end

@@ -18,7 +18,9 @@ use super::ledger::Entry;
 use super::load::Load;
 use super::shared::Shared;
 use super::turning::Turning;
-use super::{ChangeBreach, CloseBreach, Consent, MergeError, Takeover, Terms, offenders, sql};
+use super::{
+    ChangeBreach, CloseBreach, Consent, MergeError, SourceNotes, Takeover, Terms, offenders, sql,
+};
 use crate::contract::{Contract, Contracts, Kind};
 use crate::db::prelude::*;
 use crate::db::transaction;
@@ -195,19 +197,25 @@ pub fn plan_turn(
 }
 
 /// Finds what a takeover would do. Nothing stays written.
-pub fn plan_takeover(conn: &mut PgConnection, takeover: &Takeover<'_>) -> Result<Plan, MergeError> {
+pub fn plan_takeover(
+    conn: &mut PgConnection,
+    takeover: &Takeover<'_>,
+) -> Result<(Plan, Option<SourceNotes>), MergeError> {
+    let mut notes = None;
     let trial = rolled_back(conn, takeover.contract, takeover.contract, |conn| {
         let done = takeover.run(conn)?;
+        notes = done.notes;
         Ok((done.entry, done.told, Way::Refold.words()))
     })?;
-    Ok(Plan {
+    let plan = Plan {
         entry: trial.entry,
         samples: trial.samples,
         added_columns: Vec::new(),
         closes: None,
         changes: None,
         path: trial.path,
-    })
+    };
+    Ok((plan, notes))
 }
 
 struct Trial {

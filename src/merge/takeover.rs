@@ -6,6 +6,7 @@
 //! on. The history of these keys is then made anew, so neighbours that say the same become one, and
 //! loads can build on it, before it and behind it.
 
+mod bring;
 mod facts;
 mod source;
 
@@ -14,7 +15,6 @@ use std::time::Instant as Clock;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgRowByRowLoadingMode;
-use diesel::result::{DatabaseErrorKind, Error as DbError};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
@@ -25,13 +25,12 @@ use super::plan::Told;
 use super::sql::{self, VersionSource};
 use super::{MergeError, columns, counts, held, locks};
 use crate::contract::{Contract, Contracts, Ident, Kind};
-use crate::db::copy::{Target, copy_binary};
 use crate::db::prelude::*;
 use crate::ledger::words::{Absence, Instants, LoadMode};
 use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Rows, Seconds, Status, Summary};
-use crate::wire;
 
+pub use self::bring::SourceNotes;
 pub use self::source::SourceWish;
 
 /// What one takeover works with.
@@ -57,6 +56,8 @@ pub struct Takeover<'a> {
 pub(super) struct TakenOver {
     pub(super) entry: Entry,
     pub(super) told: Told,
+    /// Of rows of another table.
+    pub(super) notes: Option<SourceNotes>,
 }
 
 impl Takeover<'_> {
@@ -68,6 +69,7 @@ impl Takeover<'_> {
             return Ok(TakenOver {
                 entry,
                 told: Told::NONE,
+                notes: None,
             });
         };
         conn.batch_execute(include_str!("transaction.sql"))?;
@@ -89,9 +91,10 @@ impl Takeover<'_> {
         load_id: i64,
         began: Clock,
     ) -> Result<TakenOver, MergeError> {
-        if let Some(source) = self.source {
-            self.bring_in(conn, durable_key, source, load_id)?;
-        }
+        let notes = match self.source {
+            Some(source) => Some(self.bring_in(conn, durable_key, source, load_id)?),
+            None => None,
+        };
         self.open_far_ends(conn)?;
         self.count_unknown(conn)?;
         self.verify_rows(conn, durable_key)?;
@@ -105,6 +108,7 @@ impl Takeover<'_> {
         Ok(TakenOver {
             entry,
             told: Told::Keys(refolded.told),
+            notes,
         })
     }
 
@@ -166,10 +170,16 @@ impl Takeover<'_> {
     fn verify_rows(&self, conn: &mut PgConnection, durable_key: &Ident) -> Result<(), MergeError> {
         let overlapping = counts::count(conn, &sql::count_overlapping(self.contract, durable_key))?;
         if overlapping > 0 {
+            let how = match self.source {
+                None => format!("`hayloft check {}` names some.", self.contract.name),
+                Some(source) => format!(
+                    "This query finds them: {}",
+                    sql::find_overlapping(self.contract, source, self.open_end)
+                ),
+            };
             return Err(self.refusal(&format!(
-                "{overlapping} key(s) have versions that overlap, or that end before they start. \
-                 `hayloft check {}` names some. Mend these rows first.",
-                self.contract.name
+                "{overlapping} key(s) have versions that overlap, or that end before they start. Mend \
+                 these rows first. {how}"
             )));
         }
         let others = self.count_other_keys(conn, durable_key)?;
@@ -203,93 +213,6 @@ impl Takeover<'_> {
             others += u64::from(made != Some(row.key));
         }
         Ok(others)
-    }
-
-    // ---- rows of another table -----------------------------------------------------------------
-
-    fn bring_in(
-        &self,
-        conn: &mut PgConnection,
-        durable_key: &Ident,
-        source: &VersionSource,
-        load_id: i64,
-    ) -> Result<(), MergeError> {
-        if let Some(cut) = sql::count_cut(self.contract, source) {
-            let cut = counts::count(conn, &cut)?;
-            if cut > 0 {
-                return Err(self.refusal(&format!(
-                    "{cut} row(s) of {} have a value that a column of `{}` would cut or round.",
-                    source.table, self.contract.name
-                )));
-            }
-        }
-        self.make_keys(conn, source)?;
-        sql_query(sql::insert_taken(self.contract, durable_key, source))
-            .bind::<BigInt, _>(load_id)
-            .execute(conn)
-            .map_err(|error| self.explain(error, source))?;
-        Ok(())
-    }
-
-    fn explain(&self, error: DbError, source: &VersionSource) -> MergeError {
-        match error {
-            DbError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
-                self.refusal(&format!(
-                    "Two rows of {} have the same key and start, or two rows of a key have no end, or \
-                     `{}` has such a row already.",
-                    source.table, self.contract.name
-                ))
-            }
-            other => other.into(),
-        }
-    }
-
-    /// Makes the durable key of each natural key of the source.
-    fn make_keys(&self, conn: &mut PgConnection, source: &VersionSource) -> Result<(), MergeError> {
-        #[derive(QueryableByName)]
-        struct SourceKey {
-            #[diesel(sql_type = Array<Nullable<Text>>)]
-            cells: Vec<Option<String>>,
-        }
-        sql_query(sql::create_taken_keys(self.contract)).execute(conn)?;
-        let natural = Natural::of(self.contract, self.keys);
-        let mut rows = Vec::new();
-        let mut unusable = 0_u64;
-        {
-            let read = sql_query(sql::read_source_keys(self.contract, source))
-                .load_iter::<SourceKey, PgRowByRowLoadingMode>(conn)?;
-            for found in read {
-                let cells = found?.cells;
-                match natural.as_ref().and_then(|it| it.parts(&cells)) {
-                    Some((parts, key)) => put_key(&mut rows, &cells, &parts, key)?,
-                    None => unusable += 1,
-                }
-            }
-        }
-        if unusable > 0 {
-            return Err(self.refusal(&format!(
-                "{unusable} natural key(s) in {} are none that a file could have: a part is missing, or \
-                 is not spelled as its column wants it.",
-                source.table
-            )));
-        }
-        let parts = 1..=self.contract.key.len();
-        let names = parts.flat_map(|part| [format!("raw_{part}"), format!("part_{part}")]);
-        let target = Target {
-            schema: Ident::vouched("pg_temp"),
-            table: Ident::vouched("hayloft_taken_key"),
-            columns: names
-                .chain(["key".to_owned()])
-                .map(Ident::vouched)
-                .collect(),
-        };
-        copy_binary(conn, &target, |sink| {
-            sink.write_all(wire::HEADER)?;
-            sink.write_all(&rows)?;
-            sink.write_all(wire::TRAILER)
-        })?;
-        conn.batch_execute("analyze pg_temp.hayloft_taken_key")?;
-        Ok(())
     }
 
     // ---- what they say -------------------------------------------------------------------------
@@ -433,20 +356,4 @@ impl Takeover<'_> {
             .get_result(conn)
             .map(|count: counts::Count| count.get())
     }
-}
-
-/// Writes a key as a row in the binary COPY format.
-fn put_key(
-    rows: &mut Vec<u8>,
-    raw: &[Option<String>],
-    parts: &[String],
-    key: Uuid,
-) -> Result<(), MergeError> {
-    wire::put_tuple(rows, 1 + 2 * parts.len()).map_err(MergeError::Unreadable)?;
-    for (raw, part) in raw.iter().zip(parts) {
-        wire::put_bytes(rows, raw.as_deref().unwrap_or_default().as_bytes());
-        wire::put_bytes(rows, part.as_bytes());
-    }
-    wire::put_uuid(rows, key);
-    Ok(())
 }

@@ -58,12 +58,22 @@ impl Report {
         self
     }
 
-    /// The text that lies beside a file that has to be mended.
-    pub(super) fn to_mend(&self) -> String {
-        self.text(
-            "Nothing of it is in the table. Mend the file and move it back into the imports \
-             folder.",
-        )
+    /// The text that lies beside a file that has to be mended; it lies at `place`. Where its own name was
+    /// taken there, the name that it has is for no table.
+    pub(super) fn to_mend(&self, place: &Path) -> String {
+        let named = display_name(place.file_name().unwrap_or_default());
+        let name = if named == self.file {
+            String::new()
+        } else {
+            format!(
+                " as {}, since it is for no table under the name that it has here. A file that belongs to it, as \
+                 its `.effective`, goes with it, and takes that name, too",
+                quoted(&self.file)
+            )
+        };
+        self.text(&format!(
+            "Nothing of it is in the table. Mend the file and move it back into the imports folder{name}."
+        ))
     }
 
     /// The text that lies beside a file that a person has to let in; it lies at `place`.

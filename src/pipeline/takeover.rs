@@ -10,7 +10,7 @@ use super::way::by_current_contracts;
 use crate::contract::TableName;
 use crate::error::LoadError;
 use crate::merge::ledger::Entry;
-use crate::merge::{self, MergeError, Plan, SourceWish, Takeover};
+use crate::merge::{self, MergeError, Plan, SourceNotes, SourceWish, Takeover};
 
 /// What a takeover is about, beside its table.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub fn plan_takeover(
     of: TakeoverOf<'_>,
     samples: usize,
     attendant: &dyn Attendant,
-) -> Result<Plan, LoadError> {
+) -> Result<(Plan, Option<SourceNotes>), LoadError> {
     let claim = Uuid::now_v7();
     with_takeover(
         desk,
@@ -46,14 +46,15 @@ pub fn take_over(
     table: &TableName,
     of: TakeoverOf<'_>,
     attendant: &dyn Attendant,
-) -> Result<Entry, LoadError> {
+) -> Result<(Entry, Option<SourceNotes>), LoadError> {
     // Should the connection break at the commit, the next attempt finds what this one did.
     let claim = Uuid::now_v7();
-    let entry = with_takeover(desk, table, of, (0, claim), attendant, |conn, takeover| {
-        merge::take_over(conn, takeover)
-    })?;
+    let (entry, notes) =
+        with_takeover(desk, table, of, (0, claim), attendant, |conn, takeover| {
+            merge::take_over(conn, takeover)
+        })?;
     desk::log(&entry);
-    Ok(entry)
+    Ok((entry, notes))
 }
 
 fn with_takeover<T>(

@@ -529,7 +529,7 @@ impl<'a> Way<'a> {
     ) -> Result<Outcome, LoadError> {
         let on = shelf_of(set_aside);
         let text = |place: &Path| match on {
-            Shelf::Failed => report.to_mend(),
+            Shelf::Failed => report.to_mend(place),
             Shelf::Held => report.to_release(place),
         };
         let shelves = &self.desk.shelves;

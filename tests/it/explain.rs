@@ -251,6 +251,11 @@ fn the_server_plans_every_statement_of_a_takeover() {
         .columns
         .iter()
         .map(|column| Some(column.name.clone()));
+    // A statement that asks of local times has a function for it.
+    let until = sql::SourceInstant {
+        column: Ident::vouched("effective_end_date"),
+        zoned: sql::Zoned::No,
+    };
     let source = sql::VersionSource {
         table: hayloft::contract::QualifiedName {
             schema: Ident::vouched("datawarehouse"),
@@ -258,10 +263,11 @@ fn the_server_plans_every_statement_of_a_takeover() {
         },
         columns: columns.collect(),
         starts: instant("effective_start_date"),
-        ends: Some(instant("effective_end_date")),
-        current: Some(Ident::vouched("is_current")),
-        zone: chrono_tz::Tz::UTC,
+        ends: Some(until),
+        current: Some(Ident::vouched("version_number")),
+        zone: chrono_tz::Tz::Europe__Prague,
         end_meaning: sql::EndMeaning::LastSecond,
+        unused: Vec::new(),
     };
     planner.session.batch_execute("begin").unwrap();
     planner.session.batch_execute(sql::CREATE_TOUCHED).unwrap();
@@ -269,6 +275,9 @@ fn the_server_plans_every_statement_of_a_takeover() {
         .session
         .batch_execute(&sql::create_taken_keys(&contract))
         .unwrap();
+    for function in [sql::CREATE_LOCAL_TIMES, sql::CREATE_TAKEN_VALUE] {
+        planner.session.batch_execute(function).unwrap();
+    }
     for statement in [
         sql::count_unknown(&contract),
         sql::read_unknown_keys(&contract, key),
@@ -278,6 +287,11 @@ fn the_server_plans_every_statement_of_a_takeover() {
         sql::observe_unknown(&contract, key),
         sql::read_source_keys(&contract, &source),
         sql::insert_taken(&contract, key, &source),
+        sql::count_missing(&contract, &source).unwrap().statement,
+        sql::count_misfits(&contract, &source).unwrap().statement,
+        sql::count_local_times(&source).unwrap().statement,
+        sql::count_contradictions(&contract, &source).unwrap(),
+        sql::find_overlapping(&contract, &source, None),
         sql::state_baseline(&contract, key, &contract.columns[0]),
         sql::keep_baseline(&contract, key, &contract.columns[0]),
         sql::touch_mergeable(&contract, key),

@@ -33,6 +33,36 @@ fn a_report_does_not_write_through_a_link() {
 }
 
 #[test]
+fn a_report_names_where_its_file_belongs() {
+    let warehouse = Warehouse::new();
+    let watch = warehouse.watch();
+    for number in 1..=2 {
+        warehouse.drop_file("users.csv", format!("{BROKEN}{number},{number},{number}\n"));
+        assert_eq!(watch.next_load()["status"], "failed");
+    }
+    let failed = warehouse.names("imports/failed");
+    let named = |end: &str| {
+        let mut names = failed.iter();
+        names
+            .find(|name| name.ends_with(end) && name.contains('~'))
+            .unwrap()
+    };
+    let read =
+        |name: &str| fs::read_to_string(warehouse.path("imports/failed").join(name)).unwrap();
+    let usual = read("users.csv.report.txt");
+    assert!(usual.contains("back into the imports folder.\n"), "{usual}");
+    let report = read(named("~users.csv.report.txt"));
+    assert!(report.contains("imports folder as users.csv, "), "{report}");
+
+    let aside = warehouse.path("imports/failed").join(named("~users.csv"));
+    fs::write(&aside, ANN).unwrap();
+    fs::rename(&aside, warehouse.path("imports/users.csv")).unwrap();
+
+    assert_eq!(watch.next_load()["status"], "loaded");
+    assert_eq!(watch.stop(), 0);
+}
+
+#[test]
 fn a_link_in_the_place_of_a_folder_is_refused() {
     let warehouse = Warehouse::new();
     fs::create_dir(warehouse.path("victim")).unwrap();

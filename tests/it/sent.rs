@@ -179,7 +179,9 @@ fn a_key_whose_current_version_starts_before_a_closed_one_is_refused() {
          where number = 2 and effective_end_date is null",
     );
     let before = warehouse.query(OPEN);
-    let load = warehouse.load("gauges-3.csv", "number,small\n2,3\n");
+    let load = warehouse
+        .load("gauges-3.csv", "number,small\n2,3\n")
+        .exits(2);
     assert!(
         load.stderr.contains("versions that do not fit together"),
         "{}",
@@ -199,7 +201,9 @@ fn a_key_that_comes_back_before_its_last_version_ended_is_refused() {
          where number = 2",
     );
     let before = warehouse.query(OPEN);
-    let load = warehouse.load("gauges-2.csv", "number,small\n2,3\n");
+    let load = warehouse
+        .load("gauges-2.csv", "number,small\n2,3\n")
+        .exits(2);
     assert!(
         load.stderr.contains("versions that do not fit together"),
         "{}",

@@ -1,6 +1,6 @@
 //! Rows that no load brought, and tables of versions that other programs made.
 
-use crate::support::Warehouse;
+use crate::support::{Run, Warehouse};
 
 const TABLE: &str = "
 create table datawarehouse.acc (
@@ -218,6 +218,8 @@ fn a_watchers_table_with_flags_becomes_a_history() {
             "last-day",
             "--current",
             "is_active",
+            "--open-end",
+            "9999-12-31",
             "--column",
             "code=acc_code",
             "--zone",
@@ -249,7 +251,11 @@ fn a_value_that_would_be_cut_is_refused() {
             "takeover", "acc", "--from", "old", "--start", "since", "--yes",
         ])
         .exits(2);
-    assert!(run.stderr.contains("cut or round"), "{run:#?}");
+    assert!(
+        run.stderr
+            .contains("1 row(s) of \"datawarehouse\".\"old\" have a value that column `tier`"),
+        "{run:#?}"
+    );
     assert!(!run.stderr.contains("gold"), "{run:#?}");
     assert_eq!(history(&warehouse), "");
 }
@@ -267,4 +273,192 @@ fn a_value_that_was_taken_over_is_proved_from_then_on() {
         .only();
     assert_eq!(checked["values"]["compared"], 2);
     assert_eq!(checked["values"]["named"][0]["what"], "said_otherwise");
+}
+
+/// Takes `old` over, with these arguments more.
+fn take_old(warehouse: &Warehouse, more: &[&str]) -> Run {
+    let usual = ["takeover", "acc", "--from", "old", "--start", "since"];
+    warehouse.run(&[&usual[..], more, &["--yes"]].concat())
+}
+
+#[track_caller]
+fn assert_told(run: &Run, parts: &[&str]) {
+    for part in parts {
+        assert!(run.stderr.contains(part), "{part}: {run:#?}");
+    }
+}
+
+#[test]
+fn a_local_time_means_what_a_file_means() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create table datawarehouse.old (code text, tier text, since timestamp, until timestamp);
+         insert into datawarehouse.old values
+             ('a', 'gold', '2025-10-26 02:30', '2025-10-26 03:00'),
+             ('b', 'tin', '2025-10-26 01:30', null), ('c', 'tin', '2025-07-01', null),
+             ('d', 'tin', '2025-03-30 02:45', null);",
+    );
+    let arguments = ["--end", "until", "--zone", "Europe/Prague"];
+    let skipped = take_old(&warehouse, &arguments).exits(2);
+    assert_told(&skipped, &["1 row(s)", "\"since\"", "Europe/Prague skips"]);
+    assert!(!skipped.stderr.contains("02:45"), "{skipped:#?}");
+    warehouse.execute("delete from datawarehouse.old where code = 'd'");
+
+    let run = take_old(&warehouse, &arguments).exits(0);
+
+    let sentence = "1 start(s) or end(s) are at a local time that the zone repeats";
+    assert!(run.stdout.contains(sentence), "{run:#?}");
+    assert_told(&run, &[sentence]);
+    assert_eq!(
+        warehouse.query(
+            "select code, effective_start_date, effective_end_date from datawarehouse.acc order by code"
+        ),
+        "a | 2025-10-26 00:30:00+00 | 2025-10-26 02:00:00+00\n\
+         b | 2025-10-25 23:30:00+00 | ∅\n\
+         c | 2025-06-30 22:00:00+00 | ∅\n"
+    );
+}
+
+#[test]
+fn a_day_without_midnight_begins_when_it_begins() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create table datawarehouse.old (code text, tier text, since date);
+         insert into datawarehouse.old values ('a', 'gold', '2018-11-04');",
+    );
+    take_old(&warehouse, &["--zone", "America/Sao_Paulo"]).exits(0);
+    let starts = "select effective_start_date from datawarehouse.acc";
+    assert_eq!(warehouse.query(starts), "2018-11-04 03:00:00+00\n");
+}
+
+#[test]
+fn what_nothing_fills_and_what_is_unused_is_told() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create table datawarehouse.old (code text, level text, since timestamptz);
+         insert into datawarehouse.old values ('a', 'gold', '2026-01-01');",
+    );
+    let arguments = ["takeover", "acc", "--from", "old", "--start", "since"];
+    let plan = warehouse.run(&arguments).exits(2);
+    for part in ["fills \"tier\"", "Not used of", ": \"level\""] {
+        assert!(plan.stdout.contains(part), "{part}: {plan:#?}");
+    }
+    let json = [&arguments[..], &["--format", "json"]].concat();
+    let plan = warehouse.run(&json).exits(2).only();
+    assert_eq!(plan["source"]["unused_columns"][0], "\"level\"");
+    let run = take_old(&warehouse, &[]).exits(0);
+    assert_told(&run, &["fills \"tier\"", ": \"level\""]);
+}
+
+#[test]
+fn a_mapping_that_cannot_hold_is_refused() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "alter table datawarehouse.acc add column price numeric not null;
+         create table datawarehouse.old (code text, a text, b text, since timestamptz);",
+    );
+    for (arguments, part) in [
+        (
+            &["--column", "tier=a", "--column", "tier=b"][..],
+            "names `tier` twice",
+        ),
+        (&["--column", "color=a"], "no column `color`"),
+        (&["--column", "tier=color"], "no column `color`"),
+        (&[], "--column price=NAME"),
+    ] {
+        assert_told(&take_old(&warehouse, arguments).exits(2), &[part]);
+    }
+}
+
+#[test]
+fn a_flag_that_contradicts_its_end_is_refused() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create table datawarehouse.old (code text, since date, until date, is_last text);
+         insert into datawarehouse.old values
+             ('a', '2026-01-01', '2026-01-05', 'Y'), ('b', '2026-01-01', null, 'N'),
+             ('c', '2026-01-01', '2027-01-01', null), ('d', '2026-01-01', '9999-12-31', 'Y');",
+    );
+    let arguments = [
+        "--end",
+        "until",
+        "--current",
+        "is_last",
+        "--open-end",
+        "9999-12-31",
+    ];
+    let run = take_old(&warehouse, &arguments).exits(2);
+    assert_told(
+        &run,
+        &["1 row(s)", "current and have an end", "have no end"],
+    );
+    warehouse.execute("delete from datawarehouse.old where code in ('a', 'b')");
+    take_old(&warehouse, &arguments).exits(0);
+}
+
+#[test]
+fn values_that_do_not_fit_are_told_by_column() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "alter table datawarehouse.acc add column price numeric(6, 2), add column born date not null;
+         create table datawarehouse.old (code text, price text, born text, since text);
+         insert into datawarehouse.old values
+             ('a', 'cheap', '2026-01-01', '2026-01-01'), ('b', '1', 'then', 'once'),
+             ('c', '1', '2026-01-01', 'later');",
+    );
+    let run = take_old(&warehouse, &[]).exits(2);
+    assert_told(&run, &["`price`", "`born`", "2 row(s)", "\"since\""]);
+    assert!(!run.stderr.contains("cheap"), "{run:#?}");
+    warehouse.execute("update datawarehouse.old set price = 1, born = null, since = null");
+    let run = take_old(&warehouse, &[]).exits(2);
+    assert_told(&run, &["3 row(s)", "no value for `born`", "no start"]);
+}
+
+#[test]
+fn overlaps_of_another_table_are_found_by_query() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create table datawarehouse.old (code text, tier text, since date, until date);
+         insert into datawarehouse.old values
+             ('a', 'gold', '2026-01-01', '2026-01-05'), ('a', 'tin', '2026-01-04', null),
+             ('b', 'tin', '2026-01-04', null);",
+    );
+    let run = take_old(&warehouse, &["--end", "until"]).exits(2);
+    let (_, query) = run.stderr.split_once("This query finds them: ").unwrap();
+    let found = warehouse.query(query.trim().trim_end_matches(';'));
+    assert_eq!(found.lines().count(), 1, "{found}");
+    assert!(found.starts_with("a | gold"), "{found}");
+}
+
+#[test]
+fn a_version_by_hand_between_others_is_named() {
+    let warehouse = accounts();
+    for (day, tier) in [(1, "gold"), (5, "tin")] {
+        warehouse
+            .load(
+                &format!("acc-2026-01-0{day}.csv"),
+                format!("code,tier\na,{tier}\n"),
+            )
+            .exits(0);
+    }
+    let key = key_of("a");
+    warehouse.execute(&format!(
+        "update datawarehouse.acc set effective_end_date = '2026-01-03' where tier = 'gold';
+         insert into datawarehouse.acc values
+         ('{key}', 'a', 'zinc', '2026-01-03', '2026-01-05', 7, 0, 0)"
+    ));
+    let file = warehouse.write("acc-2026-01-09.csv", "code,tier\na,iron\n");
+    for command in ["plan", "load"] {
+        let run = warehouse.run(&[command, file.to_str().unwrap()]).exits(2);
+        assert_told(
+            &run,
+            &[
+                "1 key(s) of `acc`",
+                "`hayloft check acc`",
+                "`hayloft takeover acc`",
+            ],
+        );
+    }
+    warehouse.run(&["takeover", "acc", "--yes"]).exits(0);
+    warehouse.run(&["load", file.to_str().unwrap()]).exits(0);
 }

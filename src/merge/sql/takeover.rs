@@ -1,13 +1,20 @@
 //! The statements that take over rows which no load brought (semantics §21.2).
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::history::{TOUCHED, texts};
 use super::{key_of, same_key, text_literal, unresolved};
-use crate::contract::{Contract, Ident, QualifiedName, Reference};
+use crate::contract::{Column, Contract, Ident, Nullability, QualifiedName, Reference};
 
 /// The temporary table of the keys of rows that come from another table.
 pub const TAKEN_KEY: &str = "pg_temp.hayloft_taken_key";
+
+/// Makes the function that knows which instants a local time means. Once a session.
+pub const CREATE_LOCAL_TIMES: &str = include_str!("../takeover/local_times.sql");
+
+/// Makes the function that converts a value by the rules of a type. Once a session.
+pub const CREATE_TAKEN_VALUE: &str = include_str!("../takeover/taken_value.sql");
 
 /// That a row is of no load of its table that counts. Bind: the table's name.
 pub(super) fn is_unknown(name: &str) -> String {
@@ -187,6 +194,8 @@ pub struct VersionSource {
     pub zone: Tz,
     /// What the end of a version names.
     pub end_meaning: EndMeaning,
+    /// The columns that fill nothing.
+    pub unused: Vec<Ident>,
 }
 
 /// A column that holds instants.
@@ -203,8 +212,10 @@ pub struct SourceInstant {
 pub enum Zoned {
     /// It has.
     Yes,
-    /// It is a date or a time in the zone that is given.
+    /// It is a time in the zone that is given.
     No,
+    /// It is a day there.
+    Day,
 }
 
 /// What the end of a version names.
@@ -220,11 +231,13 @@ pub enum EndMeaning {
     LastMicrosecond,
 }
 
+const A_DAY: &str = "1 day";
+
 impl EndMeaning {
     fn step(self) -> Option<&'static str> {
         match self {
             Self::FirstAfter => None,
-            Self::LastDay => Some("1 day"),
+            Self::LastDay => Some(A_DAY),
             Self::LastSecond => Some("1 second"),
             Self::LastMicrosecond => Some("1 microsecond"),
         }
@@ -247,40 +260,83 @@ impl VersionSource {
         columns.map(text).collect()
     }
 
+    /// When a version starts or ends, as an instant.
     fn instant(&self, instant: &SourceInstant, step: Option<&str>) -> String {
-        let step = step.map_or_else(String::new, |step| format!(" + interval '{step}'"));
-        let column = &instant.column;
-        match instant.zoned {
-            Zoned::Yes => format!("(source.{column}{step})"),
-            Zoned::No => format!(
-                "((source.{column}::timestamp{step}) at time zone {})",
-                text_literal(self.zone.name())
-            ),
+        let shown = shown(instant, step);
+        match (instant.zoned, self.instants(instant, step)) {
+            (Zoned::Yes, _) => shown,
+            (_, Some(instants)) => format!("({instants})[1]"),
+            (_, None) => format!("({shown} at time zone 'UTC')"),
         }
+    }
+
+    /// The instants that a time in a zone means, the earliest first. `None` where there is always one.
+    fn instants(&self, instant: &SourceInstant, step: Option<&str>) -> Option<String> {
+        if instant.zoned == Zoned::Yes || self.zone == Tz::UTC {
+            return None;
+        }
+        let is_day = instant.zoned == Zoned::Day && step.is_none_or(|step| step == A_DAY);
+        Some(format!(
+            "pg_temp.hayloft_instants({}, {}, {is_day})",
+            shown(instant, step),
+            text_literal(self.zone.name())
+        ))
     }
 
     fn starts(&self) -> String {
         self.instant(&self.starts, None)
     }
 
-    fn ends(&self) -> String {
-        let ends = self.ends.as_ref().map_or_else(
-            || {
-                // A version ends where the next one starts.
-                format!(
-                    "lead({starts}) over (partition by taken.key order by {starts})",
-                    starts = self.starts()
-                )
-            },
+    fn own_ends(&self) -> String {
+        self.ends.as_ref().map_or_else(
+            || "null::timestamptz".to_owned(),
             |ends| self.instant(ends, self.end_meaning.step()),
-        );
-        match &self.current {
-            Some(current) => format!(
-                "case when lower((source.{current})::text) in ('t', 'true', 'y', 'yes', '1') \
-                 then null else {ends} end"
-            ),
-            None => ends,
+        )
+    }
+
+    /// The end of a version, beside `at`, whatever it is said to be.
+    fn ends(&self) -> &'static str {
+        match self.ends {
+            Some(_) => "at.ends",
+            // A version ends where the next one starts.
+            None => "lead(at.starts) over (partition by taken.key order by at.starts)",
         }
+    }
+
+    /// Whether a version is the current one, if the table says so.
+    fn is_current(&self) -> Option<String> {
+        let current = self.current.as_ref()?;
+        Some(format!(
+            "lower((source.{current})::text) in ('t', 'true', 'y', 'yes', '1')"
+        ))
+    }
+
+    /// The rows, each as `source` beside its key as `taken` and its instants as `at`.
+    fn rows(&self, contract: &Contract) -> String {
+        let texts = self.key_texts(contract);
+        let same = texts.iter().zip(1..);
+        let same: Vec<String> = same
+            .map(|(text, part)| format!("taken.raw_{part} = {text}"))
+            .collect();
+        format!(
+            "from {from} as source\n\
+             join {TAKEN_KEY} as taken on {same}\n\
+             cross join lateral (select {starts} as starts, {ends} as ends offset 0) as at",
+            from = self.table,
+            same = same.join(" and "),
+            starts = self.starts(),
+            ends = self.own_ends(),
+        )
+    }
+}
+
+/// What a column shows as a start or an end.
+fn shown(instant: &SourceInstant, step: Option<&str>) -> String {
+    let step = step.map_or_else(String::new, |step| format!(" + interval '{step}'"));
+    let column = &instant.column;
+    match instant.zoned {
+        Zoned::Yes => format!("(source.{column}{step})"),
+        Zoned::No | Zoned::Day => format!("(source.{column}::timestamp{step})"),
     }
 }
 
@@ -307,28 +363,197 @@ pub fn create_taken_keys(contract: &Contract) -> String {
     )
 }
 
-/// Counts the rows with a value that a column would cut or round. `None` if none can.
-#[must_use]
-pub fn count_cut(contract: &Contract, source: &VersionSource) -> Option<String> {
-    let cut: Vec<String> = contract
-        .columns
+/// A statement that counts rows by what is wrong with them, in the order of `asked`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counting<A> {
+    /// What is asked.
+    pub asked: Vec<A>,
+    /// The statement: one row, with the counts as an array.
+    pub statement: String,
+}
+
+/// Counts rows of the source for each of some conditions. `None` if there is none.
+fn counting<A>(
+    source: &VersionSource,
+    asked: impl IntoIterator<Item = (A, String)>,
+) -> Option<Counting<A>> {
+    let (asked, conditions): (Vec<A>, Vec<String>) = asked.into_iter().unzip();
+    let counts: Vec<String> = conditions
         .iter()
-        .zip(&source.columns)
-        .filter_map(|(column, from)| {
-            let (from, full) = (from.as_ref()?, column.column_type.sql());
-            let plain = without_modifier(&full)?;
-            Some(format!(
-                "(source.{from})::text::{plain} is distinct from (source.{from})::text::{full}::{plain}"
-            ))
-        })
+        .map(|condition| format!("count(*) filter (where {condition})"))
         .collect();
-    (!cut.is_empty()).then(|| {
-        format!(
-            "select count(*) as count\nfrom {} as source\nwhere {}",
-            source.table,
-            cut.join("\n   or ")
-        )
+    (!asked.is_empty()).then(|| Counting {
+        asked,
+        statement: format!(
+            "select array[\n    {}\n]::bigint[] as counts\nfrom {} as source",
+            counts.join(",\n    "),
+            source.table
+        ),
     })
+}
+
+/// Counts the rows without a value that they must have: for each such column of the contract, by its
+/// place, and for the start of the version, which has none.
+#[must_use]
+pub fn count_missing(
+    contract: &Contract,
+    source: &VersionSource,
+) -> Option<Counting<Option<usize>>> {
+    let starts = (None, format!("source.{} is null", source.starts.column));
+    let columns = filled(contract, source).filter(|(place, column, _)| {
+        column.nullability == Nullability::Required && !contract.key.contains(place)
+    });
+    let columns = columns.map(|(place, _, from)| (Some(place), format!("source.{from} is null")));
+    counting(source, std::iter::once(starts).chain(columns))
+}
+
+/// Counts the rows with a value that a column would cut or round, for each column by its place. `None`
+/// if none can.
+#[must_use]
+pub fn count_cut(contract: &Contract, source: &VersionSource) -> Option<Counting<usize>> {
+    let cut = filled(contract, source).filter_map(|(place, column, from)| {
+        let full = column.column_type.sql();
+        let plain = without_modifier(&full)?;
+        let condition = format!(
+            "(source.{from})::text::{plain} is distinct from (source.{from})::text::{full}::{plain}"
+        );
+        Some((place, condition))
+    });
+    counting(source, cut)
+}
+
+/// Counts the values that no column takes: for each column of the contract, by its place, and for the
+/// start and the end of the version, which have none.
+#[must_use]
+pub fn count_misfits(contract: &Contract, source: &VersionSource) -> Option<Counting<Misfit>> {
+    let misfit = |from: &Ident, type_sql: &str| {
+        format!(
+            "source.{from} is not null \
+             and pg_temp.hayloft_taken_value((source.{from})::text, {}) is null",
+            text_literal(type_sql)
+        )
+    };
+    let columns = filled(contract, source).map(|(place, column, from)| {
+        (
+            Misfit::Column(place),
+            misfit(from, &column.column_type.sql()),
+        )
+    });
+    let ends = source.ends.as_ref().map(|ends| (Misfit::Ends, ends));
+    let instants = std::iter::once((Misfit::Starts, &source.starts)).chain(ends);
+    let instants = instants.filter(|(_, instant)| instant.zoned != Zoned::Yes);
+    let instants = instants.map(|(what, instant)| {
+        let type_sql = "timestamp without time zone";
+        (what, misfit(&instant.column, type_sql))
+    });
+    counting(source, columns.chain(instants))
+}
+
+/// What has a value that it does not take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Misfit {
+    /// A column of the contract, by its place.
+    Column(usize),
+    /// The start of the version.
+    Starts,
+    /// Its end.
+    Ends,
+}
+
+/// Counts the rows whose start, or whose end, is a local time that the zone skips, and those of which it
+/// repeats it. `None` where none can be.
+#[must_use]
+pub fn count_local_times(source: &VersionSource) -> Option<Counting<(Ident, Clock)>> {
+    let ends = source.ends.as_ref();
+    let ends = ends.map(|ends| (ends, source.end_meaning.step()));
+    let instants = std::iter::once((&source.starts, None)).chain(ends);
+    let asked = instants.flat_map(|(instant, step)| {
+        let instants = source.instants(instant, step);
+        let asked = instants.map(|instants| {
+            let condition = |count| format!("cardinality({instants}) = {count}");
+            let column = &instant.column;
+            [
+                ((column.clone(), Clock::Skips), condition(0)),
+                ((column.clone(), Clock::Repeats), condition(2)),
+            ]
+        });
+        asked.into_iter().flatten()
+    });
+    counting(source, asked)
+}
+
+/// What the clocks of a zone do with a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// They never show it.
+    Skips,
+    /// They show it twice.
+    Repeats,
+}
+
+/// Counts the versions that are said to be the current one and have an end, and those that are not and
+/// have none. `None` if the table does not say which is. Bind: from which instant on an end means that
+/// there is none.
+#[must_use]
+pub fn count_contradictions(contract: &Contract, source: &VersionSource) -> Option<String> {
+    let is_current = source.is_current()?;
+    Some(format!(
+        "select array[\n    \
+             count(*) filter (where said.is_current and said.is_ended),\n    \
+             count(*) filter (where not said.is_current and not said.is_ended)\n\
+         ]::bigint[] as counts\n\
+         from (\n    \
+             select coalesce({is_current}, false) as is_current,\n        \
+                 coalesce({ends} < coalesce($1::timestamptz, 'infinity'), false) as is_ended\n    \
+             {rows}\n\
+         ) as said",
+        ends = source.ends(),
+        rows = source.rows(contract),
+    ))
+}
+
+/// A query for a person: the rows of the source that overlap with the next one of their key, or end before
+/// they start. In the source's own columns, as the rows of a takeover that was refused are gone.
+#[must_use]
+pub fn find_overlapping(
+    contract: &Contract,
+    source: &VersionSource,
+    open_end: Option<DateTime<Utc>>,
+) -> String {
+    let starts = shown(&source.starts, None);
+    let mut ends = source.ends.as_ref().map_or_else(
+        || "null".to_owned(),
+        |ends| shown(ends, source.end_meaning.step()),
+    );
+    if let Some(open_end) = open_end {
+        ends = format!(
+            "case when {ends} < {} then {ends} end",
+            text_literal(&open_end.to_rfc3339())
+        );
+    }
+    if let Some(is_current) = source.is_current() {
+        ends = format!("case when {is_current} then null else {ends} end");
+    }
+    let overlaps = match source.ends {
+        Some(_) => "ends <= starts or next_starts < coalesce(ends, 'infinity')",
+        None => "next_starts = starts",
+    };
+    let key = source.key_texts(contract).join(", ");
+    format!(
+        "select * from (select source.*, {starts} as starts, {ends} as ends, lead({starts}) over \
+         (partition by {key} order by {starts}) as next_starts from {table} as source) as version \
+         where {overlaps};",
+        table = source.table
+    )
+}
+
+/// The columns of the contract that the source fills: the place of each, and the column it comes from.
+fn filled<'a>(
+    contract: &'a Contract,
+    source: &'a VersionSource,
+) -> impl Iterator<Item = (usize, &'a Column, &'a Ident)> {
+    let columns = contract.columns.iter().zip(&source.columns).enumerate();
+    columns.filter_map(|(place, (column, from))| Some((place, column, from.as_ref()?)))
 }
 
 /// The type without its length or precision; `None` if it has none.
@@ -355,28 +580,25 @@ pub fn insert_taken(contract: &Contract, durable_key: &Ident, source: &VersionSo
         names.push(column.name.to_string());
         values.push(value);
     }
-    let same: Vec<String> = source
-        .key_texts(contract)
-        .iter()
-        .zip(1..)
-        .map(|(text, part)| format!("taken.raw_{part} = {text}"))
-        .collect();
-    let starts = source.starts();
+    let ends = match source.is_current() {
+        Some(is_current) => format!(
+            "case when {is_current} then null else {} end",
+            source.ends()
+        ),
+        None => source.ends().to_owned(),
+    };
     format!(
         "insert into {table}\n    \
              ({durable_key}, {names}, effective_start_date, effective_end_date,\n     \
               version_number, load_id, source_line)\n\
-         select taken.key, {values}, {starts}, {ends},\n    \
-             row_number() over (partition by taken.key order by {starts}), $1,\n    \
-             row_number() over (order by taken.key, {starts})\n\
-         from {from} as source\n\
-         join {TAKEN_KEY} as taken on {same}",
+         select taken.key, {values}, at.starts, {ends},\n    \
+             row_number() over (partition by taken.key order by at.starts), $1,\n    \
+             row_number() over (order by taken.key, at.starts)\n\
+         {rows}",
         table = contract.table,
         names = names.join(", "),
         values = values.join(", "),
-        ends = source.ends(),
-        from = source.table,
-        same = same.join(" and ")
+        rows = source.rows(contract),
     )
 }
 

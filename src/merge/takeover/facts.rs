@@ -46,6 +46,7 @@ impl Takeover<'_> {
         Ok(TakenOver {
             entry,
             told: Told::Samples(refolded.samples),
+            notes: None,
         })
     }
 

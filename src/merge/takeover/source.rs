@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use diesel::PgConnection;
 
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable};
-use crate::contract::{Contract, Ident, WAREHOUSE};
+use crate::contract::{Column, Contract, Ident, Nullability, WAREHOUSE};
 use crate::merge::MergeError;
 use crate::merge::sql::{EndMeaning, SourceInstant, VersionSource, Zoned};
 
@@ -49,9 +49,11 @@ impl SourceWish {
                 "`{name}` cannot be taken over from itself. Leave out --from to take over its own rows."
             )));
         }
+        let columns = self.find_columns(table, contract)?;
         Ok(VersionSource {
             table: qualified,
-            columns: self.find_columns(table, contract)?,
+            unused: self.unused(table, &columns),
+            columns,
             starts: instant(self.named(table, &self.starts)?),
             ends: match &self.ends {
                 Some(ends) => Some(instant(self.named(table, ends)?)),
@@ -87,7 +89,12 @@ impl SourceWish {
         table: &CatalogTable,
         contract: &Contract,
     ) -> Result<Vec<Option<Ident>>, MergeError> {
-        for (own, _) in &self.columns {
+        for (place, (own, _)) in self.columns.iter().enumerate() {
+            if self.columns[..place].iter().any(|(name, _)| name == own) {
+                return Err(MergeError::NotTakenOver(format!(
+                    "--column names `{own}` twice. Say once which column fills it."
+                )));
+            }
             if contract
                 .columns
                 .iter()
@@ -114,10 +121,41 @@ impl SourceWish {
                     self.table
                 )));
             }
+            if from.is_none() && !may_be_unfilled(column, contract) {
+                return Err(MergeError::NotTakenOver(format!(
+                    "`{}` has no column `{own}`, and `{own}` of `{}` must have a value: it is NOT NULL and \
+                     has no default. Say which one fills it: --column {own}=NAME.",
+                    self.table, contract.name
+                )));
+            }
             found.push(from.map(CatalogColumn::ident));
         }
         Ok(found)
     }
+
+    /// The columns of the table that fill nothing.
+    fn unused(&self, table: &CatalogTable, columns: &[Option<Ident>]) -> Vec<Ident> {
+        let said = [
+            Some(&self.starts),
+            self.ends.as_ref(),
+            self.current.as_ref(),
+        ];
+        let is_used = |column: &&CatalogColumn| {
+            let filling = columns.iter().flatten();
+            filling.map(Ident::name).any(|name| name == column.name)
+                || said.into_iter().flatten().any(|name| *name == column.name)
+        };
+        let unused = table.columns.iter().filter(|column| !is_used(column));
+        unused.map(CatalogColumn::ident).collect()
+    }
+}
+
+/// Whether a row needs no value of this column: it takes NULL, or has a default.
+fn may_be_unfilled(column: &Column, contract: &Contract) -> bool {
+    let name = column.name.name();
+    let known = contract.source.columns.iter().find(|it| it.name == name);
+    column.nullability == Nullability::Nullable
+        || known.is_some_and(|known| known.default_sql.is_some())
 }
 
 fn instant(column: &CatalogColumn) -> SourceInstant {
@@ -125,6 +163,8 @@ fn instant(column: &CatalogColumn) -> SourceInstant {
         column: column.ident(),
         zoned: if column.type_sql.ends_with("with time zone") {
             Zoned::Yes
+        } else if column.type_sql == "date" {
+            Zoned::Day
         } else {
             Zoned::No
         },

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use expect_test::{Expect, expect};
 
 use super::{EndMeaning, SourceInstant, VersionSource, Zoned, without_modifier};
-use crate::contract::{Contract, Ident, Kind, QualifiedName, Role};
+use crate::contract::{Contract, Ident, Kind, Nullability, QualifiedName, Role};
 use crate::merge::sql::{self, tests::contract};
 
 fn check(statement: impl FnOnce(&Contract, &Ident) -> String, expected: &Expect) {
@@ -38,6 +38,7 @@ fn source() -> VersionSource {
         current: Some(Ident::vouched("active")),
         zone: Tz::Europe__Prague,
         end_meaning: EndMeaning::LastDay,
+        unused: Vec::new(),
     }
 }
 
@@ -232,11 +233,12 @@ fn rows_of_another_table_become_versions() {
             insert into "datawarehouse"."users"
                 ("user_id", "name", "email", effective_start_date, effective_end_date,
                  version_number, load_id, source_line)
-            select taken.key, (source."full name")::text::text, taken.part_1::text, (source."since"), case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else ((source."until"::timestamp + interval '1 day') at time zone 'Europe/Prague') end,
-                row_number() over (partition by taken.key order by (source."since")), $1,
-                row_number() over (order by taken.key, (source."since"))
+            select taken.key, (source."full name")::text::text, taken.part_1::text, at.starts, case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else at.ends end,
+                row_number() over (partition by taken.key order by at.starts), $1,
+                row_number() over (order by taken.key, at.starts)
             from "old"."people" as source
             join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
+            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false))[1] as ends offset 0) as at
         "#]],
     );
 }
@@ -256,11 +258,94 @@ fn a_version_ends_where_the_next_starts() {
             insert into "datawarehouse"."users"
                 ("user_id", "name", "email", effective_start_date, effective_end_date,
                  version_number, load_id, source_line)
-            select taken.key, (source."full name")::text::text, taken.part_1::text, (source."since"), lead((source."since")) over (partition by taken.key order by (source."since")),
-                row_number() over (partition by taken.key order by (source."since")), $1,
-                row_number() over (order by taken.key, (source."since"))
+            select taken.key, (source."full name")::text::text, taken.part_1::text, at.starts, lead(at.starts) over (partition by taken.key order by at.starts),
+                row_number() over (partition by taken.key order by at.starts), $1,
+                row_number() over (order by taken.key, at.starts)
             from "old"."people" as source
             join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
+            cross join lateral (select (source."since") as starts, null::timestamptz as ends offset 0) as at
+        "#]],
+    );
+}
+
+#[test]
+fn rows_without_a_value_are_counted() {
+    check(
+        |contract, _| {
+            let mut contract = contract.clone();
+            contract.columns[0].nullability = Nullability::Required;
+            sql::count_missing(&contract, &source()).unwrap().statement
+        },
+        &expect![[r#"
+            select array[
+                count(*) filter (where source."since" is null),
+                count(*) filter (where source."full name" is null)
+            ]::bigint[] as counts
+            from "old"."people" as source
+        "#]],
+    );
+}
+
+#[test]
+fn values_that_no_column_takes_are_counted() {
+    check(
+        |contract, _| sql::count_misfits(contract, &source()).unwrap().statement,
+        &expect![[r#"
+            select array[
+                count(*) filter (where source."full name" is not null and pg_temp.hayloft_taken_value((source."full name")::text, 'text') is null),
+                count(*) filter (where source."mail" is not null and pg_temp.hayloft_taken_value((source."mail")::text, 'text') is null),
+                count(*) filter (where source."until" is not null and pg_temp.hayloft_taken_value((source."until")::text, 'timestamp without time zone') is null)
+            ]::bigint[] as counts
+            from "old"."people" as source
+        "#]],
+    );
+}
+
+#[test]
+fn local_times_of_none_or_two_are_counted() {
+    check(
+        |_, _| {
+            let counting = sql::count_local_times(&source()).unwrap();
+            assert_eq!(counting.asked.len(), 2, "the start has a zone");
+            counting.statement
+        },
+        &expect![[r#"
+            select array[
+                count(*) filter (where cardinality(pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false)) = 0),
+                count(*) filter (where cardinality(pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false)) = 2)
+            ]::bigint[] as counts
+            from "old"."people" as source
+        "#]],
+    );
+}
+
+#[test]
+fn contradictions_of_end_and_flag_are_counted() {
+    check(
+        |contract, _| sql::count_contradictions(contract, &source()).unwrap(),
+        &expect![[r#"
+            select array[
+                count(*) filter (where said.is_current and said.is_ended),
+                count(*) filter (where not said.is_current and not said.is_ended)
+            ]::bigint[] as counts
+            from (
+                select coalesce(lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1'), false) as is_current,
+                    coalesce(at.ends < coalesce($1::timestamptz, 'infinity'), false) as is_ended
+                from "old"."people" as source
+            join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
+            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false))[1] as ends offset 0) as at
+            ) as said
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_can_find_what_overlaps() {
+    let open_end = "9999-12-31T00:00:00Z".parse().ok();
+    check(
+        |contract, _| sql::find_overlapping(contract, &source(), open_end),
+        &expect![[r#"
+            select * from (select source.*, (source."since") as starts, case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else case when (source."until"::timestamp + interval '1 day') < '9999-12-31T00:00:00+00:00' then (source."until"::timestamp + interval '1 day') end end as ends, lead((source."since")) over (partition by (source."mail")::text order by (source."since")) as next_starts from "old"."people" as source) as version where ends <= starts or next_starts < coalesce(ends, 'infinity');
         "#]],
     );
 }
