@@ -10,6 +10,8 @@ mod read;
 pub mod said;
 pub mod sql;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -107,6 +109,9 @@ impl Version {
 pub struct FactRow {
     /// Its values.
     pub values: Values,
+    /// The places of those that their column does not take, since a migration changed the type: it is
+    /// held with them.
+    pub misfits: BTreeSet<usize>,
     /// When it was first stored, if the table keeps that.
     pub created_at: Option<DateTime<Utc>>,
     /// When a value of it last changed, if the table keeps that.
@@ -200,6 +205,7 @@ fn answer(
     depth: Depth,
 ) -> Result<Answer, WhyFault> {
     for candidate in candidates {
+        let candidate = &read::completed(conn, contract, scheme, candidate)?;
         let shown = read::shown(conn, contract, candidate)?;
         let wanted = depth == Depth::Observations || needs_explaining(&shown);
         let observations = if wanted {
@@ -340,6 +346,14 @@ impl Answer {
                 Some((column.name.as_str(), value))
             })
             .collect()
+    }
+
+    /// Places of the columns that do not take what an observation said for them.
+    #[must_use]
+    pub fn misfits(&self, observation: &Observation) -> Vec<usize> {
+        let columns = self.columns.iter().enumerate();
+        let misfits = columns.filter(|(_, column)| observation.misfits.contains(&column.id));
+        misfits.map(|(place, _)| place).collect()
     }
 
     /// What ended a version that no other follows, if the ledger knows.

@@ -1,13 +1,13 @@
 //! Facts that wait for their dimension.
 
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use serde::Serialize;
 
 use crate::db::prelude::*;
 
-/// How many facts of a table wait for members of a dimension. A fact that waits for members of
-/// two dimensions is counted with both.
+/// How many facts of a table wait for members of a dimension, or are refused for one reason. A fact that
+/// waits for members of two dimensions is counted with both.
 #[derive(QueryableByName, Serialize, Clone, PartialEq, Eq, Debug)]
 pub struct Waiting {
     /// The fact table.
@@ -22,6 +22,10 @@ pub struct Waiting {
     /// Members that they wait for.
     #[diesel(sql_type = BigInt)]
     pub members: i64,
+    /// Why they are not let in though their members may be there: their table refuses them.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What waits for what.

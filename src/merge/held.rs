@@ -9,13 +9,13 @@ mod one_by_one;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::counts::unsigned;
 use super::sql::{self, Holding, Shape};
 use super::{MergeError, history, swallowed};
-use crate::contract::{Contract, Ident, Reference};
+use crate::contract::{Contract, Ident, Reference, TableName};
 use crate::db::attempt;
 use crate::db::prelude::*;
 use crate::db::{Prepare, YesOrNo};
@@ -123,6 +123,7 @@ fn join(
     let changed = sql_query(sql::JOIN_HELD)
         .bind::<Text, _>(table)
         .bind::<BigInt, _>(load_id)
+        .bind::<Array<Text>, _>(shape.ids())
         .execute(conn)?;
     Ok((joined, changed))
 }
@@ -137,8 +138,21 @@ pub(super) enum LettingIn {
     OneByOne,
 }
 
+/// The present instant by the server's clock: when facts are let in. It is no instant that a file of the
+/// dimension tells of, which may be long past.
+pub(super) fn now(conn: &mut PgConnection) -> QueryResult<DateTime<Utc>> {
+    #[derive(QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = Timestamptz)]
+        at: DateTime<Utc>,
+    }
+    let now: Now = sql_query("select pg_catalog.clock_timestamp() as at").get_result(conn)?;
+    Ok(now.at)
+}
+
 /// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` is
-/// where the keys of these members are; `sent`, those that are nowhere else.
+/// where the keys of these members are; `sent`, those that are nowhere else. The instant is that at which
+/// they are let in.
 pub(super) fn release(
     conn: &mut PgConnection,
     dimension: &Contract,
@@ -170,11 +184,19 @@ pub(super) fn release(
             };
         }
         sql_query(sql::DROP_MET).execute(conn)?;
-        let behind = history::let_in_behind(conn, fact, &dimension.name)?;
+        let behind = history::let_in_behind(conn, fact, &dimension.name, instant)?;
         released += behind.changes.inserted + behind.changes.updated;
     }
     sql_query(sql::DROP_MEMBERS).execute(conn)?;
     Ok(released)
+}
+
+/// Says why held facts are not let in, of which the table does not take a value since a migration.
+pub(super) fn explain_misfits(conn: &mut PgConnection, table: &TableName) -> QueryResult<()> {
+    sql_query(include_str!("held/explain_misfits.sql"))
+        .bind::<Text, _>(table.as_str())
+        .execute(conn)
+        .map(drop)
 }
 
 /// Whether any fact waits for a member of the dimension.

@@ -19,7 +19,7 @@ use diesel::sql_types::{Array, Oid, SmallInt, Text};
 
 use self::retype::Retyped;
 use super::history::{self, Event, Table};
-use super::{MergeError, locks, offenders, sql};
+use super::{MergeError, held, locks, offenders, sql};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::identity::SchemaChange;
 use crate::contract::{Contract, ContractFile, Contracts, Kind, TableName, WAREHOUSE};
@@ -185,6 +185,7 @@ fn write_down(
         write_change(conn, name, table, change)?;
     }
     write_columns(conn, name, table)?;
+    held::explain_misfits(conn, &TableName::new(name))?;
     let mut joined = 0;
     if let Some(dimension) = dimension {
         baseline::take(conn, dimension, &table.changes)?;
@@ -328,6 +329,10 @@ fn write_change(
                 .execute(conn)?;
         }
         SchemaChange::ColumnDropped { id, .. } => {
+            sql_query(include_str!("schema/drop_held.sql"))
+                .bind::<Text, _>(name)
+                .bind::<Text, _>(id.as_str())
+                .execute(conn)?;
             sql_query(include_str!("schema/drop_column.sql"))
                 .bind::<Text, _>(name)
                 .bind::<Text, _>(id.as_str())

@@ -116,7 +116,7 @@ fn key_of(contract: &Contract) -> impl Iterator<Item = &Column> {
 
 /// Moves the rows of facts that are held already from the landing table into what is held: the
 /// older row stays as far as the newer one says nothing. A row that says nothing new leaves what is
-/// held as it is. Binds: the fact table's name, the load.
+/// held as it is. Binds: the fact table's name, the load, the ids of the columns that the file fills.
 pub const JOIN_HELD: &str = "with hayloft_newer as (
     delete from pg_temp.hayloft_landing as landing
     using pg_temp.hayloft_joined as joined
@@ -124,8 +124,10 @@ pub const JOIN_HELD: &str = "with hayloft_newer as (
     returning landing.*, joined.hayloft_differs
 )
 update hayloft.held_fact as held
-set load_id = $2, source_line = hayloft_newer.hayloft_line, held_at = clock_timestamp(), reason = null,
-    row = held.row || (to_jsonb(hayloft_newer) - 'hayloft_key' - 'hayloft_line' - 'hayloft_differs')
+set load_id = $2, source_line = hayloft_newer.hayloft_line, held_at = clock_timestamp(),
+    reason = case when held.misfits - $3::text[] <> '{}' then held.reason end,
+    row = held.row || (to_jsonb(hayloft_newer) - 'hayloft_key' - 'hayloft_line' - 'hayloft_differs'),
+    misfits = held.misfits - $3::text[]
 from hayloft_newer
 where hayloft_newer.hayloft_differs
   and held.table_name = $1 and held.fact_key = hayloft_newer.hayloft_key";
@@ -181,8 +183,9 @@ pub enum Holding {
     OfTouchedMembers,
 }
 
-/// Notes which members held facts are waiting for. Binds: the fact table's name, the dimension's
-/// name, and that of [`Holding`].
+/// Notes which members held facts are waiting for. A fact with a value that its table does not take is
+/// tried again when the dimension speaks of its member, which may be there. Binds: the fact table's name,
+/// the dimension's name, and that of [`Holding`].
 #[must_use]
 pub fn note_awaited(contract: &Contract, reference: &Reference, holding: Holding) -> String {
     let column = &contract.columns[reference.column].name;
@@ -200,10 +203,10 @@ pub fn note_awaited(contract: &Contract, reference: &Reference, holding: Holding
          from hayloft.held_fact\n\
          where held_fact.table_name = $1 and {whose}\n  \
            and held_fact.row ->> {name} is not null\n  \
-           and not exists (\n      \
+           and (held_fact.misfits <> '{{}}' or not exists (\n      \
                select from {dimension} as member\n      \
                where member.{durable_key} = (held_fact.row ->> {name})::uuid\n  \
-           )\n\
+           ))\n\
          on conflict do nothing",
         name = literal(column),
         dimension = reference.dimension_table,
@@ -299,13 +302,14 @@ pub fn list_members(dimension: &Contract, durable_key: &Ident, spoken: &[Spoken]
 /// Takes away the table that [`list_members`] made: loads may share a transaction.
 pub const DROP_MEMBERS: &str = "drop table pg_temp.hayloft_member";
 
-/// Takes off the members that this load brought from what held facts wait for. Binds: the fact
-/// table's name, the dimension's name.
+/// Takes off the members that this load brought from what held facts wait for. A fact with a value that
+/// its table does not take waits on. Binds: the fact table's name, the dimension's name.
 pub const MEET_MEMBERS: &str = "create temporary table hayloft_met on commit drop as
 select distinct waits.fact_key
 from hayloft.held_reference as waits
 join pg_temp.hayloft_member as member on member.key = waits.dimension_key
-where waits.table_name = $1 and waits.dimension = $2";
+join hayloft.held_fact as held using (table_name, fact_key)
+where held.misfits = '{}' and waits.table_name = $1 and waits.dimension = $2";
 
 /// See [`MEET_MEMBERS`]; the second half of the same step.
 pub const FORGET_MET: &str = "delete from hayloft.held_reference as waits
@@ -321,7 +325,7 @@ pub const DROP_MET: &str = "drop table pg_temp.hayloft_met";
 pub const MEET_JOINED: &str = "create temporary table hayloft_met on commit drop as
 select held.fact_key
 from hayloft.held_fact as held
-where held.table_name = $1 and held.load_id = $2
+where held.table_name = $1 and held.load_id = $2 and held.misfits = '{}'
   and not exists (
       select from hayloft.held_reference as waits
       where waits.table_name = held.table_name and waits.fact_key = held.fact_key

@@ -265,6 +265,7 @@ impl Takeover<'_> {
         }
         let dependants: Vec<&Contract> = self.contracts.referring_to(&self.contract.name).collect();
         let spoken = [sql::Spoken::Touched];
+        let now = held::now(conn)?;
         held::release(
             conn,
             self.contract,
@@ -272,7 +273,7 @@ impl Takeover<'_> {
             &dependants,
             &spoken,
             &[],
-            (Utc::now(), held::LettingIn::Together),
+            (now, held::LettingIn::Together),
         )
     }
 

@@ -274,6 +274,19 @@ impl Drawing<'_> {
             .collect()
     }
 
+    /// The same of a fact, of which a value may not fit its column.
+    fn values_of_fact(&self, fact: &FactRow) -> Vec<Line> {
+        let value = |(place, name): (usize, String)| {
+            let line = self.value(&name, place, &fact.values, None);
+            if fact.misfits.contains(&place) {
+                line.faint(words::NO_FIT)
+            } else {
+                line
+            }
+        };
+        self.value_columns().map(value).collect()
+    }
+
     /// What changed on lines of their own, and the rest on one.
     fn changes(&self, values: &Values, before: &Values) -> Vec<Line> {
         let (changed, same): (Vec<_>, Vec<_>) = self
@@ -370,12 +383,18 @@ impl Drawing<'_> {
         let is_told = |place: &usize| {
             unseen || judged.filled.contains(place) || judged.overwrote.contains(place)
         };
+        let misfits = self.answer.misfits(&judged.observation);
         let columns = self.value_columns();
         let values = columns.filter(|(place, _)| is_told(place));
         let texts: Vec<String> = values
             .filter_map(|(place, name)| {
                 let value = judged.values.get(&place)?;
-                Some(format!("{name} {}", shown(Some(value))))
+                let fits = if misfits.contains(&place) {
+                    words::NO_FIT
+                } else {
+                    ""
+                };
+                Some(format!("{name} {}{fits}", shown(Some(value))))
             })
             .collect();
         texts.join(" · ")
@@ -387,7 +406,7 @@ impl Drawing<'_> {
         let mut lines = Vec::new();
         match fact {
             Some(fact) => {
-                lines.extend(self.values(&fact.values, None));
+                lines.extend(self.values_of_fact(fact));
                 lines.extend(words::stamps(fact).map(|text| Rail::Version.begin().plain(text)));
                 let line = Rail::Version.begin().plain("  ");
                 lines.push(line.faint(brought(&fact.origin)));

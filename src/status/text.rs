@@ -310,11 +310,14 @@ fn held(held: &[Waiting]) -> Option<Columns> {
         ("wait for", Side::Left),
     ]);
     for row in held {
-        let members = count(row.members);
+        let members = format!("{} key(s) of {}", count(row.members), row.dimension);
         table.row([
             row.table.clone(),
             count(row.facts),
-            format!("{members} key(s) of {}", row.dimension),
+            match &row.reason {
+                None => members,
+                Some(reason) => format!("{members}; the table refuses them: {reason}"),
+            },
         ]);
     }
     (!held.is_empty()).then_some(table)
@@ -467,6 +470,7 @@ mod tests {
             dimension: "users".into(),
             facts: 14,
             members: 3,
+            reason: None,
         }];
         report.rejects = vec![OfLoad {
             load_id: 1,

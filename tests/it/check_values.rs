@@ -235,3 +235,34 @@ fn a_dropped_or_retyped_column_is_no_contradiction() {
     warehouse.execute("alter table datawarehouse.users drop column date_of_birth cascade");
     assert_eq!(check()["values"]["unproven"][0]["reason"], "column_dropped");
 }
+
+#[test]
+fn a_fact_that_is_loaded_again_is_not_missed() {
+    let warehouse = loaded();
+    let file = "id,email,amount,transaction_date\n77,ann@x.org,5,01/01/2025\n";
+    warehouse.load("transactions-77.csv", file).exits(0);
+    warehouse.execute("delete from datawarehouse.transactions where id = 77");
+    warehouse.run(&["check", "--values"]).exits(1);
+    warehouse.load("transactions-77.csv", file).exits(0);
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
+fn why_takes_the_uuid_that_check_prints() {
+    let warehouse = loaded();
+    warehouse.execute("update datawarehouse.transactions set amount = 9 where id = 2");
+    let checked = warehouse
+        .run(&["check", "transactions", "--values", "--format", "json"])
+        .exits(1)
+        .only();
+    let key = checked["values"]["named"][0]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let why = ["why", "transactions", &key, "--format", "json"];
+    let told = warehouse.run(&why).exits(0).only();
+    assert_eq!(told["key"]["id"], "2");
+    assert_eq!(told["row"]["values"]["amount"], "9.00");
+    let nobody = uuid::Uuid::now_v7().to_string();
+    warehouse.run(&["why", "transactions", &nobody]).exits(2);
+}

@@ -373,6 +373,7 @@ fn the_server_plans_every_statement_of_a_refold_of_facts() {
         let statements = [
             sql::touch_remembered_facts(&contract),
             sql::touch_held_facts(&contract),
+            sql::read_misfit_key(&contract),
             sql::touch_landed_facts(shape),
             sql::read_landed(shape),
             sql::read_facts_of_load(&contract),

@@ -589,3 +589,44 @@ fn a_column_may_have_any_name_also_where_facts_wait() {
     assert_eq!(warehouse.query(values), "a | a | a | a\n");
     warehouse.run(&["check"]).exits(0);
 }
+
+/// Who reads what was written after they last read has to see it, whatever instant a file tells of.
+#[test]
+fn a_fact_let_in_has_the_loads_instant() {
+    let contract = HAYLOFT_TOML.replace(
+        "[tables.users]\n",
+        "[tables.users]\neffective = { file_name = \"%Y-%m-%d\" }\n",
+    );
+    let warehouse = Warehouse::with_contract(&contract);
+    let people = |day: &str, email: &str| {
+        let file = format!("email,name,date_of_birth\n{email},Zoe,01/01/2000\n");
+        warehouse.load(&format!("users-{day}.csv"), file).exits(0);
+    };
+    let fact = |rows: &str| {
+        warehouse
+            .load("transactions.csv", transactions(rows))
+            .exits(0);
+    };
+    let stamps = || {
+        warehouse.query(
+            "select fact.id, fact.created_at > member.started_at, fact.updated_at > member.started_at
+             from datawarehouse.transactions as fact
+             cross join (select started_at from hayloft.load where table_name = 'users'
+                         order by load_id desc limit 1) as member
+             order by id",
+        )
+    };
+    fact("1,zoe@x.org,1,01/01/2025\n2,zoe@x.org,1,01/01/2025\n");
+    // A row behind which a newer one waits for somebody else.
+    fact("2,yan@x.org,2,01/01/2025\n");
+
+    people("2020-02-02", "zoe@x.org");
+
+    assert_eq!(stamps(), "1 | t | t\n2 | t | t\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+
+    people("2020-01-01", "yan@x.org");
+
+    assert_eq!(stamps(), "1 | f | f\n2 | f | t\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+}

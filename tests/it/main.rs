@@ -27,6 +27,7 @@ mod instants;
 mod language;
 mod ledger;
 mod meddling;
+mod migrated_facts;
 mod model;
 mod new_table;
 mod parallel;

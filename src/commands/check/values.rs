@@ -106,6 +106,10 @@ fn not_told(unproven: &Unproven) -> String {
             "not verifiable: {count} row(s) were loaded before a column began to keep history, or \
              got another type"
         ),
+        Reason::ValueMisfit => format!(
+            "not verifiable: {count} row(s) had a value that its column does not take since a \
+             migration changed the type"
+        ),
         Reason::ColumnDropped => {
             format!("not verifiable: {count} row(s) spoke of a column that the table no longer has")
         }

@@ -100,7 +100,7 @@ select 'held_for_nothing', count(*),
     (array_agg(format('load %s, line %s', held.load_id, held.source_line)
         order by held.load_id, held.source_line))[1:5]
 from hayloft.held_fact as held
-where held.table_name = $1 and not exists (
+where held.table_name = $1 and held.misfits = '{}' and not exists (
     select from hayloft.held_reference as waits
     where waits.table_name = held.table_name and waits.fact_key = held.fact_key
 )

@@ -26,7 +26,7 @@ pub enum KeyFault {
     /// Too few or too many parts.
     #[error(
         "The key of `{table}` is {columns}: give {} in this order, each as an argument of its \
-         own{}.", values(*.expected), uuid(*.has_uuid)
+         own; or its UUID.", values(*.expected)
     )]
     Parts {
         /// The table.
@@ -35,8 +35,6 @@ pub enum KeyFault {
         columns: String,
         /// How many there are.
         expected: usize,
-        /// Whether the durable key may be given instead.
-        has_uuid: bool,
     },
     /// A part is no value of its column.
     #[error("What was given for `{column}` cannot be a key of `{table}`: it {fault}.")]
@@ -57,40 +55,39 @@ fn values(count: usize) -> String {
     }
 }
 
-fn uuid(has_uuid: bool) -> &'static str {
-    if has_uuid {
-        "; or the UUID of the durable key"
-    } else {
-        ""
-    }
-}
-
-/// The keys that what was typed may stand for. A UUID is read as the durable key first; where the
+/// The keys that what was typed may stand for. A UUID is read as the durable key of a dimension first, and as
+/// the ledger's key of a fact last; where the
 /// natural key may look like one too, both readings are kept.
 pub fn read(
     contract: &Contract,
     scheme: &KeyScheme,
     typed: &[String],
 ) -> Result<Vec<Candidate>, KeyFault> {
-    let durable = durable(contract, typed);
+    let durable = durable(typed);
     let natural = natural(contract, scheme, typed);
     match (durable, natural) {
-        (Some(durable), Ok(natural)) => Ok(vec![durable, natural]),
+        (Some(durable), Ok(natural)) if is_dimension(contract) => Ok(vec![durable, natural]),
+        (Some(durable), Ok(natural)) => Ok(vec![natural, durable]),
         (Some(durable), Err(_)) => Ok(vec![durable]),
         (None, natural) => natural.map(|natural| vec![natural]),
     }
 }
 
-/// Facts are found by their natural key alone.
-fn durable(contract: &Contract, typed: &[String]) -> Option<Candidate> {
-    let (Kind::Dimension { .. }, [text]) = (&contract.kind, typed) else {
+fn is_dimension(contract: &Contract) -> bool {
+    matches!(contract.kind, Kind::Dimension { .. })
+}
+
+/// The durable key; of a fact the ledger's, by which `check` names it.
+fn durable(typed: &[String]) -> Option<Candidate> {
+    let [text] = typed else {
         return None;
     };
     let key = Uuid::try_parse(text.trim()).ok()?;
     Some(Candidate { key, parts: None })
 }
 
-fn natural(
+/// The key that a natural one leads to.
+pub(super) fn natural(
     contract: &Contract,
     scheme: &KeyScheme,
     typed: &[String],
@@ -104,7 +101,6 @@ fn natural(
             table: contract.name.to_string(),
             columns: names.join(", "),
             expected: names.len(),
-            has_uuid: matches!(contract.kind, Kind::Dimension { .. }),
         });
     }
     let parts = contract

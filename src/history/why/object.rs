@@ -84,6 +84,7 @@ fn version(answer: &Answer, version: &Version, before: Option<&Version>) -> Valu
 fn fact(answer: &Answer, fact: &FactRow) -> Value {
     let object = json!({
         "values": values(answer, &fact.values),
+        "misfits": names(answer, &fact.misfits.iter().copied().collect::<Vec<_>>()),
         "created_at": fact.created_at.map(instant),
         "updated_at": fact.updated_at.map(instant),
     });
@@ -112,6 +113,7 @@ fn observation(answer: &Answer, judged: &Judged) -> Value {
         "winner_line": winner.and_then(|winner| winner.line),
         "filled": names(answer, &judged.filled),
         "overwrote": names(answer, &judged.overwrote),
+        "misfits": names(answer, &answer.misfits(observation)),
     });
     with_origin(object, &observation.origin)
 }

@@ -1,7 +1,7 @@
 //! What the database knows of one key: rows of its table, and of the ledger. Reads, and judges
 //! nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::pg::{Pg, PgRowByRowLoadingMode};
@@ -49,6 +49,41 @@ pub(super) fn shown(
             })
         }
     }
+}
+
+/// A fact does not have the key that the ledger has. Its natural key is that of a row which the ledger knows
+/// by the key.
+pub(super) fn completed(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    scheme: &KeyScheme,
+    candidate: &Candidate,
+) -> QueryResult<Candidate> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Array<Text>)]
+        parts: Vec<String>,
+    }
+    if candidate.parts.is_some() || matches!(contract.kind, Kind::Dimension { .. }) {
+        return Ok(candidate.clone());
+    }
+    let said = spoken_of(conn, &contract.name, candidate.key)?;
+    let (loads, lines): (Vec<i64>, Vec<i64>) = said
+        .into_iter()
+        .filter_map(|(load, said)| match said {
+            SpokenOf::Read { line } => Some((load, line?)),
+            SpokenOf::Unread => None,
+        })
+        .unzip();
+    let rows: Vec<Row> = sql_query(sql::keys_of_rows(contract))
+        .bind::<Array<BigInt>, _>(loads)
+        .bind::<Array<BigInt>, _>(lines)
+        .load(conn)?;
+    let natural = rows
+        .iter()
+        .filter_map(|row| super::key::natural(contract, scheme, &row.parts).ok());
+    let mut same = natural.filter(|natural| natural.key == candidate.key);
+    Ok(same.next().unwrap_or_else(|| candidate.clone()))
 }
 
 fn versions(conn: &mut PgConnection, statement: &str, key: Uuid) -> QueryResult<Vec<Version>> {
@@ -112,6 +147,7 @@ fn fact(
     let origins = Origins::read(conn, vec![row.load_id])?;
     Ok(Some(FactRow {
         values: row.texts,
+        misfits: BTreeSet::new(),
         created_at: row.created_at,
         updated_at: row.updated_at,
         origin: origins.of(row.load_id, row.line),
@@ -131,6 +167,8 @@ fn held(
         line: i64,
         #[diesel(sql_type = Jsonb)]
         content: Value,
+        #[diesel(sql_type = Jsonb)]
+        misfits: Value,
         #[diesel(sql_type = Array<Text>)]
         dimensions: Vec<String>,
     }
@@ -151,8 +189,19 @@ fn held(
         .bind::<Jsonb, _>(row.content)
         .get_result(conn)?;
     let origins = Origins::read(conn, vec![row.load_id])?;
+    let mut kept = texts(row.misfits);
+    let columns = contract.columns.iter().zip(printed.texts).enumerate();
+    let mut misfits = BTreeSet::new();
+    let values = columns.map(|(place, (column, printed))| {
+        let Some(kept) = kept.remove(column.id.as_str()) else {
+            return printed;
+        };
+        misfits.insert(place);
+        kept
+    });
     let fact = FactRow {
-        values: printed.texts,
+        values: values.collect(),
+        misfits,
         created_at: None,
         updated_at: None,
         origin: origins.of(row.load_id, row.line),
@@ -226,7 +275,7 @@ pub(super) fn observations(
             ));
             if let Some(last) = observations.last_mut() {
                 last.sequence.clone_from(&row.sequence);
-                last.payload = payloads.remove(&(load.load_id, row.line));
+                last.keep(payloads.remove(&(load.load_id, row.line)));
             }
         }
     }
@@ -281,6 +330,7 @@ impl SpokenLoad {
             sequence: Vec::new(),
             columns: self.columns.clone(),
             payload: None,
+            misfits: Vec::new(),
             origin: Origin {
                 load_id: self.load_id,
                 line,
@@ -306,7 +356,7 @@ fn shared_or_absent(
                 place.0 == load.load_id && line.is_none_or(|line| line == place.1)
             };
             let place = payloads.keys().copied().find(is_its_own);
-            observation.payload = place.and_then(|place| payloads.remove(&place));
+            observation.keep(place.and_then(|place| payloads.remove(&place)));
             Some(observation)
         }
         None if load.absence == Absence::Closes => {
@@ -409,7 +459,21 @@ fn rows_with_own_instants(
 }
 
 /// By load and line.
-type Payloads = HashMap<(i64, i64), BTreeMap<String, Option<String>>>;
+type Payloads = HashMap<(i64, i64), Payload>;
+
+/// What the ledger keeps of a row.
+struct Payload {
+    values: BTreeMap<String, Option<String>>,
+    misfits: Vec<String>,
+}
+
+impl Observation {
+    fn keep(&mut self, kept: Option<Payload>) {
+        if let Some(Payload { values, misfits }) = kept {
+            (self.payload, self.misfits) = (Some(values), misfits);
+        }
+    }
+}
 
 fn payloads(conn: &mut PgConnection, table: &TableName, key: Uuid) -> QueryResult<Payloads> {
     #[derive(QueryableByName)]
@@ -420,6 +484,8 @@ fn payloads(conn: &mut PgConnection, table: &TableName, key: Uuid) -> QueryResul
         line: i64,
         #[diesel(sql_type = Jsonb)]
         content: Value,
+        #[diesel(sql_type = Array<Text>)]
+        misfits: Vec<String>,
     }
     let rows: Vec<Row> = sql_query(include_str!("read/payloads.sql"))
         .bind::<Text, _>(table.as_str())
@@ -427,7 +493,13 @@ fn payloads(conn: &mut PgConnection, table: &TableName, key: Uuid) -> QueryResul
         .load(conn)?;
     let rows = rows.into_iter();
     Ok(rows
-        .map(|row| ((row.load_id, row.line), texts(row.content)))
+        .map(|row| {
+            let payload = Payload {
+                values: texts(row.content),
+                misfits: row.misfits,
+            };
+            ((row.load_id, row.line), payload)
+        })
         .collect())
 }
 

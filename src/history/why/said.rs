@@ -31,6 +31,8 @@ pub struct Observation {
     pub columns: Option<Vec<String>>,
     /// Values that the table does not show, by column.
     pub payload: Option<BTreeMap<String, Option<String>>>,
+    /// The columns of these that do not take their value, since a migration changed the type.
+    pub misfits: Vec<String>,
     /// The load and the line.
     pub origin: Origin,
 }

@@ -48,6 +48,23 @@ pub fn fact(contract: &Contract, stamps: Stamps) -> String {
     sql
 }
 
+/// The natural keys of the facts that are from some rows. Binds: the rows' loads, their lines.
+#[must_use]
+pub fn keys_of_rows(contract: &Contract) -> String {
+    let parts = contract.key.iter();
+    let parts: Vec<String> = parts
+        .map(|place| format!("fact.{}::text", contract.columns[*place].name))
+        .collect();
+    format!(
+        "select array[{parts}]::text[] as parts\n\
+         from {table} as fact\n\
+         join unnest($1, $2) as said (load_id, line)\n    \
+             on fact.load_id = said.load_id and fact.source_line = said.line",
+        parts = parts.join(", "),
+        table = contract.table,
+    )
+}
+
 /// The values of a row that is held as JSON, as the table would print them. Bind: the row.
 #[must_use]
 pub fn held_values(contract: &Contract) -> String {
@@ -79,7 +96,7 @@ fn part_is(column: &Column, number: usize) -> String {
 mod tests {
     use expect_test::expect;
 
-    use super::{fact, held_values, versions};
+    use super::{fact, held_values, keys_of_rows, versions};
     use crate::contract::{Contract, Kind};
     use crate::merge::sql::tests::contract;
 
@@ -132,5 +149,15 @@ mod tests {
         expect![[r#"
             select array[held."id"::text, held."user_id"::text, held."amount"::text, held."transaction_date"::text]::text[] as texts
             from jsonb_populate_record(null::"datawarehouse"."transactions", $1) as held"#]].assert_eq(&held_values(&contract("transactions")));
+    }
+
+    #[test]
+    fn a_fact_is_found_by_the_rows_that_name_it() {
+        expect![[r#"
+            select array[fact."id"::text]::text[] as parts
+            from "datawarehouse"."transactions" as fact
+            join unnest($1, $2) as said (load_id, line)
+                on fact.load_id = said.load_id and fact.source_line = said.line"#]]
+        .assert_eq(&keys_of_rows(&contract("transactions")));
     }
 }

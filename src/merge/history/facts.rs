@@ -17,7 +17,7 @@ mod store;
 
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
@@ -32,15 +32,14 @@ use self::record::Batch;
 use super::fold::{Cell, Micros};
 use super::natural::Natural;
 use super::refold::touched_after;
-use super::store::Load;
+use super::store::{Load, Misfit};
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};
 use crate::contract::{Column, Contract, Ident, Kind, Reference, TableName};
 use crate::failpoint;
-use crate::merge::MergeError;
 use crate::merge::ledger::{self, Keys};
 use crate::merge::plan::{Sample, Subject, Told, Version};
-use crate::merge::sql;
+use crate::merge::{MergeError, held, sql};
 use crate::stage::key::KeyScheme;
 use crate::summary::{Changes, Status};
 
@@ -53,8 +52,8 @@ pub(in crate::merge) enum Occasion<'a> {
     Goes(i64),
     /// A load counts again.
     Returns(i64),
-    /// Members came of which rows were waiting.
-    MembersCome,
+    /// Members came of which rows were waiting, at this instant.
+    MembersCome(Micros),
     /// Facts that no load brought are rows of a load from now on, and are among those that count.
     TakesOver(i64),
 }
@@ -78,6 +77,7 @@ pub(in crate::merge) fn turn_facts(
     turn: Turn,
     samples: usize,
 ) -> Result<Turned, MergeError> {
+    refuse_misfit_key(conn, contract, load_id)?;
     begin(conn, contract)?;
     let (occasion, status) = match turn {
         Turn::Undo => {
@@ -189,6 +189,7 @@ pub(in crate::merge) fn let_in_behind(
     conn: &mut PgConnection,
     contract: &Contract,
     dimension: &TableName,
+    at: DateTime<Utc>,
 ) -> Result<Refolded, MergeError> {
     begin(conn, contract)?;
     let mut touched = 0;
@@ -202,7 +203,12 @@ pub(in crate::merge) fn let_in_behind(
     if touched == 0 {
         return Ok(Refolded::default());
     }
-    refold(conn, contract, &Occasion::MembersCome, 0)
+    refold(
+        conn,
+        contract,
+        &Occasion::MembersCome(at.timestamp_micros()),
+        0,
+    )
 }
 
 /// A load of the facts' dimension has touched keys of its own, and is done with them.
@@ -227,7 +233,7 @@ fn refold(
     let loads = ledger_store::loads(conn, &table)?;
     let columns: Vec<usize> = references(contract).iter().map(|it| it.column).collect();
     let mut story = Story::new(contract, occasion, samples);
-    let mut last = None;
+    let (mut last, mut misfits) = (None, 0);
     loop {
         let keys = touched_after(conn, last)?;
         let (Some(from), Some(to)) = (keys.first().copied(), keys.last().copied()) else {
@@ -256,14 +262,20 @@ fn refold(
         };
         let mut batch = Batch::default();
         for past in &pasts {
-            let settled = settle(&rules, past, |saying| occasion.counts(saying));
+            let mut settled = settle(&rules, past, |saying| occasion.counts(saying));
+            occasion.date(&mut settled);
+            refuse_misfit(contract, occasion, past, &settled)?;
             batch.note(contract, past, &settled)?;
             story.note(&rules, past, &settled);
         }
         batch.flush(conn, contract)?;
+        misfits += batch.misfits;
         last = Some(to);
     }
     record::apply(conn, contract, references(contract))?;
+    if misfits > 0 {
+        held::explain_misfits(conn, &contract.name)?;
+    }
     MergeError::unless_unbroken(&contract.name, story.broken)?;
     Ok(story.refolded)
 }
@@ -281,6 +293,53 @@ fn refuse_unknown(
     Err(MergeError::UnknownRows {
         table: contract.name.clone(),
     })
+}
+
+/// A fact is never written cut or rounded. Where members come, the row that has such a value is held on;
+/// a person who asks for it is told.
+fn refuse_misfit(
+    contract: &Contract,
+    occasion: &Occasion<'_>,
+    past: &Past,
+    settled: &Settled,
+) -> Result<(), MergeError> {
+    match settled.misfit {
+        Some(misfit)
+            if !matches!(occasion, Occasion::MembersCome(_)) && past.waiting != settled.waiting =>
+        {
+            let misfit = Misfit {
+                load: misfit.load,
+                line: misfit.line,
+                column: contract.columns[misfit.column].id.as_str().to_owned(),
+            };
+            Err(misfit.refusal(contract))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A row whose natural key has a value that its column does not take is no fact of the table.
+fn refuse_misfit_key(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    load: i64,
+) -> Result<(), MergeError> {
+    #[derive(QueryableByName)]
+    struct MisfitKey {
+        #[diesel(sql_type = BigInt)]
+        line: i64,
+        #[diesel(sql_type = Text)]
+        column: String,
+    }
+    let misfit: Option<MisfitKey> = sql_query(sql::read_misfit_key(contract))
+        .bind::<BigInt, _>(load)
+        .bind::<Text, _>(contract.name.as_str())
+        .get_result(conn)
+        .optional()?;
+    match misfit {
+        Some(MisfitKey { line, column }) => Err(Misfit { load, line, column }.refusal(contract)),
+        None => Ok(()),
+    }
 }
 
 fn references(contract: &Contract) -> &[Reference] {
@@ -304,7 +363,15 @@ impl Occasion<'_> {
         match self {
             Self::Goes(load) => saying.counts && saying.load != *load,
             Self::Returns(load) => saying.counts || saying.load == *load,
-            Self::Comes(_) | Self::MembersCome | Self::TakesOver(_) => saying.counts,
+            Self::Comes(_) | Self::MembersCome(_) | Self::TakesOver(_) => saying.counts,
+        }
+    }
+
+    /// A fact that is let in is written when its member comes, whenever its row came: who reads what is
+    /// newer than what they have would miss it else.
+    fn date(&self, settled: &mut Settled) {
+        if let (Self::MembersCome(at), Some((_, since))) = (self, &mut settled.fact) {
+            (since.created, since.updated) = (*at, *at);
         }
     }
 }
@@ -385,7 +452,7 @@ impl<'a> Story<'a> {
             (Occasion::TakesOver(_), _) => Fate::Unchanged,
             (_, Some(action)) => Fate::Counted(action),
             (Occasion::Returns(load), None) if waits(place_of(*load), settled) => Fate::Held,
-            (Occasion::Returns(_) | Occasion::MembersCome, None) => Fate::Nothing,
+            (Occasion::Returns(_) | Occasion::MembersCome(_), None) => Fate::Nothing,
         }
     }
 

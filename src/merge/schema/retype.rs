@@ -2,7 +2,8 @@
 //!
 //! The server makes of the text of each what it makes of any text of the new type. What the type does
 //! not take, or takes only cut or rounded, stays as it was and is marked: whatever needs it is refused. A
-//! value is whole if it is the same again in the type of before.
+//! value is whole if it is the same again in the type of before. A held fact with one that is not whole is not
+//! let in.
 
 use diesel::sql_query;
 use diesel::sql_types::Text;
@@ -30,7 +31,7 @@ const FUNCTIONS: [&str; 5] = [
     include_str!("retype/begin/is_parsed_whole.sql"),
 ];
 
-/// Converts what the ledger keeps of a column.
+/// Converts what the ledger keeps of a column, and what facts say of it that are held.
 pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryResult<()> {
     let Retyped {
         table,
@@ -50,6 +51,22 @@ pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryRes
         .bind::<Text, _>(column.as_str())
         .bind::<Text, _>(from)
         .bind::<Text, _>(to)
+        .execute(conn)?;
+    convert_held(conn, retyped)
+}
+
+fn convert_held(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryResult<()> {
+    for function in [
+        include_str!("retype/print.sql"),
+        include_str!("retype/as_json.sql"),
+    ] {
+        sql_query(function).execute(conn)?;
+    }
+    sql_query(include_str!("retype/convert_held.sql"))
+        .bind::<Text, _>(retyped.table)
+        .bind::<Text, _>(retyped.column.as_str())
+        .bind::<Text, _>(retyped.from)
+        .bind::<Text, _>(retyped.to)
         .execute(conn)
         .map(drop)
 }

@@ -21,7 +21,7 @@ pub const HELD: &str = "held";
 pub const NOT_HELD: &str = "not held";
 
 /// The columns of the table of what becomes of facts, before those of the contract.
-pub const FACT_REFOLD_COLUMNS: [&str; 7] = [
+pub const FACT_REFOLD_COLUMNS: [&str; 8] = [
     "hayloft_key",
     "hayloft_fate",
     "hayloft_load",
@@ -29,6 +29,7 @@ pub const FACT_REFOLD_COLUMNS: [&str; 7] = [
     "hayloft_created",
     "hayloft_updated",
     "hayloft_silent",
+    "hayloft_misfits",
 ];
 
 // ---- what a load in order leaves behind ----------------------------------------------------------
@@ -184,7 +185,11 @@ pub fn find_joined(shape: Shape<'_>) -> String {
                 name = literal(&column.name),
                 column = column.name
             );
-            distinct(&column.column_type, &landed(column), &stands)
+            format!(
+                "held.misfits ? {id} or {}",
+                distinct(&column.column_type, &landed(column), &stands),
+                id = id_literal(&column.id),
+            )
         })
         .collect();
     let differs = if differs.is_empty() {
@@ -196,11 +201,12 @@ pub fn find_joined(shape: Shape<'_>) -> String {
         "create temporary table hayloft_joined on commit drop as\n\
          select landing.hayloft_key, held.load_id as hayloft_old_load,\n    \
              held.source_line as hayloft_old_line,\n    \
-             {said}\n        \
+             ({said}\n        \
                  - array(\n            \
                      select waits.id from unnest({ids}, {names}) as waits (id, name)\n            \
                      where not held.row ? waits.name\n        \
-                 ) as hayloft_said,\n    \
+                 )) || held.misfits as hayloft_said,\n    \
+             array(select jsonb_object_keys(held.misfits)) as hayloft_misfits,\n    \
              ({differs}) as hayloft_differs\n\
          from {LANDING} as landing\n\
          join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key\n\
@@ -215,8 +221,8 @@ pub fn find_joined(shape: Shape<'_>) -> String {
 }
 
 /// Keeps what the held rows said that newer ones now join.
-pub const REMEMBER_JOINED: &str = "insert into hayloft.payload (key, load_id, line, row)
-select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+pub const REMEMBER_JOINED: &str = "insert into hayloft.payload (key, load_id, line, row, misfits)
+select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said, hayloft_misfits
 from pg_temp.hayloft_joined
 where hayloft_differs
 on conflict do nothing";
@@ -284,6 +290,28 @@ pub fn read_remembered_key(contract: &Contract) -> String {
     )
 }
 
+/// Of what the ledger keeps of a load, a value for the natural key that its column does not take: whoever
+/// needs it cannot find the fact. Binds: the load, the fact table's name.
+#[must_use]
+pub fn read_misfit_key(contract: &Contract) -> String {
+    format!(
+        "select misfit.line, misfit.id as column\n\
+         from (\n    \
+             select payload.line, unnest(payload.misfits) as id\n    \
+             from hayloft.payload\n    \
+             where payload.load_id = $1\n    \
+             union all\n    \
+             select held.source_line, jsonb_object_keys(held.misfits)\n    \
+             from hayloft.held_fact as held\n    \
+             where held.table_name = $2 and held.load_id = $1\n\
+         ) as misfit\n\
+         where misfit.id = any ({ids})\n\
+         order by misfit.line\n\
+         limit 1",
+        ids = key_ids(contract)
+    )
+}
+
 /// Touches the facts of which a row of a load waits. Binds: the fact table's name, the load.
 #[must_use]
 pub fn touch_held_facts(contract: &Contract) -> String {
@@ -313,12 +341,19 @@ pub fn touch_facts_behind(contract: &Contract, reference: &Reference) -> String 
          join hayloft.load on load.load_id = payload.load_id and load.table_name = held.table_name\n\
          join pg_temp.hayloft_member as member on member.key = (payload.row ->> {name})::uuid\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
-         where held.table_name = $1\n\
+         where held.table_name = $1 and not held.misfits ?| {ids}\n\
          on conflict do nothing",
         parts = joined(parts),
+        ids = key_ids(contract),
         name = id_literal(&contract.columns[reference.column].id),
         table = contract.table
     )
+}
+
+/// The ids of the columns of the natural key, as an array.
+fn key_ids(contract: &Contract) -> String {
+    let ids = key_of(contract).map(|column| id_literal(&column.id));
+    format!("array[{}]", joined(ids))
 }
 
 /// Touches every fact of the file.
@@ -405,7 +440,7 @@ pub fn read_all_held_facts(contract: &Contract) -> String {
     format!(
         "select held.fact_key as key, held.load_id, held.source_line as line,\n    \
              array[{speaks}]::boolean[] as speaks,\n    \
-             {cells} as cells\n\
+             {cells} as cells, held.misfits\n\
          from hayloft.held_fact as held\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
          where held.table_name = $3 and held.fact_key between $1 and $2",
@@ -426,7 +461,7 @@ pub fn read_held_facts(contract: &Contract) -> String {
     format!(
         "select touched.key, held.load_id, held.source_line as line,\n    \
              array[{speaks}]::boolean[] as speaks,\n    \
-             {cells} as cells\n\
+             {cells} as cells, held.misfits\n\
          from {TOUCHED} as touched\n\
          join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
@@ -458,7 +493,8 @@ pub fn create_fact_refold(contract: &Contract) -> String {
                    hayloft_key uuid not null,\n    hayloft_fate text not null,\n    \
                    hayloft_load bigint not null,\n    hayloft_line bigint not null,\n    \
                    hayloft_created timestamptz not null,\n    \
-                   hayloft_updated timestamptz not null,\n    hayloft_silent jsonb not null"
+                   hayloft_updated timestamptz not null,\n    hayloft_silent jsonb not null,\n    \
+                   hayloft_misfits jsonb not null"
         .to_owned();
     for column in &contract.columns {
         let _ = write!(sql, ",\n    {} text", column.name);
@@ -555,9 +591,10 @@ pub fn hold_refolded(contract: &Contract) -> String {
         .iter()
         .map(|column| format!("{} as {}", typed(column), column.name));
     format!(
-        "insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)\n\
+        "insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row, misfits)\n\
          select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,\n    \
-             to_jsonb(hayloft_waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))\n\
+             to_jsonb(hayloft_waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent)),\n    \
+             refold.hayloft_misfits\n\
          from {REFOLD} as refold\n\
          cross join lateral (select {cells}) as hayloft_waiting\n\
          where refold.hayloft_fate = '{HELD}'",

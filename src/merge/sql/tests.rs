@@ -909,10 +909,10 @@ fn what_transactions_wait_for_is_noted() {
             from hayloft.held_fact
             where held_fact.table_name = $1 and held_fact.load_id = $3
               and held_fact.row ->> 'user_id' is not null
-              and not exists (
+              and (held_fact.misfits <> '{}' or not exists (
                   select from "datawarehouse"."users" as member
                   where member."user_id" = (held_fact.row ->> 'user_id')::uuid
-              )
+              ))
             on conflict do nothing
         "#]],
     );

@@ -360,6 +360,7 @@ fn what_changed_stands_out_and_what_did_not_stands_back() {
 fn a_fact_has_one_row_and_no_axis() {
     let fact = FactRow {
         values: vec![Some("7".into()), Some("1.50".into()), None],
+        misfits: std::collections::BTreeSet::new(),
         created_at: Some(instant(5)),
         updated_at: Some(instant(9)),
         origin: origin(2, Some(3)),

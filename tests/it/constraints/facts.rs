@@ -119,6 +119,10 @@ fn a_held_fact_that_is_refused_stays_held() {
     );
     warehouse.run(&["check"]).exits(0);
 
+    let status = warehouse.run(&["status"]).exits(0);
+    let told = "1 key(s) of acc; the table refuses them: The constraint `small` refuses the row.";
+    assert!(status.stdout.contains(told), "{status:#?}");
+
     // A newer row for the fact takes it in.
     warehouse
         .load("pay-2.csv", "pay_id,code,amount\n1,zoe,50\n")

@@ -50,7 +50,7 @@ fn the_parts_of_a_key_are_given_in_the_order_of_the_contract() {
     assert_eq!(
         sentence,
         "The key of `stations` is `country`, `number`: give 2 values in this order, each as an \
-         argument of its own; or the UUID of the durable key."
+         argument of its own; or its UUID."
     );
     assert!(keys("transactions", &["1", "2"]).is_err());
 }

@@ -1,5 +1,5 @@
 -- A fact that waits, and for members of which dimensions.
-select held.load_id, held.source_line as line, held.row as content,
+select held.load_id, held.source_line as line, held.row as content, held.misfits,
     array(
         select distinct reference.dimension
         from hayloft.held_reference as reference

@@ -58,6 +58,7 @@ pub(crate) fn present(load_id: i64, at: i64) -> Observation {
         sequence: Vec::new(),
         columns: None,
         payload: None,
+        misfits: Vec::new(),
         origin: origin(load_id, Some(2)),
     }
 }

@@ -160,6 +160,7 @@ fn a_column_that_nobody_spoke_of_is_filled_by_the_first_who_does() {
 fn a_fact_was_written_by_one_row_which_superseded_earlier_ones() {
     let fact = FactRow {
         values: vec![Some("ann@x.org".into()), Some("Ann".into()), None],
+        misfits: std::collections::BTreeSet::new(),
         created_at: None,
         updated_at: Some(instant(9)),
         origin: origin(2, Some(2)),

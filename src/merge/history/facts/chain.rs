@@ -5,11 +5,14 @@
 //! words of. A row says the values of the columns that its file had; of each column the last word
 //! stands. The fact is from the last row that said something new.
 //!
+//! A kept value that its column no longer takes, since a migration changed the type, is nothing that can be
+//! shown: a state that has one waits, and the fact is the last state before it.
+//!
 //! A row that says nothing new is kept by its key alone, in its load's manifest: that it says what
 //! stood before it. [`Past::resolve`] reads it so, and [`settle`] keeps it so: where what stands
 //! before a row changes, its words go to the ledger.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -44,6 +47,8 @@ pub(super) struct Row {
 pub(super) struct Waiting {
     /// `None` for a column of which no waiting row spoke.
     pub(super) cells: Vec<Option<Cell>>,
+    /// The columns that do not take their value.
+    pub(super) misfits: BTreeSet<usize>,
     pub(super) load: i64,
     pub(super) line: i64,
 }
@@ -59,6 +64,8 @@ pub(super) struct Saying {
     pub(super) authored: Arc<[bool]>,
     /// Its values. Of columns that it did not speak of, what the ledger happens to have.
     pub(super) cells: Vec<Cell>,
+    /// The columns that do not take their value.
+    pub(super) misfits: BTreeSet<usize>,
     pub(super) words: Words,
     /// Stands for what it said, where the ledger keeps that.
     pub(super) digest: Option<Digest>,
@@ -113,21 +120,26 @@ impl Past {
     pub(super) fn resolve(&mut self) -> Result<(), Forgotten> {
         let base = self.base();
         let (shown, waiting) = (&self.shown, &self.waiting);
-        let mut state: Option<Vec<Cell>> = None;
+        let mut state: Option<State> = None;
         let mut is_known = Vec::with_capacity(self.said.len());
         for saying in &mut self.said {
             if saying.words == Words::Shown {
                 let found = if let Some(row) = shown.as_ref().filter(|row| row.load == saying.load)
                 {
-                    Some(row.cells.clone())
+                    Some((row.cells.clone(), BTreeSet::new()))
                 } else if let Some(row) = waiting.as_ref().filter(|row| row.load == saying.load) {
                     let cells = row.cells.iter().cloned();
-                    Some(cells.map(Option::unwrap_or_default).collect())
+                    let cells = cells.map(Option::unwrap_or_default).collect();
+                    Some((cells, row.misfits.clone()))
                 } else {
-                    state.clone()
+                    let state = state.as_ref();
+                    state.map(|it| (it.cells.clone(), it.misfits.keys().copied().collect()))
                 };
                 match found {
-                    Some(cells) => saying.cells = cells,
+                    Some((cells, misfits)) => {
+                        saying.cells = cells;
+                        saying.misfits = misfits;
+                    }
                     // The line is not known of loads of before lines, and with them words, were kept.
                     None if saying.line == 0 => return Err(Forgotten),
                     // A person took the fact out of the table; nothing is left of what it said.
@@ -149,25 +161,57 @@ impl Past {
 
     /// The values of columns of which no load ever spoke: a default of the database, or a person's
     /// hand. The others have none until a row says one.
-    fn base(&self) -> Vec<Cell> {
+    fn base(&self) -> State {
         let columns = match (&self.shown, self.said.first()) {
             (Some(row), _) => row.cells.len(),
             (None, Some(saying)) => saying.authored.len(),
             (None, None) => 0,
         };
         let kept = self.said.iter().rev().find(|it| it.words == Words::Kept);
-        (0..columns)
-            .map(|column| {
-                if self.said.iter().any(|saying| saying.authored[column]) {
-                    return None;
-                }
-                match (&self.shown, kept) {
-                    (Some(row), _) => row.cells[column].clone(),
-                    (None, Some(kept)) => kept.cells[column].clone(),
-                    (None, None) => None,
-                }
-            })
-            .collect()
+        let mut base = State {
+            cells: vec![None; columns],
+            misfits: BTreeMap::new(),
+        };
+        let is_said = |column: usize| self.said.iter().any(|saying| saying.authored[column]);
+        for column in (0..columns).filter(|column| !is_said(*column)) {
+            match (&self.shown, kept) {
+                (Some(row), _) => base.cells[column].clone_from(&row.cells[column]),
+                (None, Some(kept)) => base.take(column, kept),
+                (None, None) => {}
+            }
+        }
+        base
+    }
+}
+
+/// What stands after some rows.
+#[derive(Clone, Debug)]
+struct State {
+    cells: Vec<Cell>,
+    /// The columns that do not take their value, each with the load and line that it is from.
+    misfits: BTreeMap<usize, (i64, i64)>,
+}
+
+impl State {
+    /// The first value that its column does not take.
+    fn misfit(&self) -> Option<Misfit> {
+        let (column, (load, line)) = self.misfits.first_key_value()?;
+        Some(Misfit {
+            column: *column,
+            load: *load,
+            line: *line,
+        })
+    }
+
+    /// Takes the value that a row has for a column.
+    fn take(&mut self, column: usize, saying: &Saying) {
+        let is_other = self.cells[column] != saying.cells[column];
+        self.cells[column].clone_from(&saying.cells[column]);
+        if !saying.misfits.contains(&column) {
+            self.misfits.remove(&column);
+        } else if is_other || !self.misfits.contains_key(&column) {
+            self.misfits.insert(column, (saying.load, saying.line));
+        }
     }
 }
 
@@ -176,10 +220,10 @@ impl Past {
 pub(super) struct Forgotten;
 
 /// Takes the values of a row.
-fn learn(state: &mut Option<Vec<Cell>>, base: &[Cell], saying: &Saying) {
-    let state = state.get_or_insert_with(|| base.to_vec());
+fn learn(state: &mut Option<State>, base: &State, saying: &Saying) {
+    let state = state.get_or_insert_with(|| base.clone());
     for column in authored(saying) {
-        state[column].clone_from(&saying.cells[column]);
+        state.take(column, saying);
     }
 }
 
@@ -200,6 +244,18 @@ pub(super) struct Settled {
     pub(super) kept: Vec<usize>,
     /// From which row on they wait; past the last one, if none does.
     pub(super) waits_from: usize,
+    /// Why the last of them waits, if all its members are known.
+    pub(super) misfit: Option<Misfit>,
+}
+
+/// A value that its column does not take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Misfit {
+    pub(super) column: usize,
+    /// The load that said it.
+    pub(super) load: i64,
+    /// The line.
+    pub(super) line: i64,
 }
 
 /// The instants of a fact.
@@ -213,7 +269,7 @@ pub(super) struct Since {
 pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) -> bool) -> Settled {
     let base = past.base();
     let said = &past.said;
-    let mut state: Option<Vec<Cell>> = None;
+    let mut state: Option<State> = None;
     let mut first = None;
     let mut writer = 0;
     let mut settled = Settled {
@@ -221,15 +277,16 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
         waiting: None,
         kept: Vec::new(),
         waits_from: said.len(),
+        misfit: None,
     };
     let mut shown_by = None;
     // Whether a row that waits spoke of the column.
-    let mut spoken: Vec<bool> = vec![false; base.len()];
+    let mut spoken: Vec<bool> = vec![false; base.cells.len()];
     let mut unkept = Vec::new();
     for (place, saying) in said.iter().enumerate() {
         let is_news = state
             .as_ref()
-            .is_none_or(|state| differs(rules, saying, state));
+            .is_none_or(|state| differs(rules, saying, &state.cells));
         if is_news && saying.words != Words::Kept {
             unkept.push(place);
         }
@@ -237,13 +294,15 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
             continue;
         }
         learn(&mut state, &base, saying);
-        let Some(cells) = &state else { continue };
+        let Some(state) = &state else { continue };
         let first = *first.get_or_insert(saying.at);
         if is_news {
             writer = place;
         }
-        if is_resolved(rules, cells) {
-            let row = row(cells.clone(), &said[writer]);
+        let has_members = is_resolved(rules, &state.cells);
+        settled.misfit = state.misfit().filter(|_| has_members);
+        if has_members && state.misfits.is_empty() {
+            let row = row(state.cells.clone(), &said[writer]);
             let since = Since {
                 created: first,
                 updated: said[writer].at,
@@ -260,10 +319,13 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
         }
     }
     let mut waits = None;
-    if let Some(cells) = state.filter(|_| settled.waits_from < said.len()) {
-        let cells = cells.into_iter().zip(spoken);
+    if let Some(state) = state.filter(|_| settled.waits_from < said.len()) {
+        let misfits = state.misfits.keys().copied();
+        let misfits = misfits.filter(|column| spoken[*column]).collect();
+        let cells = state.cells.into_iter().zip(spoken.iter());
         settled.waiting = Some(Waiting {
             cells: cells.map(|(cell, spoken)| spoken.then_some(cell)).collect(),
+            misfits,
             load: said[writer].load,
             line: said[writer].line,
         });

@@ -139,7 +139,8 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Rows of which nothing is left: the fact was deleted by hand, or what the ledger kept of it.
+    /// Rows of which nothing is left: the fact was deleted by hand, or what the ledger kept of it. Where a
+    /// later row said the same, it is there again.
     fn note_lost(
         &mut self,
         key: Uuid,
@@ -148,7 +149,14 @@ impl Judge<'_> {
         loads: &BTreeMap<i64, Load>,
     ) {
         let left: HashSet<i64> = after.iter().map(|saying| saying.load).collect();
-        for lost in before.iter().filter(|saying| !left.contains(&saying.load)) {
+        let is_said_again = |lost: &Saying| {
+            let mut later = after
+                .iter()
+                .filter(|it| (it.at, it.load) > (lost.at, lost.load));
+            later.any(|it| it.digest == lost.digest && it.authored == lost.authored)
+        };
+        let lost = before.iter().filter(|saying| !left.contains(&saying.load));
+        for lost in lost.filter(|it| it.digest.is_none() || !is_said_again(it)) {
             let kept = loads
                 .get(&lost.load)
                 .is_some_and(|load| load.digests != ledger_store::Digests::NotKept);
@@ -183,6 +191,10 @@ impl Judge<'_> {
 
     fn compare_rows(&mut self, past: &Past) {
         for saying in &past.said {
+            if !saying.misfits.is_empty() {
+                self.tally.unproven(Reason::ValueMisfit, 1);
+                continue;
+            }
             let verdict = self.tally.compare(SaidRow {
                 load: saying.load,
                 digest: saying.digest,
@@ -256,6 +268,7 @@ impl Judge<'_> {
             let cells = held.cells.iter().zip(&expected.cells);
             let mut columns = self.contract.columns.iter().zip(cells);
             (held.load, held.line) == (expected.load, expected.line)
+                && held.misfits == expected.misfits
                 && columns.all(|(column, (held, expected))| match (held, expected) {
                     (Some(held), Some(expected)) => is_same(column, held, expected),
                     (held, expected) => held.is_none() && expected.is_none(),
@@ -331,7 +344,7 @@ fn place(key: Uuid, saying: &Saying) -> Place {
 /// The instants at which loads of the dimensions let facts in.
 struct Stamps {
     at: HashSet<Micros>,
-    /// Of loads whose rows have instants of their own: from when to when they ran.
+    /// From when to when loads ran, in this order, none touching another.
     within: Vec<(Micros, Micros)>,
 }
 
@@ -361,12 +374,26 @@ impl Stamps {
                 stamps.within.push((from, to));
             }
         }
+        stamps.join();
         Ok(stamps)
     }
 
+    /// Makes one span of those that touch.
+    fn join(&mut self) {
+        self.within.sort_unstable();
+        self.within.dedup_by(|(from, to), (_, end)| {
+            let touches = *from <= *end;
+            if touches {
+                *end = (*end).max(*to);
+            }
+            touches
+        });
+    }
+
     fn has(&self, at: Micros) -> bool {
-        let mut within = self.within.iter();
-        self.at.contains(&at) || within.any(|(from, to)| (*from..=*to).contains(&at))
+        let begun = self.within.partition_point(|(from, _)| *from <= at);
+        let last = begun.checked_sub(1).map(|place| self.within[place]);
+        self.at.contains(&at) || last.is_some_and(|(_, to)| at <= to)
     }
 }
 

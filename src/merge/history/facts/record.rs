@@ -7,7 +7,7 @@ use diesel::sql_query;
 use diesel::sql_types::Text;
 use uuid::Uuid;
 
-use super::super::record::{put_cell, said_target, send};
+use super::super::record::{self, put_cell, send};
 use super::super::same::is_same;
 use super::chain::{Past, Row, Saying, Settled, Since, Waiting};
 use crate::contract::{Contract, Ident, Reference};
@@ -23,6 +23,8 @@ use crate::wire;
 pub(super) struct Batch {
     facts: Vec<u8>,
     payloads: Vec<u8>,
+    /// How many rows are held that have a value which their column does not take.
+    pub(super) misfits: usize,
 }
 
 /// Makes the temporary tables.
@@ -82,6 +84,7 @@ impl Batch {
                 self.note_waiting(contract, past.key, sql::NOT_HELD, old)?;
             }
             if let Some(new) = &settled.waiting {
+                self.misfits += usize::from(!new.misfits.is_empty());
                 self.note_waiting(contract, past.key, sql::HELD, new)?;
             }
         }
@@ -105,7 +108,7 @@ impl Batch {
             fate,
             (row.load, row.line),
             since,
-            b"[]",
+            NOTHING_MISSING,
             row.cells.len(),
         )?;
         for cell in &row.cells {
@@ -121,12 +124,25 @@ impl Batch {
         fate: &str,
         row: &Waiting,
     ) -> Result<(), MergeError> {
-        let cells = contract.columns.iter().zip(&row.cells);
-        let silent: Vec<&str> = cells
-            .filter(|(_, cell)| cell.is_none())
-            .map(|(column, _)| column.name.name())
+        let columns = || contract.columns.iter().zip(&row.cells).enumerate();
+        let is_misfit = |place: usize| row.misfits.contains(&place);
+        let silent: Vec<&str> = columns()
+            .filter(|(place, (_, cell))| cell.is_none() || is_misfit(*place))
+            .map(|(_, (column, _))| column.name.name())
             .collect();
-        let silent = json(&silent)?;
+        let misfits: BTreeMap<&str, Option<&str>> = columns()
+            .filter(|(place, _)| is_misfit(*place))
+            .map(|(_, (column, cell))| {
+                (
+                    column.id.as_str(),
+                    cell.iter().flatten().next().map(|it| &**it),
+                )
+            })
+            .collect();
+        let missing = Missing {
+            silent: &json(&silent)?,
+            misfits: &json(&misfits)?,
+        };
         let out = &mut self.facts;
         put_head(
             out,
@@ -134,11 +150,12 @@ impl Batch {
             fate,
             (row.load, row.line),
             NEVER,
-            &silent,
+            missing,
             row.cells.len(),
         )?;
-        for cell in &row.cells {
-            put_cell(out, &cell.clone().flatten());
+        for (place, cell) in row.cells.iter().enumerate() {
+            let fitting = cell.clone().filter(|_| !is_misfit(place));
+            put_cell(out, &fitting.flatten());
         }
         Ok(())
     }
@@ -157,13 +174,18 @@ impl Batch {
             .filter(|(place, _)| saying.authored[*place] || !is_spoken(*place))
             .map(|(_, (column, cell))| (column.id.as_str(), cell.as_deref()))
             .collect();
-        let words = json(&words)?;
+        let misfits = saying.misfits.iter();
+        let misfits: Vec<&str> = misfits
+            .map(|place| contract.columns[*place].id.as_str())
+            .collect();
+        let (words, misfits) = (json(&words)?, json(&misfits)?);
         let out = &mut self.payloads;
-        wire::put_tuple(out, 4).map_err(MergeError::Unreadable)?;
+        wire::put_tuple(out, 5).map_err(MergeError::Unreadable)?;
         wire::put_uuid(out, past.key);
         wire::put_int8(out, saying.load);
         wire::put_int8(out, saying.line);
         wire::put_jsonb(out, &words);
+        wire::put_jsonb(out, &misfits);
         Ok(())
     }
 
@@ -184,6 +206,20 @@ const NEVER: Since = Since {
     updated: 0,
 };
 
+/// What a row that is written does not have of its columns, as JSON.
+#[derive(Clone, Copy)]
+struct Missing<'a> {
+    /// The names of the columns of which it says nothing.
+    silent: &'a [u8],
+    /// Values that their columns do not take, by the columns' ids.
+    misfits: &'a [u8],
+}
+
+const NOTHING_MISSING: Missing<'_> = Missing {
+    silent: b"[]",
+    misfits: b"{}",
+};
+
 /// Whether two states of a fact have other values.
 pub(super) fn differs(contract: &Contract, old: &Row, new: &Row) -> bool {
     let cells = old.cells.iter().zip(&new.cells);
@@ -197,7 +233,7 @@ fn put_head(
     fate: &str,
     (load, line): (i64, i64),
     since: Since,
-    silent: &[u8],
+    missing: Missing<'_>,
     cells: usize,
 ) -> Result<(), MergeError> {
     let fields = sql::FACT_REFOLD_COLUMNS.len() + cells;
@@ -208,12 +244,20 @@ fn put_head(
     wire::put_int8(out, line);
     wire::put_micros(out, since.created);
     wire::put_micros(out, since.updated);
-    wire::put_jsonb(out, silent);
+    wire::put_jsonb(out, missing.silent);
+    wire::put_jsonb(out, missing.misfits);
     Ok(())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, MergeError> {
     serde_json::to_vec(value).map_err(|error| MergeError::Unreadable(error.into()))
+}
+
+/// Of a fact it is said, too, which columns do not take their value.
+fn said_target() -> Target {
+    let mut target = record::said_target();
+    target.columns.push(Ident::vouched("misfits"));
+    target
 }
 
 fn refold_target(contract: &Contract) -> Target {

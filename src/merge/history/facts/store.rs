@@ -1,10 +1,10 @@
 //! The fact table and the ledger → what is known of touched facts.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text};
 use uuid::Uuid;
 
 use super::super::Table;
@@ -78,17 +78,34 @@ fn sayings(contract: &Contract, known: store::Past) -> Vec<Saying> {
         .into_iter()
         .map(|((load, line), payload)| (load, (line, payload)))
         .collect();
+    let misfits = |load: i64| {
+        let of_load = known
+            .misfits
+            .iter()
+            .filter(move |misfit| misfit.load == load);
+        places(contract, of_load.map(|misfit| &*misfit.column))
+    };
     let counted = known.counted.into_iter().map(|said| (said, true));
     let idle = known.idle.into_iter().map(|said| (said, false));
     let mut sayings: Vec<Saying> = counted
         .chain(idle)
         .filter_map(|(observation, counts)| {
             let kept = payloads.get(&observation.load);
-            saying(contract, observation, counts, kept)
+            let misfits = misfits(observation.load);
+            saying(contract, observation, counts, kept, misfits)
         })
         .collect();
     sayings.sort_by_key(|saying| (saying.at, saying.load));
     sayings
+}
+
+/// Where the columns are that have these ids, of those that are there.
+fn places<'a>(contract: &Contract, ids: impl Iterator<Item = &'a str>) -> BTreeSet<usize> {
+    let place = |id: &str| {
+        let mut columns = contract.columns.iter();
+        columns.position(|column| column.id.as_str() == id)
+    };
+    ids.filter_map(place).collect()
 }
 
 /// A fact is never said to be absent.
@@ -97,6 +114,7 @@ fn saying(
     observation: Observation,
     counts: bool,
     kept: Option<&(i64, store::Payload)>,
+    misfits: BTreeSet<usize>,
 ) -> Option<Saying> {
     let Said::Present(values) = observation.said else {
         return None;
@@ -117,6 +135,7 @@ fn saying(
         counts,
         authored: values.authored,
         cells,
+        misfits,
         words,
         digest: observation.digest,
     })
@@ -167,6 +186,27 @@ struct HeldRow {
     speaks: Vec<bool>,
     #[diesel(sql_type = Array<Nullable<Text>>)]
     cells: Vec<Option<String>>,
+    #[diesel(sql_type = Jsonb)]
+    misfits: serde_json::Value,
+}
+
+impl HeldRow {
+    fn waiting(self, contract: &Contract) -> Waiting {
+        let cells = store::cells(self.cells).into_iter().zip(self.speaks);
+        let mut waiting = Waiting {
+            cells: cells.map(|(cell, speaks)| speaks.then_some(cell)).collect(),
+            misfits: BTreeSet::new(),
+            load: self.load_id,
+            line: self.line,
+        };
+        for (place, column) in contract.columns.iter().enumerate() {
+            if let Some(kept) = self.misfits.get(column.id.as_str()) {
+                waiting.cells[place] = Some(kept.as_str().map(Arc::from));
+                waiting.misfits.insert(place);
+            }
+        }
+        waiting
+    }
 }
 
 fn read_held(
@@ -201,15 +241,7 @@ fn held(
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(contract.name.as_str())
         .load(conn)?;
-    let rows = rows.into_iter().map(|row| {
-        let cells = store::cells(row.cells).into_iter().zip(row.speaks);
-        let waiting = Waiting {
-            cells: cells.map(|(cell, speaks)| speaks.then_some(cell)).collect(),
-            load: row.load_id,
-            line: row.line,
-        };
-        (row.key, waiting)
-    });
+    let rows = rows.into_iter().map(|row| (row.key, row.waiting(contract)));
     Ok(rows.collect())
 }
 
@@ -251,6 +283,7 @@ pub(super) fn read_coming(
             counts: true,
             authored: Arc::clone(&authored),
             cells,
+            misfits: BTreeSet::new(),
             words: Words::Coming,
             digest: None,
         };

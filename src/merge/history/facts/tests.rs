@@ -1,7 +1,7 @@
 //! What becomes of one fact, without a database: a key, an amount and a note; the note names the
 //! member.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -34,6 +34,7 @@ fn saying(load: i64, words: Words, texts: [&str; 3]) -> Saying {
         counts: true,
         authored: cells.iter().map(Option::is_some).collect(),
         cells,
+        misfits: BTreeSet::new(),
         words,
         digest: None,
     }
@@ -159,6 +160,7 @@ fn a_fact_stops_before_the_row_that_names_an_unknown_member() {
     let [id, member, amount, _] = <[Cell; 4]>::try_from(cells(["zoe", "3", "-"])).unwrap();
     let waiting = Waiting {
         cells: vec![Some(id), Some(member), Some(amount), None],
+        misfits: BTreeSet::new(),
         load: 3,
         line: 2,
     };

@@ -105,6 +105,8 @@ pub enum Reason {
     /// Rows that are taken to have said something else, since a column began to keep history or got
     /// another type.
     MeaningChanged,
+    /// Rows of which the ledger keeps a value that its column does not take, since it got another type.
+    ValueMisfit,
     /// Rows that spoke of a column which the table no longer has.
     ColumnDropped,
     /// Rows that spoke of a column whose type is another one since.

@@ -131,14 +131,15 @@ fn transactions_that_wait_already_are_found() {
             create temporary table hayloft_joined on commit drop as
             select landing.hayloft_key, held.load_id as hayloft_old_load,
                 held.source_line as hayloft_old_line,
-                jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[])
+                (jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[])
                     - array(
                         select waits.id from unnest(array['id', 'user_id', 'amount', 'transaction_date']::text[], array['id', 'user_id', 'amount', 'transaction_date']::text[]) as waits (id, name)
                         where not held.row ? waits.name
-                    ) as hayloft_said,
-                (landing."user_id" is distinct from (case when held.row ? 'user_id' then waiting."user_id" else fact."user_id" end)
-                    or landing."amount" is distinct from (case when held.row ? 'amount' then waiting."amount" else fact."amount" end)
-                    or landing."transaction_date" is distinct from (case when held.row ? 'transaction_date' then waiting."transaction_date" else fact."transaction_date" end)) as hayloft_differs
+                    )) || held.misfits as hayloft_said,
+                array(select jsonb_object_keys(held.misfits)) as hayloft_misfits,
+                (held.misfits ? 'user_id' or landing."user_id" is distinct from (case when held.row ? 'user_id' then waiting."user_id" else fact."user_id" end)
+                    or held.misfits ? 'amount' or landing."amount" is distinct from (case when held.row ? 'amount' then waiting."amount" else fact."amount" end)
+                    or held.misfits ? 'transaction_date' or landing."transaction_date" is distinct from (case when held.row ? 'transaction_date' then waiting."transaction_date" else fact."transaction_date" end)) as hayloft_differs
             from pg_temp.hayloft_landing as landing
             join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = landing.hayloft_key
             cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
@@ -218,16 +219,16 @@ fn transactions_behind_which_others_wait_are_touched() {
     assert_text(
         &sql,
         &expect![[r#"
-        insert into pg_temp.hayloft_touched
-        select distinct held.fact_key, waiting."id"::text
-        from hayloft.held_fact as held
-        join hayloft.payload on payload.key = held.fact_key
-        join hayloft.load on load.load_id = payload.load_id and load.table_name = held.table_name
-        join pg_temp.hayloft_member as member on member.key = (payload.row ->> 'user_id')::uuid
-        cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
-        where held.table_name = $1
-        on conflict do nothing
-    "#]],
+            insert into pg_temp.hayloft_touched
+            select distinct held.fact_key, waiting."id"::text
+            from hayloft.held_fact as held
+            join hayloft.payload on payload.key = held.fact_key
+            join hayloft.load on load.load_id = payload.load_id and load.table_name = held.table_name
+            join pg_temp.hayloft_member as member on member.key = (payload.row ->> 'user_id')::uuid
+            cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
+            where held.table_name = $1 and not held.misfits ?| array['id']
+            on conflict do nothing
+        "#]],
     );
 }
 
@@ -282,14 +283,14 @@ fn what_waits_of_touched_transactions_is_read() {
     assert_text(
         &sql,
         &expect![[r#"
-        select touched.key, held.load_id, held.source_line as line,
-            array[held.row ? 'id', held.row ? 'user_id', held.row ? 'amount', held.row ? 'transaction_date']::boolean[] as speaks,
-            array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[] as cells
-        from pg_temp.hayloft_touched as touched
-        join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key
-        cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
-        where touched.key between $1 and $2
-    "#]],
+            select touched.key, held.load_id, held.source_line as line,
+                array[held.row ? 'id', held.row ? 'user_id', held.row ? 'amount', held.row ? 'transaction_date']::boolean[] as speaks,
+                array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[] as cells, held.misfits
+            from pg_temp.hayloft_touched as touched
+            join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key
+            cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
+            where touched.key between $1 and $2
+        "#]],
     );
 }
 
@@ -314,20 +315,21 @@ fn what_becomes_of_transactions_travels_as_text() {
     assert_text(
         &sql,
         &expect![[r#"
-        create temporary table hayloft_refolded_fact (
-            hayloft_key uuid not null,
-            hayloft_fate text not null,
-            hayloft_load bigint not null,
-            hayloft_line bigint not null,
-            hayloft_created timestamptz not null,
-            hayloft_updated timestamptz not null,
-            hayloft_silent jsonb not null,
-            "id" text,
-            "user_id" text,
-            "amount" text,
-            "transaction_date" text
-        ) on commit drop
-    "#]],
+            create temporary table hayloft_refolded_fact (
+                hayloft_key uuid not null,
+                hayloft_fate text not null,
+                hayloft_load bigint not null,
+                hayloft_line bigint not null,
+                hayloft_created timestamptz not null,
+                hayloft_updated timestamptz not null,
+                hayloft_silent jsonb not null,
+                hayloft_misfits jsonb not null,
+                "id" text,
+                "user_id" text,
+                "amount" text,
+                "transaction_date" text
+            ) on commit drop
+        "#]],
     );
 }
 
@@ -422,9 +424,10 @@ fn transactions_that_wait_again_are_held() {
     assert_text(
         &sql,
         &expect![[r#"
-            insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row)
+            insert into hayloft.held_fact (table_name, fact_key, load_id, source_line, row, misfits)
             select $1, refold.hayloft_key, refold.hayloft_load, refold.hayloft_line,
-                to_jsonb(hayloft_waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent))
+                to_jsonb(hayloft_waiting) - array(select jsonb_array_elements_text(refold.hayloft_silent)),
+                refold.hayloft_misfits
             from pg_temp.hayloft_refolded_fact as refold
             cross join lateral (select refold."id"::bigint as "id", refold."user_id"::uuid as "user_id", refold."amount"::numeric as "amount", refold."transaction_date"::date as "transaction_date") as hayloft_waiting
             where refold.hayloft_fate = 'held'
@@ -447,10 +450,10 @@ fn what_refolded_transactions_wait_for_is_noted() {
                   where refold.hayloft_fate = 'held' and refold.hayloft_key = held_fact.fact_key
               )
               and held_fact.row ->> 'user_id' is not null
-              and not exists (
+              and (held_fact.misfits <> '{}' or not exists (
                   select from "datawarehouse"."users" as member
                   where member."user_id" = (held_fact.row ->> 'user_id')::uuid
-              )
+              ))
             on conflict do nothing
         "#]],
     );
@@ -472,10 +475,10 @@ fn held_transactions_whose_user_is_gone_wait_for_that_one() {
             from hayloft.held_fact
             where held_fact.table_name = $1 and exists (select from pg_temp.hayloft_touched as touched where touched.key = (held_fact.row ->> 'user_id')::uuid)
               and held_fact.row ->> 'user_id' is not null
-              and not exists (
+              and (held_fact.misfits <> '{}' or not exists (
                   select from "datawarehouse"."users" as member
                   where member."user_id" = (held_fact.row ->> 'user_id')::uuid
-              )
+              ))
             on conflict do nothing
         "#]],
     );

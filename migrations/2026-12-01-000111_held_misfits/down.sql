@@ -1,0 +1,1 @@
+alter table hayloft.held_fact drop column misfits, drop column dropped;
