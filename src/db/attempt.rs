@@ -4,6 +4,9 @@
 //! be known what refused a statement, the statement runs inside a function of the session that
 //! catches the error ([`catching`]). Its answer has the SQLSTATE, and those names that the catalog
 //! has as well: a trigger can give any text for a name. Everywhere else a statement runs as it is.
+//!
+//! Where it has to be known which rows a statement is refused for ([`sieving`]), it runs inside another
+//! one, that gives it the rows of its source some at a time.
 
 use std::cell::RefCell;
 
@@ -11,19 +14,99 @@ use chrono::{DateTime, Utc};
 use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use uuid::Uuid;
 
 use super::prelude::*;
 
-/// Makes the function that catches. Once a session.
-pub const PREPARE: &str = include_str!("attempt/prepare.sql");
+/// Makes the functions that catch. Once a session.
+pub const PREPARE: &str = concat!(
+    include_str!("attempt/prepare.sql"),
+    include_str!("attempt/sieve.sql")
+);
 
 /// What a statement is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// To end versions, or take them away: no value of a new row is in it.
     Close,
-    /// To write what rows say.
-    Write,
+    /// To write what the rows of a temporary table say.
+    Write(Rows),
+    /// To have checked what is checked later.
+    Check,
+}
+
+/// The temporary table that a statement has its rows from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rows {
+    /// The landed ones.
+    Landing,
+    /// The keys of a dimension that get a new version.
+    Change,
+    /// The facts that differ from what landed.
+    ChangedFact,
+    /// The held facts whose member has come.
+    Met,
+    /// What becomes of versions.
+    Refold,
+    /// What becomes of facts.
+    RefoldedFact,
+}
+
+impl Rows {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Landing => "hayloft_landing",
+            Self::Change => "hayloft_change",
+            Self::ChangedFact => "hayloft_changed_fact",
+            Self::Met => "hayloft_met",
+            Self::Refold => "hayloft_refold",
+            Self::RefoldedFact => "hayloft_refolded_fact",
+        }
+    }
+
+    /// The place of each of its rows, the line of the load's file that it is from, if it is, and its key.
+    /// Binds: the load, the name of the fact table.
+    fn in_order(self) -> &'static str {
+        match self {
+            Self::Landing | Self::Change | Self::ChangedFact => {
+                "select ctid, hayloft_line, hayloft_key from pg_temp.hayloft_sieved"
+            }
+            Self::Met => include_str!("attempt/met.sql"),
+            Self::Refold | Self::RefoldedFact => include_str!("attempt/refolded.sql"),
+        }
+    }
+}
+
+/// How the rows are looked for that a statement is refused for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sieve {
+    /// The load that they are of.
+    pub load: i64,
+    /// How many are enough.
+    pub enough: i64,
+}
+
+/// A row that a statement is refused for.
+#[derive(QueryableByName, Clone, PartialEq, Eq, Debug)]
+pub struct RefusedRow {
+    /// Its line in the file. None if it is what an earlier load said.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub line: Option<i64>,
+    /// Its key.
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    pub key: Uuid,
+    /// What refuses it.
+    #[diesel(embed)]
+    pub breach: RuleBreach,
+}
+
+/// What was caught of a statement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Caught {
+    /// It is refused, for whatever rows.
+    Whole(Purpose, RuleBreach),
+    /// It is refused for these rows alone.
+    Rows(Vec<RefusedRow>),
 }
 
 /// The binds of a statement, in their order.
@@ -63,40 +146,73 @@ pub struct RuleBreach {
 }
 
 thread_local! {
-    static CATCHING: RefCell<Option<Caught>> = const { RefCell::new(None) };
+    static CATCHING: RefCell<Option<Catching>> = const { RefCell::new(None) };
 }
 
-#[derive(Default)]
-struct Caught(Option<(Purpose, RuleBreach)>);
+struct Catching {
+    how: How,
+    caught: Option<Caught>,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Whole,
+    Sieve(Sieve),
+}
 
 /// Does some work in which statements of [`write()`] and [`read()`] are caught; what was caught, if
 /// anything was. The work then ends with an error that means nothing else.
 pub fn catching<T>(work: impl FnOnce() -> T) -> (T, Option<(Purpose, RuleBreach)>) {
-    let _catching = Catching::begin();
+    let (done, caught) = catching_so(How::Whole, work);
+    match caught {
+        Some(Caught::Whole(purpose, breach)) => (done, Some((purpose, breach))),
+        Some(Caught::Rows(_)) | None => (done, None),
+    }
+}
+
+/// The same, and where such a statement is refused, finds the rows that it is refused for.
+pub fn sieving<T>(sieve: Sieve, work: impl FnOnce() -> T) -> (T, Option<Caught>) {
+    catching_so(How::Sieve(sieve), work)
+}
+
+fn catching_so<T>(how: How, work: impl FnOnce() -> T) -> (T, Option<Caught>) {
+    let guard = CatchingGuard::begin(how);
     let done = work();
-    let caught = CATCHING.take();
-    (done, caught.and_then(|Caught(caught)| caught))
+    (done, guard.end())
 }
 
 /// Statements of this thread are caught as long as there is one, also where the work panics: the thread
 /// goes on with other files then.
-struct Catching;
+struct CatchingGuard;
 
-impl Catching {
-    fn begin() -> Self {
-        CATCHING.replace(Some(Caught::default()));
+impl CatchingGuard {
+    fn begin(how: How) -> Self {
+        CATCHING.replace(Some(Catching { how, caught: None }));
         Self
+    }
+
+    fn end(self) -> Option<Caught> {
+        CATCHING.take().and_then(|catching| catching.caught)
     }
 }
 
-impl Drop for Catching {
+impl Drop for CatchingGuard {
     fn drop(&mut self) {
         CATCHING.take();
     }
 }
 
-fn is_catching() -> bool {
-    CATCHING.with_borrow(Option::is_some)
+fn how_caught() -> Option<How> {
+    CATCHING.with_borrow(|catching| catching.as_ref().map(|catching| catching.how))
+}
+
+fn catch(caught: Caught) -> DbError {
+    CATCHING.with_borrow_mut(|catching| {
+        if let Some(catching) = catching {
+            catching.caught = Some(caught);
+        }
+    });
+    DbError::RollbackTransaction
 }
 
 /// Runs a statement that writes; how many rows it wrote.
@@ -106,8 +222,8 @@ pub fn write(
     statement: &str,
     binds: Binds<'_>,
 ) -> QueryResult<u64> {
-    if is_catching() {
-        return attempt(conn, purpose, statement, binds, Answer::Count);
+    if let Some(how) = how_caught() {
+        return attempt(conn, how, purpose, statement, binds, Answer::Count);
     }
     let query = sql_query(statement);
     let rows = match binds {
@@ -126,8 +242,8 @@ pub fn write(
     Ok(rows? as u64)
 }
 
-/// Runs a statement that writes and gives one row, of an instant, the name of a table and a text. Where
-/// it is caught nobody asks for the row.
+/// Runs a statement that writes held facts and gives one row, of an instant, the name of a table and a
+/// text. Where it is caught nobody asks for the row.
 pub fn read<R>(
     conn: &mut PgConnection,
     statement: &str,
@@ -136,9 +252,9 @@ pub fn read<R>(
 where
     R: Default + diesel::deserialize::QueryableByName<diesel::pg::Pg> + 'static,
 {
-    if is_catching() {
-        let binds = Binds::Table(at, table, text);
-        attempt(conn, Purpose::Write, statement, binds, Answer::Row)?;
+    if let Some(how) = how_caught() {
+        let (purpose, binds) = (Purpose::Write(Rows::Met), Binds::Table(at, table, text));
+        attempt(conn, how, purpose, statement, binds, Answer::Row)?;
         return Ok(R::default());
     }
     sql_query(statement)
@@ -156,6 +272,7 @@ enum Answer {
 
 fn attempt(
     conn: &mut PgConnection,
+    how: How,
     purpose: Purpose,
     statement: &str,
     binds: Binds<'_>,
@@ -168,12 +285,7 @@ fn attempt(
         #[diesel(embed)]
         breach: RuleBreach,
     }
-    let (at, load, table, text) = match binds {
-        Binds::None => (None, None, None, None),
-        Binds::Instant(at) => (Some(at), None, None, None),
-        Binds::Load(at, load) => (Some(at), Some(load), None, None),
-        Binds::Table(at, table, text) => (Some(at), None, Some(table), Some(text)),
-    };
+    let (at, load, table, text) = binds.each();
     let attempted: Attempted = sql_query(include_str!("attempt/run.sql"))
         .bind::<Text, _>(statement)
         .bind::<Nullable<Timestamptz>, _>(at)
@@ -185,8 +297,60 @@ fn attempt(
     if let Some(written) = attempted.written {
         return Ok(u64::try_from(written).unwrap_or(0));
     }
-    CATCHING.replace(Some(Caught(Some((purpose, attempted.breach)))));
-    Err(DbError::RollbackTransaction)
+    let caught = match (how, purpose) {
+        (How::Sieve(sieve), Purpose::Write(rows)) => {
+            let refused = refused_rows(conn, sieve, rows, statement, binds, answer)?;
+            if refused.iter().any(|row| row.line.is_some()) {
+                Caught::Rows(refused)
+            } else {
+                Caught::Whole(purpose, attempted.breach)
+            }
+        }
+        _ => Caught::Whole(purpose, attempted.breach),
+    };
+    Err(catch(caught))
+}
+
+/// Runs a statement that was refused for some of its rows at a time; those that it is refused for.
+fn refused_rows(
+    conn: &mut PgConnection,
+    sieve: Sieve,
+    rows: Rows,
+    statement: &str,
+    binds: Binds<'_>,
+    answer: Answer,
+) -> QueryResult<Vec<RefusedRow>> {
+    let (at, load, table, text) = binds.each();
+    sql_query(include_str!("attempt/run_sieve.sql"))
+        .bind::<Text, _>(statement)
+        .bind::<Nullable<Timestamptz>, _>(at)
+        .bind::<BigInt, _>(load.unwrap_or(sieve.load))
+        .bind::<Nullable<Text>, _>(table)
+        .bind::<Bool, _>(answer == Answer::Row)
+        .bind::<Nullable<Text>, _>(text)
+        .bind::<Text, _>(rows.table())
+        .bind::<Text, _>(rows.in_order())
+        .bind::<BigInt, _>(sieve.enough)
+        .load(conn)
+}
+
+/// An instant, a load, the name of a table, a text.
+type Each<'b> = (
+    Option<DateTime<Utc>>,
+    Option<i64>,
+    Option<&'b str>,
+    Option<&'b str>,
+);
+
+impl<'b> Binds<'b> {
+    fn each(self) -> Each<'b> {
+        match self {
+            Binds::None => (None, None, None, None),
+            Binds::Instant(at) => (Some(at), None, None, None),
+            Binds::Load(at, load) => (Some(at), Some(load), None, None),
+            Binds::Table(at, table, text) => (Some(at), None, Some(table), Some(text)),
+        }
+    }
 }
 
 impl RuleBreach {

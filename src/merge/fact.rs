@@ -15,7 +15,7 @@ use super::plan::Sample;
 use super::sql::{self, Shape};
 use super::{MergeError, brought, counts, held, swallowed};
 use crate::contract::{Reference, Unresolved};
-use crate::db::attempt::{self, Binds, Purpose};
+use crate::db::attempt::{self, Binds, Purpose, Rows};
 use crate::db::prelude::*;
 use crate::failpoint;
 use crate::stage::reject::{Place, Reject, RejectKind};
@@ -144,7 +144,13 @@ fn update(
     let loads = brought::loads(conn, sql::LOADS_OF_CHANGED_FACTS)?;
     brought::vouch(conn, shape.contract, &loads)?;
     sql_query(sql::REMEMBER_CHANGED).execute(conn)?;
-    let updated = write(conn, &sql::update_facts(shape), instant, load_id)?;
+    let updated = write(
+        conn,
+        Rows::ChangedFact,
+        &sql::update_facts(shape),
+        instant,
+        load_id,
+    )?;
     swallowed::vouch(conn, shape.contract, changed, updated)?;
     Ok(updated)
 }
@@ -155,18 +161,25 @@ fn insert(
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
-    write(conn, &sql::insert_facts(shape), instant, load_id)
+    write(
+        conn,
+        Rows::Landing,
+        &sql::insert_facts(shape),
+        instant,
+        load_id,
+    )
 }
 
 fn write(
     conn: &mut PgConnection,
+    rows: Rows,
     statement: &str,
     instant: DateTime<Utc>,
     load_id: i64,
 ) -> QueryResult<u64> {
     attempt::write(
         conn,
-        Purpose::Write,
+        Purpose::Write(rows),
         statement,
         Binds::Load(instant, load_id),
     )

@@ -8,6 +8,7 @@
 mod brought;
 mod columns;
 mod counts;
+mod deferred;
 mod dimension;
 mod error;
 mod fact;

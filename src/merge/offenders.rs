@@ -4,7 +4,8 @@
 //! refuses it; the load then begins again without them, as if the file did not have them. A load that
 //! goes well pays nothing for this.
 //!
-//! All rows land in a table. Groups of them are brought in as a load would, each group in a savepoint of
+//! All rows land in a table. The server is asked of them in one go ([`sieve`]). Only where it cannot say
+//! which row is refused they are tried otherwise: groups of them are brought in as a load would, each group in a savepoint of
 //! its own, and a group that is refused is halved until single rows are left ([`halves`]). Rows are
 //! tried in the order of the file, and what is taken stays: of two rows that exclude each other, the
 //! first is loaded. Rows of one key are tried together, as they are one history. Once a row of a key was
@@ -13,6 +14,7 @@
 //! of it is rolled back.
 
 pub(super) mod halves;
+mod sieve;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,7 +26,9 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use uuid::Uuid;
 
 use self::halves::{Attempt, Judge, Search};
+use self::sieve::Answer;
 use super::counts::{self, signed, unsigned};
+use super::deferred::Deferred;
 use super::dimension::{Delivered, Way};
 use super::guard::guard;
 use super::ledger::Opened;
@@ -32,9 +36,9 @@ use super::load::{self, Load};
 use super::turning::Turning;
 use super::{Instant, MergeError, fact, landing, sql};
 use crate::contract::{Kind, Reference};
-use crate::db::attempt::{self, Binds, Purpose, RuleBreach};
+use crate::db::attempt::{self, Purpose, RuleBreach};
 use crate::db::prelude::*;
-use crate::db::transaction;
+use crate::db::{is_canceled, is_denied, transaction};
 use crate::stage::{Staged, TableReject};
 
 /// Rows that their table refuses.
@@ -58,22 +62,23 @@ impl Offenders {
 /// How many are looked for at least, even if fewer already refuse the file: its report names them.
 const ENOUGH: u64 = 1000;
 
-/// Whether an error may be about some of the rows.
+/// Whether an error may be about some of the rows. One that Diesel has no kind for may be, unless it is
+/// told of a lock that somebody else has, of a statement that took too long, or of rights.
 pub(super) fn may_be_of_rows(error: &MergeError) -> bool {
     use diesel::result::DatabaseErrorKind as Kind;
-    matches!(
-        error,
-        MergeError::Database(DbError::DatabaseError(
-            Kind::UniqueViolation
-                | Kind::ForeignKeyViolation
-                | Kind::NotNullViolation
-                | Kind::CheckViolation
-                | Kind::ExclusionViolation
-                | Kind::RestrictViolation
-                | Kind::Unknown,
-            _
-        ))
-    )
+    let MergeError::Database(error @ DbError::DatabaseError(kind, _)) = error else {
+        return false;
+    };
+    match kind {
+        Kind::UniqueViolation
+        | Kind::ForeignKeyViolation
+        | Kind::NotNullViolation
+        | Kind::CheckViolation
+        | Kind::ExclusionViolation
+        | Kind::RestrictViolation => true,
+        Kind::Unknown => !is_canceled(error) && !is_denied(error),
+        _ => false,
+    }
 }
 
 /// The error of a load, once it is known whether it is about some of its rows.
@@ -109,7 +114,7 @@ pub(super) fn explain_turn(
         transaction(conn, |conn| {
             conn.batch_execute(attempt::PREPARE)?;
             turning.run(conn)?;
-            check_deferred(conn)?;
+            Deferred::of_load(conn, turning.contracts, turning.contract)?.check(conn)?;
             Err::<(), MergeError>(DbError::RollbackTransaction.into())
         })
     });
@@ -175,28 +180,30 @@ fn look(
             Target::Fact(references)
         }
     };
-    conn.batch_execute(include_str!("offenders/gather.sql"))?;
-    if !staged.alternatives.is_empty() {
-        match &target {
-            Target::Dimension(delivered, _) => delivered.land_alternatives(conn)?,
-            Target::Fact(references) => {
-                let shape = load.shape(staged);
-                landing::land_alternatives(conn, shape, staged)?;
-                fact::refuse(conn, shape, references, staged)?;
-            }
-        }
-        conn.batch_execute(include_str!("offenders/gather_alternatives.sql"))?;
-    }
-    let turns = counts::count(conn, include_str!("offenders/turns.sql"))?;
-    let deferred = Deferred::find(conn)?;
-    let mut trial = Trial {
-        conn,
-        deferred,
+    let bringing = Bringing {
         load,
         staged,
         load_id,
         at,
         target,
+    };
+    let deferred = Deferred::of_load(conn, load.contracts, load.contract)?;
+    // Rows that come instead of others are not among those that are asked for in one go.
+    if staged.alternatives.is_empty()
+        && let Answer::Rows(offenders) = sieve::ask(conn, &bringing, &deferred)?
+    {
+        return Ok(offenders);
+    }
+    conn.batch_execute(include_str!("offenders/gather.sql"))?;
+    if !staged.alternatives.is_empty() {
+        bringing.land_alternatives(conn)?;
+        conn.batch_execute(include_str!("offenders/gather_alternatives.sql"))?;
+    }
+    let turns = counts::count(conn, include_str!("offenders/turns.sql"))?;
+    let mut trial = Trial {
+        conn,
+        deferred,
+        bringing,
         found: Vec::new(),
     };
     halves::search(turns, &mut trial)?;
@@ -209,14 +216,54 @@ enum Target<'a> {
     Fact(&'a [Reference]),
 }
 
-/// Brings in groups of rows, and sees what becomes of them.
-struct Trial<'t, 'a> {
-    conn: &'t mut PgConnection,
+/// Brings in the rows that are in the landing table.
+struct Bringing<'t, 'a> {
     load: &'t Load<'a>,
     staged: &'t Staged,
     load_id: i64,
     at: chrono::DateTime<chrono::Utc>,
     target: Target<'t>,
+}
+
+impl Bringing<'_, '_> {
+    /// Lands the rows that would be used instead of others.
+    fn land_alternatives(&self, conn: &mut PgConnection) -> Result<(), MergeError> {
+        match &self.target {
+            Target::Dimension(delivered, _) => delivered.land_alternatives(conn),
+            Target::Fact(references) => {
+                let shape = self.load.shape(self.staged);
+                landing::land_alternatives(conn, shape, self.staged)?;
+                fact::refuse(conn, shape, references, self.staged)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// So many are there.
+    fn bring_in(&self, conn: &mut PgConnection, rows: u64) -> Result<(), MergeError> {
+        let shape = self.load.shape(self.staged);
+        match &self.target {
+            Target::Dimension(delivered, way) => delivered.bring_in_group(conn, *way, rows),
+            Target::Fact(references) => {
+                let coming = fact::Coming {
+                    load_id: self.load_id,
+                    at: self.at,
+                    samples: 0,
+                };
+                let applied = match self.load.terms.instant {
+                    Instant::LoadTime => fact::apply(conn, shape, references, coming),
+                    _ => fact::apply_late(conn, shape, coming),
+                };
+                applied.map(drop)
+            }
+        }
+    }
+}
+
+/// Brings in groups of rows, and sees what becomes of them.
+struct Trial<'t, 'a> {
+    conn: &'t mut PgConnection,
+    bringing: Bringing<'t, 'a>,
     deferred: Deferred,
     found: Vec<TableReject>,
 }
@@ -236,9 +283,8 @@ impl Trial<'_, '_> {
         lines: Option<&[i64]>,
         keep: Keep,
     ) -> Result<Option<RuleBreach>, MergeError> {
-        let shape = self.load.shape(self.staged);
-        let (load, load_id, at, target) = (self.load, self.load_id, self.at, &self.target);
-        let deferred = &self.deferred;
+        let (bringing, deferred) = (&self.bringing, &self.deferred);
+        let shape = bringing.load.shape(bringing.staged);
         let conn = &mut *self.conn;
         let mut taken = false;
         let (done, caught) = attempt::catching(|| {
@@ -248,22 +294,7 @@ impl Trial<'_, '_> {
                     .bind::<BigInt, _>(signed(turns.end))
                     .bind::<Nullable<Array<BigInt>>, _>(lines)
                     .execute(conn)?;
-                match target {
-                    Target::Dimension(delivered, way) => {
-                        delivered.bring_in_group(conn, *way, rows as u64)?;
-                    }
-                    Target::Fact(references) => {
-                        let coming = fact::Coming {
-                            load_id,
-                            at,
-                            samples: 0,
-                        };
-                        match load.terms.instant {
-                            Instant::LoadTime => fact::apply(conn, shape, references, coming)?,
-                            _ => fact::apply_late(conn, shape, coming)?,
-                        };
-                    }
-                }
+                bringing.bring_in(conn, rows as u64)?;
                 deferred.check(conn)?;
                 clear_away(conn)?;
                 taken = true;
@@ -274,8 +305,8 @@ impl Trial<'_, '_> {
             })
         });
         match (caught, done) {
-            (Some((Purpose::Write, breach)), _) => Ok(Some(breach)),
             (Some((Purpose::Close, breach)), _) => self.cannot_close(turns, breach),
+            (Some((Purpose::Write(_) | Purpose::Check, breach)), _) => Ok(Some(breach)),
             (None, _) if taken => Ok(None),
             (None, Err(error)) => Err(error),
             (None, Ok(())) => Ok(None),
@@ -293,7 +324,7 @@ impl Trial<'_, '_> {
             return Ok(Some(breach));
         }
         Err(MergeError::CannotClose {
-            table: self.load.contract.name.clone(),
+            table: self.bringing.load.contract.name.clone(),
             breach: Box::new(breach),
         })
     }
@@ -338,7 +369,7 @@ impl Trial<'_, '_> {
         refused: &LineOfTurn,
         breach: RuleBreach,
     ) -> Result<(), MergeError> {
-        let Some(contest) = self.staged.alternatives.of(unsigned(refused.line)) else {
+        let Some(contest) = self.bringing.staged.alternatives.of(unsigned(refused.line)) else {
             return Ok(());
         };
         let mut breaches = BTreeMap::from([(contest.print, breach)]);
@@ -375,8 +406,8 @@ impl Trial<'_, '_> {
     /// Whether those that were found refuse the file, so that no others matter.
     fn is_enough(&self) -> bool {
         let found = self.found.len() as u64;
-        let tally = &self.staged.tally;
-        let guards = &self.load.contract.guards;
+        let tally = &self.bringing.staged.tally;
+        let guards = &self.bringing.load.contract.guards;
         found >= ENOUGH && guard(guards, tally.read, tally.rejected + found).is_err()
     }
 }
@@ -410,34 +441,6 @@ struct LineOfTurn {
     key: Uuid,
 }
 
-/// The statements that have constraints checked now, and later again, where some are deferrable.
-#[derive(QueryableByName)]
-struct Deferred {
-    #[diesel(sql_type = Nullable<Text>)]
-    now: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    later: Option<String>,
-}
-
-impl Deferred {
-    fn find(conn: &mut PgConnection) -> QueryResult<Self> {
-        sql_query(include_str!("offenders/deferred.sql")).get_result(conn)
-    }
-
-    fn check(&self, conn: &mut PgConnection) -> QueryResult<()> {
-        if let (Some(now), Some(later)) = (&self.now, &self.later) {
-            attempt::write(conn, Purpose::Write, now, Binds::None)?;
-            conn.batch_execute(later)?;
-        }
-        Ok(())
-    }
-}
-
-/// Has the server check now what it would check at the commit.
-pub(super) fn check_deferred(conn: &mut PgConnection) -> QueryResult<()> {
-    Deferred::find(conn)?.check(conn)
-}
-
 fn clear_away(conn: &mut PgConnection) -> QueryResult<()> {
     #[derive(QueryableByName)]
     struct Made {
@@ -450,4 +453,27 @@ fn clear_away(conn: &mut PgConnection) -> QueryResult<()> {
         conn.batch_execute(&statement)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::DatabaseErrorKind as Kind;
+
+    use super::*;
+
+    #[test]
+    fn locks_and_time_are_not_about_rows() {
+        let table = [
+            ("canceling statement due to lock timeout", false),
+            ("canceling statement due to statement timeout", false),
+            ("permission denied for table acc", false),
+            ("not 9", true),
+            ("division by zero", true),
+        ];
+        for (message, expected) in table {
+            let told = Box::new(message.to_owned());
+            let error = MergeError::Database(DbError::DatabaseError(Kind::Unknown, told));
+            assert_eq!(may_be_of_rows(&error), expected, "{message}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
+use super::deferred::Deferred;
 use super::dimension::Way;
 use super::held::LettingIn;
 use super::history::Turn;
@@ -112,7 +113,7 @@ pub fn plan(
             };
             let done = load.run(conn, staged)?;
             // A load would be told at its commit.
-            offenders::check_deferred(conn)?;
+            Deferred::of_load(conn, contracts, wider)?.check(conn)?;
             Ok((done.entry, done.told, done.way.words()))
         };
         rolled_back(conn, contract, wider, trial).map_err(|error| {
@@ -171,7 +172,7 @@ pub fn plan_turn(
             claim: Uuid::now_v7(),
         };
         let done = turning.run(conn)?;
-        offenders::check_deferred(conn)?;
+        Deferred::of_load(conn, contracts, contract)?.check(conn)?;
         Ok((done.entry, done.told, Way::Refold.words()))
     });
     let trial = trial.map_err(|error| {

@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use crate::support::{Run, Warehouse};
 
+mod deferred;
 mod dimensions;
 mod facts;
+mod many;
 mod triggers;
 mod turns;
 mod ways;

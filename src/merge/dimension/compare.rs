@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::way::{Joins, Way};
 use super::{Applied, Delivered, Landed, Whereabouts, absent, limit};
 use crate::contract::{Contract, Ident};
-use crate::db::attempt::{self, Binds, Purpose};
+use crate::db::attempt::{self, Binds, Purpose, Rows};
 use crate::db::prelude::*;
 use crate::failpoint;
 use crate::merge::counts::unsigned;
@@ -233,7 +233,7 @@ fn open_new(
     let statement = sql::open_new(contract, durable_key);
     attempt::write(
         conn,
-        Purpose::Write,
+        Purpose::Write(Rows::Change),
         &statement,
         Binds::Load(instant, load_id),
     )

@@ -1,6 +1,7 @@
 //! Lets in held facts of which some are refused by a rule of their table: those stay held, with the
 //! reason, and the others go in.
 
+use std::iter;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use crate::db::attempt::{self, RuleBreach};
 use crate::db::prelude::*;
 use crate::db::transaction;
 use crate::merge::counts::{self, signed};
+use crate::merge::deferred::Deferred;
 use crate::merge::offenders::halves::{self, Attempt, Judge, Search};
 use crate::merge::{MergeError, sql};
 
@@ -31,8 +33,10 @@ pub(super) fn let_in_one_by_one(
         conn,
         "select count(*) as count from pg_temp.hayloft_waiting",
     )?;
+    let deferred = Deferred::of(conn, iter::once(fact))?;
     let mut letting_in = HeldTrial {
         conn,
+        deferred,
         fact,
         dimension,
         instant,
@@ -51,6 +55,8 @@ fn count(conn: &mut PgConnection, fact: &Contract) -> QueryResult<u64> {
 
 struct HeldTrial<'t> {
     conn: &'t mut PgConnection,
+    /// What the table of the facts checks at the commit.
+    deferred: Deferred,
     fact: &'t Contract,
     dimension: &'t TableName,
     instant: DateTime<Utc>,
@@ -59,6 +65,7 @@ struct HeldTrial<'t> {
 impl HeldTrial<'_> {
     fn try_turns(&mut self, turns: &Range<u64>) -> Result<Option<RuleBreach>, MergeError> {
         let (fact, dimension, instant) = (self.fact, self.dimension, self.instant);
+        let deferred = &self.deferred;
         let conn = &mut *self.conn;
         let (done, caught) = attempt::catching(|| {
             transaction(conn, |conn| {
@@ -71,6 +78,7 @@ impl HeldTrial<'_> {
                     .bind::<Text, _>(dimension.as_str())
                     .execute(conn)?;
                 let_in(conn, fact, instant)?;
+                deferred.check(conn)?;
                 conn.batch_execute("truncate pg_temp.hayloft_met")?;
                 Ok::<_, MergeError>(())
             })

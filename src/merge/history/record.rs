@@ -15,7 +15,7 @@ use super::fold::{Cell, Version};
 use super::settle::Settled;
 use super::store::{Past, Payload, Shown};
 use crate::contract::Ident;
-use crate::db::attempt::{self, Binds, Purpose};
+use crate::db::attempt::{self, Binds, Purpose, Rows};
 use crate::db::copy::{Target, copy_binary};
 use crate::db::prelude::*;
 use crate::failpoint;
@@ -193,9 +193,15 @@ pub(super) fn apply(
     failpoint!("refold::shrunk");
     let deleted = write(Purpose::Close, sql::delete_versions(contract, durable_key))?;
     failpoint!("refold::deleted");
-    let rewritten = write(Purpose::Write, sql::rewrite_versions(contract, durable_key))?;
+    let rewritten = write(
+        Purpose::Write(Rows::Refold),
+        sql::rewrite_versions(contract, durable_key),
+    )?;
     failpoint!("refold::rewritten");
-    let inserted = write(Purpose::Write, sql::insert_versions(contract, durable_key))?;
+    let inserted = write(
+        Purpose::Write(Rows::Refold),
+        sql::insert_versions(contract, durable_key),
+    )?;
     failpoint!("refold::inserted");
     let sent = counts::count(conn, sql::COUNT_REFOLD)?;
     swallowed::vouch(conn, contract, sent, deleted + rewritten + inserted)?;

@@ -11,7 +11,7 @@ use super::super::record::{self, put_cell, send};
 use super::super::same::is_same;
 use super::chain::{Past, Row, Saying, Settled, Since, Waiting};
 use crate::contract::{Contract, Ident, Reference};
-use crate::db::attempt::{self, Binds, Purpose};
+use crate::db::attempt::{self, Binds, Purpose, Rows};
 use crate::db::copy::Target;
 use crate::db::prelude::*;
 use crate::merge::sql::{self, Holding};
@@ -280,12 +280,13 @@ pub(super) fn apply(
 ) -> Result<(), MergeError> {
     sql_query("analyze pg_temp.hayloft_refolded_fact").execute(conn)?;
     let mut written = 0;
+    let purpose = Purpose::Write(Rows::RefoldedFact);
     for statement in [
         sql::delete_facts(contract),
         sql::rewrite_facts(contract),
         sql::add_facts(contract),
     ] {
-        written += attempt::write(conn, Purpose::Write, &statement, Binds::None)?;
+        written += attempt::write(conn, purpose, &statement, Binds::None)?;
     }
     let sent = counts::count(conn, &sql::count_refolded_facts())?;
     swallowed::vouch(conn, contract, sent, written)?;
