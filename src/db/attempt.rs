@@ -176,9 +176,10 @@ pub fn sieving<T>(sieve: Sieve, work: impl FnOnce() -> T) -> (T, Option<Caught>)
 }
 
 fn catching_so<T>(how: How, work: impl FnOnce() -> T) -> (T, Option<Caught>) {
-    let guard = CatchingGuard::begin(how);
+    let _guard = CatchingGuard::begin(how);
     let done = work();
-    (done, guard.end())
+    let caught = CATCHING.take().and_then(|catching| catching.caught);
+    (done, caught)
 }
 
 /// Statements of this thread are caught as long as there is one, also where the work panics: the thread
@@ -189,10 +190,6 @@ impl CatchingGuard {
     fn begin(how: How) -> Self {
         CATCHING.replace(Some(Catching { how, caught: None }));
         Self
-    }
-
-    fn end(self) -> Option<Caught> {
-        CATCHING.take().and_then(|catching| catching.caught)
     }
 }
 

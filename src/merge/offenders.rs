@@ -5,10 +5,10 @@
 //! goes well pays nothing for this.
 //!
 //! All rows land in a table. The server is asked of them in one go ([`sieve`]). Only where it cannot say
-//! which row is refused they are tried otherwise: groups of them are brought in as a load would, each group in a savepoint of
-//! its own, and a group that is refused is halved until single rows are left ([`halves`]). Rows are
-//! tried in the order of the file, and what is taken stays: of two rows that exclude each other, the
-//! first is loaded. Rows of one key are tried together, as they are one history. Once a row of a key was
+//! which row is refused they are tried otherwise: groups of them are brought in as a load would, each
+//! group in a savepoint of its own, and a group that is refused is halved until single rows are left
+//! ([`halves`]). Rows are tried in the order of the file, and what is taken stays: of two rows that
+//! exclude each other, the first is loaded. Rows of one key are tried together, as they are one history. Once a row of a key was
 //! refused, the rows that would be used instead are tried as well, up to the first that is taken
 //! ([`Alternatives`](crate::stage::Alternatives)): so it takes few loads to find them all. In the end all
 //! of it is rolled back.
