@@ -9,7 +9,7 @@ mod one_by_one;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use uuid::Uuid;
 
 use super::counts::unsigned;
@@ -138,21 +138,8 @@ pub(super) enum LettingIn {
     OneByOne,
 }
 
-/// The present instant by the server's clock: when facts are let in. It is no instant that a file of the
-/// dimension tells of, which may be long past.
-pub(super) fn now(conn: &mut PgConnection) -> QueryResult<DateTime<Utc>> {
-    #[derive(QueryableByName)]
-    struct Now {
-        #[diesel(sql_type = Timestamptz)]
-        at: DateTime<Utc>,
-    }
-    let now: Now = sql_query("select pg_catalog.clock_timestamp() as at").get_result(conn)?;
-    Ok(now.at)
-}
-
 /// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` is
-/// where the keys of these members are; `sent`, those that are nowhere else. The instant is that at which
-/// they are let in.
+/// where the keys of these members are; `sent`, those that are nowhere else.
 pub(super) fn release(
     conn: &mut PgConnection,
     dimension: &Contract,
@@ -184,7 +171,7 @@ pub(super) fn release(
             };
         }
         sql_query(sql::DROP_MET).execute(conn)?;
-        let behind = history::let_in_behind(conn, fact, &dimension.name, instant)?;
+        let behind = history::let_in_behind(conn, fact, &dimension.name)?;
         released += behind.changes.inserted + behind.changes.updated;
     }
     sql_query(sql::DROP_MEMBERS).execute(conn)?;

@@ -265,7 +265,6 @@ impl Takeover<'_> {
         }
         let dependants: Vec<&Contract> = self.contracts.referring_to(&self.contract.name).collect();
         let spoken = [sql::Spoken::Touched];
-        let now = held::now(conn)?;
         held::release(
             conn,
             self.contract,
@@ -273,7 +272,7 @@ impl Takeover<'_> {
             &dependants,
             &spoken,
             &[],
-            (now, held::LettingIn::Together),
+            (Utc::now(), held::LettingIn::Together),
         )
     }
 

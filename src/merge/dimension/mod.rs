@@ -338,12 +338,7 @@ impl Delivered<'_> {
         }
         self.shared.work_in_sets(conn)?;
         let (key, sent) = (self.durable_key, &applied.sent);
-        // A load that gives its rows their instant was at that instant.
-        let at = match self.instant {
-            Instant::LoadTime => self.at,
-            _ => held::now(conn)?,
-        };
-        let how = (at, self.shared.letting_in);
+        let how = (self.at, self.shared.letting_in);
         held::release(conn, contract, key, &self.dependants, spoken, sent, how)
     }
 

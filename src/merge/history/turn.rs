@@ -160,8 +160,8 @@ pub(in crate::merge) fn turn_dimension(
     let dependants: Vec<&Contract> = contracts.referring_to(&contract.name).collect();
     keep_members_of_facts(conn, contract, durable_key, &dependants)?;
     let spoken = [Spoken::Touched];
+    let at = target.at();
     let released = if held::is_awaited(conn, contract)? {
-        let now = held::now(conn)?;
         held::release(
             conn,
             contract,
@@ -169,7 +169,7 @@ pub(in crate::merge) fn turn_dimension(
             &dependants,
             &spoken,
             &[],
-            (now, LettingIn::Together),
+            (at, LettingIn::Together),
         )?
     } else {
         0

@@ -1,10 +1,6 @@
--- $1: the dimensions. At which instants their loads, undos and redos may have let facts in: while they ran.
--- A load that gives its rows their instant did at that instant, and earlier versions of Hayloft did so with
--- every load.
-select started_at as from, started_at + (seconds_total + 60) * interval '1 second' as to
+-- $1: the dimensions. At which instants their loads, undos and redos may have let facts in.
+select case when instants = 'shared' then effective_at else started_at end as from,
+    case when instants = 'shared' then effective_at
+        else started_at + (seconds_total + 60) * interval '1 second' end as to
 from hayloft.load
-where table_name = any ($1) and status in ('loaded', 'undone')
-union all
-select effective_at, effective_at
-from hayloft.load
-where table_name = any ($1) and action = 'load' and instants = 'shared' and effective_at is not null
+where table_name = any ($1) and action = 'load' and effective_at is not null
