@@ -439,6 +439,7 @@ fn the_json_has_the_versions_and_the_observations() {
           "line": 3,
           "load_id": 3,
           "loaded_at": "2026-01-21T08:00:00Z",
+          "misfits": [],
           "outcome": "confirmed",
           "overwrote": [],
           "said": "present",
