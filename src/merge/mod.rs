@@ -7,6 +7,7 @@
 
 mod brought;
 mod columns;
+pub mod conversion;
 mod counts;
 mod deferred;
 mod dimension;

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use hayloft::contract::catalog::has_loaded_rows;
 use hayloft::contract::{Contract, ContractFile, Contracts, Ident, Kind, Reference, TableName};
+use hayloft::merge::conversion::FUNCTIONS;
 use hayloft::merge::sql::{self, Shape};
 
 use crate::new_table::{CONTRACT, UP};
@@ -243,26 +244,24 @@ fn the_server_plans_every_statement_of_a_takeover() {
         .unwrap();
     let contract = planner.contract("users");
     let key = durable_key(&contract).unwrap();
-    let instant = |name: &str| sql::SourceInstant {
+    let column = |name: &str, zoned| sql::SourceColumn {
         column: Ident::vouched(name),
-        zoned: sql::Zoned::Yes,
+        type_sql: "text".to_owned(),
+        zoned,
     };
     let columns = contract
         .columns
         .iter()
-        .map(|column| Some(column.name.clone()));
+        .map(|it| Some(column(it.name.name(), sql::Zoned::No)));
     // A statement that asks of local times has a function for it.
-    let until = sql::SourceInstant {
-        column: Ident::vouched("effective_end_date"),
-        zoned: sql::Zoned::No,
-    };
+    let until = column("effective_end_date", sql::Zoned::No);
     let source = sql::VersionSource {
         table: hayloft::contract::QualifiedName {
             schema: Ident::vouched("datawarehouse"),
             table: Ident::vouched("old"),
         },
         columns: columns.collect(),
-        starts: instant("effective_start_date"),
+        starts: column("effective_start_date", sql::Zoned::Yes),
         ends: Some(until),
         current: Some(Ident::vouched("version_number")),
         zone: chrono_tz::Tz::Europe__Prague,
@@ -275,7 +274,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
         .session
         .batch_execute(&sql::create_taken_keys(&contract))
         .unwrap();
-    for function in [sql::CREATE_LOCAL_TIMES, sql::CREATE_TAKEN_VALUE] {
+    for function in [sql::CREATE_LOCAL_TIMES].iter().chain(&FUNCTIONS) {
         planner.session.batch_execute(function).unwrap();
     }
     for statement in [
@@ -289,7 +288,9 @@ fn the_server_plans_every_statement_of_a_takeover() {
         sql::insert_taken(&contract, key, &source),
         sql::count_missing(&contract, &source).unwrap().statement,
         sql::count_misfits(&contract, &source).unwrap().statement,
-        sql::count_local_times(&source).unwrap().statement,
+        sql::count_local_times(&contract, &source)
+            .unwrap()
+            .statement,
         sql::count_contradictions(&contract, &source).unwrap(),
         sql::find_overlapping(&contract, &source, None),
         sql::state_baseline(&contract, key, &contract.columns[0]),

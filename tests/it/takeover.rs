@@ -306,7 +306,7 @@ fn a_local_time_means_what_a_file_means() {
 
     let run = take_old(&warehouse, &arguments).exits(0);
 
-    let sentence = "1 start(s) or end(s) are at a local time that the zone repeats";
+    let sentence = "1 value(s) are a local time that the zone repeats";
     assert!(run.stdout.contains(sentence), "{run:#?}");
     assert_told(&run, &[sentence]);
     assert_eq!(
@@ -412,6 +412,116 @@ fn values_that_do_not_fit_are_told_by_column() {
     warehouse.execute("update datawarehouse.old set price = 1, born = null, since = null");
     let run = take_old(&warehouse, &[]).exits(2);
     assert_told(&run, &["3 row(s)", "no value for `born`", "no start"]);
+}
+
+#[test]
+fn another_type_cuts_no_value_in_silence() {
+    let cases = [
+        ("timestamp", "date", "2026-01-05 08:30", "2026-01-05 00:00"),
+        ("double precision", "real", "0.123456789", "0.5"),
+        ("numeric", "integer", "1.5", "2"),
+        ("interval", "time", "1 day 02:00", "02:00"),
+        ("bit(4)", "bit(3)", "1011", ""),
+        (
+            "text",
+            "timestamp",
+            "2026-01-05 08:30+02",
+            "2026-01-05 08:30",
+        ),
+        ("character varying(9)", "character(3)", "gold", "tin"),
+    ];
+    for (before, after, cut, whole) in cases {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc add column value {after};
+             create table datawarehouse.old (code text, tier text, value {before}, since date);
+             insert into datawarehouse.old values
+                 ('a', 'gold', '{cut}', '2026-01-01'), ('b', 'tin', nullif('{whole}', '')::{before}, '2026-01-01');"
+        ));
+        let run = take_old(&warehouse, &[]).exits(2);
+        assert_told(&run, &["1 row(s)", "column `value`", "cut or rounded"]);
+        assert!(!run.stderr.contains(cut), "{run:#?}");
+        assert_eq!(history(&warehouse), "");
+
+        warehouse.execute("delete from datawarehouse.old where code = 'a'");
+        take_old(&warehouse, &[]).exits(0);
+        warehouse.run(&["check", "--values"]).exits(0);
+    }
+}
+
+#[test]
+fn a_start_with_a_zone_is_no_local_time() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create table datawarehouse.old (code text, tier text, since text);
+         insert into datawarehouse.old values ('a', 'gold', '2026-01-01 12:00+05');",
+    );
+    let run = take_old(&warehouse, &[]).exits(2);
+    assert_told(&run, &["1 row(s)", "\"since\"", "a zone"]);
+}
+
+#[test]
+fn an_attribute_without_zone_is_of_the_zone() {
+    for local in ["timestamp", "text"] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc add column seen timestamptz, add column born timestamptz;
+             create table datawarehouse.old (code text, tier text, seen {local}, born date, since date);
+             insert into datawarehouse.old values
+                 ('a', 'gold', '2025-10-26 02:30', '2025-07-01', '2026-01-01'),
+                 ('b', 'tin', '2025-03-30 02:45', null, '2026-01-01');"
+        ));
+        let zone = ["--zone", "Europe/Prague"];
+        let skipped = take_old(&warehouse, &zone).exits(2);
+        assert_told(&skipped, &["1 row(s)", "\"seen\"", "Europe/Prague skips"]);
+        warehouse.execute("delete from datawarehouse.old where code = 'b'");
+
+        let run = take_old(&warehouse, &zone).exits(0);
+
+        assert_told(&run, &["1 value(s) are a local time that the zone repeats"]);
+        assert_eq!(
+            warehouse.query("select seen, born from datawarehouse.acc"),
+            "2025-10-26 00:30:00+00 | 2025-06-30 22:00:00+00\n"
+        );
+        warehouse.run(&["check", "--values"]).exits(0);
+    }
+}
+
+#[test]
+fn a_last_day_ends_where_the_next_begins() {
+    let cases = [
+        ("date", "2026-03-29", "2026-03-29 22:00:00+00"),
+        ("timestamp", "2026-03-28 15:00", "2026-03-28 23:00:00+00"),
+        (
+            "timestamptz",
+            "2026-03-28 23:00+00",
+            "2026-03-29 22:00:00+00",
+        ),
+        (
+            "timestamptz",
+            "2026-10-24 22:00+00",
+            "2026-10-25 23:00:00+00",
+        ),
+        ("date", "9999-12-31", "9999-12-31 23:00:00+00"),
+    ];
+    for (until, last, end) in cases {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "create table datawarehouse.old (code text, tier text, since date, until {until});
+             insert into datawarehouse.old values ('a', 'gold', '2026-01-01', '{last}');"
+        ));
+        let arguments = [
+            "--end",
+            "until",
+            "--end-is",
+            "last-day",
+            "--zone",
+            "Europe/Prague",
+        ];
+        take_old(&warehouse, &arguments).exits(0);
+        let ends = "select effective_end_date from datawarehouse.acc";
+        assert_eq!(warehouse.query(ends), format!("{end}\n"), "{until} {last}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use diesel::sql_types::Text;
 
 use crate::contract::ColumnId;
 use crate::db::prelude::*;
+use crate::merge::conversion;
 
 /// A column that has another type.
 #[derive(Clone, Copy, Debug)]
@@ -22,15 +23,6 @@ pub(super) struct Retyped<'a> {
     pub(super) to: &'a str,
 }
 
-/// The functions that the conversion is made of.
-const FUNCTIONS: [&str; 5] = [
-    include_str!("retype/begin/converted.sql"),
-    include_str!("retype/begin/plain.sql"),
-    include_str!("retype/begin/category.sql"),
-    include_str!("retype/begin/comes_back.sql"),
-    include_str!("retype/begin/is_parsed_whole.sql"),
-];
-
 /// Converts what the ledger keeps of a column, and what facts say of it that are held.
 pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryResult<()> {
     let Retyped {
@@ -39,9 +31,7 @@ pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryRes
         from,
         to,
     } = retyped;
-    for function in FUNCTIONS {
-        sql_query(function).execute(conn)?;
-    }
+    conversion::prepare(conn)?;
     sql_query(include_str!("retype/lapse.sql"))
         .bind::<Text, _>(table)
         .bind::<Text, _>(column.as_str())

@@ -5,16 +5,13 @@ use chrono_tz::Tz;
 
 use super::history::{TOUCHED, texts};
 use super::{key_of, same_key, text_literal, unresolved};
-use crate::contract::{Column, Contract, Ident, Nullability, QualifiedName, Reference};
+use crate::contract::{Column, ColumnType, Contract, Ident, Nullability, QualifiedName, Reference};
 
 /// The temporary table of the keys of rows that come from another table.
 pub const TAKEN_KEY: &str = "pg_temp.hayloft_taken_key";
 
 /// Makes the function that knows which instants a local time means. Once a session.
 pub const CREATE_LOCAL_TIMES: &str = include_str!("../takeover/local_times.sql");
-
-/// Makes the function that converts a value by the rules of a type. Once a session.
-pub const CREATE_TAKEN_VALUE: &str = include_str!("../takeover/taken_value.sql");
 
 /// That a row is of no load of its table that counts. Bind: the table's name.
 pub(super) fn is_unknown(name: &str) -> String {
@@ -183,11 +180,11 @@ pub struct VersionSource {
     /// The table.
     pub table: QualifiedName,
     /// For each column of the contract the one that it is filled from, if there is one.
-    pub columns: Vec<Option<Ident>>,
+    pub columns: Vec<Option<SourceColumn>>,
     /// When a version starts.
-    pub starts: SourceInstant,
+    pub starts: SourceColumn,
     /// When it ends, if the table says so.
-    pub ends: Option<SourceInstant>,
+    pub ends: Option<SourceColumn>,
     /// Whether it is the current one, if the table says so: then it has no end.
     pub current: Option<Ident>,
     /// The zone of instants that have none.
@@ -198,12 +195,14 @@ pub struct VersionSource {
     pub unused: Vec<Ident>,
 }
 
-/// A column that holds instants.
+/// A column of that table.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SourceInstant {
+pub struct SourceColumn {
     /// The column.
     pub column: Ident,
-    /// Whether its type has a zone.
+    /// Its type, as the catalog spells it.
+    pub type_sql: String,
+    /// Whether its values have a zone, where they are taken for instants.
     pub zoned: Zoned,
 }
 
@@ -231,13 +230,11 @@ pub enum EndMeaning {
     LastMicrosecond,
 }
 
-const A_DAY: &str = "1 day";
-
 impl EndMeaning {
+    /// What there is between what is named and the end. Behind a day comes the next one, however long it is.
     fn step(self) -> Option<&'static str> {
         match self {
-            Self::FirstAfter => None,
-            Self::LastDay => Some(A_DAY),
+            Self::FirstAfter | Self::LastDay => None,
             Self::LastSecond => Some("1 second"),
             Self::LastMicrosecond => Some("1 microsecond"),
         }
@@ -247,50 +244,85 @@ impl EndMeaning {
 impl VersionSource {
     /// The columns of the natural key, as texts.
     fn key_texts(&self, contract: &Contract) -> Vec<String> {
-        let columns = contract
-            .key
-            .iter()
-            .map(|place| self.columns[*place].as_ref());
-        let text = |column: Option<&Ident>| {
-            column.map_or_else(
+        let columns = contract.key.iter();
+        let text = |place: &usize| {
+            self.columns[*place].as_ref().map_or_else(
                 || "null::text".to_owned(),
-                |it| format!("(source.{it})::text"),
+                |from| self.text(&contract.columns[*place], from),
             )
         };
         columns.map(text).collect()
     }
 
+    /// What a column is filled with, as text.
+    fn text(&self, column: &Column, from: &SourceColumn) -> String {
+        let instants = self.is_local(column, from);
+        match instants.then(|| self.instants(from, EndMeaning::FirstAfter)) {
+            Some(Some(instants)) => format!("(({instants})[1])::text"),
+            _ => format!("(source.{})::text", from.column),
+        }
+    }
+
+    /// Whether a column is filled with times of the zone that is given.
+    fn is_local(&self, column: &Column, from: &SourceColumn) -> bool {
+        matches!(column.column_type, ColumnType::TimestampTz(_))
+            && from.zoned != Zoned::Yes
+            && self.zone != Tz::UTC
+    }
+
     /// When a version starts or ends, as an instant.
-    fn instant(&self, instant: &SourceInstant, step: Option<&str>) -> String {
-        let shown = shown(instant, step);
-        match (instant.zoned, self.instants(instant, step)) {
-            (Zoned::Yes, _) => shown,
-            (_, Some(instants)) => format!("({instants})[1]"),
-            (_, None) => format!("({shown} at time zone 'UTC')"),
+    fn instant(&self, column: &SourceColumn, meaning: EndMeaning) -> String {
+        let shown = self.shown(column, meaning);
+        match self.instants(column, meaning) {
+            Some(instants) => format!("({instants})[1]"),
+            None if is_instant(column, meaning) => shown,
+            None => format!("({shown} at time zone 'UTC')"),
         }
     }
 
     /// The instants that a time in a zone means, the earliest first. `None` where there is always one.
-    fn instants(&self, instant: &SourceInstant, step: Option<&str>) -> Option<String> {
-        if instant.zoned == Zoned::Yes || self.zone == Tz::UTC {
+    fn instants(&self, column: &SourceColumn, meaning: EndMeaning) -> Option<String> {
+        if is_instant(column, meaning) || self.zone == Tz::UTC {
             return None;
         }
-        let is_day = instant.zoned == Zoned::Day && step.is_none_or(|step| step == A_DAY);
+        let is_day = match meaning {
+            EndMeaning::LastDay => true,
+            EndMeaning::FirstAfter => column.zoned == Zoned::Day,
+            EndMeaning::LastSecond | EndMeaning::LastMicrosecond => false,
+        };
         Some(format!(
             "pg_temp.hayloft_instants({}, {}, {is_day})",
-            shown(instant, step),
+            self.shown(column, meaning),
             text_literal(self.zone.name())
         ))
     }
 
+    /// What a column shows as a start or an end: an instant, or a time of the zone that is given.
+    fn shown(&self, column: &SourceColumn, meaning: EndMeaning) -> String {
+        let name = &column.column;
+        let step = meaning.step();
+        let step = step.map_or_else(String::new, |step| format!(" + interval '{step}'"));
+        match (column.zoned, meaning) {
+            (Zoned::Yes, EndMeaning::LastDay) => format!(
+                "((source.{name} at time zone {})::date + 1)::timestamp",
+                text_literal(self.zone.name())
+            ),
+            (_, EndMeaning::LastDay) => {
+                format!("((source.{name}::timestamp)::date + 1)::timestamp")
+            }
+            (Zoned::Yes, _) => format!("(source.{name}{step})"),
+            (Zoned::No | Zoned::Day, _) => format!("(source.{name}::timestamp{step})"),
+        }
+    }
+
     fn starts(&self) -> String {
-        self.instant(&self.starts, None)
+        self.instant(&self.starts, EndMeaning::FirstAfter)
     }
 
     fn own_ends(&self) -> String {
         self.ends.as_ref().map_or_else(
             || "null::timestamptz".to_owned(),
-            |ends| self.instant(ends, self.end_meaning.step()),
+            |ends| self.instant(ends, self.end_meaning),
         )
     }
 
@@ -330,14 +362,9 @@ impl VersionSource {
     }
 }
 
-/// What a column shows as a start or an end.
-fn shown(instant: &SourceInstant, step: Option<&str>) -> String {
-    let step = step.map_or_else(String::new, |step| format!(" + interval '{step}'"));
-    let column = &instant.column;
-    match instant.zoned {
-        Zoned::Yes => format!("(source.{column}{step})"),
-        Zoned::No | Zoned::Day => format!("(source.{column}::timestamp{step})"),
-    }
+/// Whether what a column shows is an instant as it is.
+fn is_instant(column: &SourceColumn, meaning: EndMeaning) -> bool {
+    column.zoned == Zoned::Yes && meaning != EndMeaning::LastDay
 }
 
 /// The natural keys of the source, as texts.
@@ -403,50 +430,61 @@ pub fn count_missing(
     let columns = filled(contract, source).filter(|(place, column, _)| {
         column.nullability == Nullability::Required && !contract.key.contains(place)
     });
-    let columns = columns.map(|(place, _, from)| (Some(place), format!("source.{from} is null")));
+    let columns =
+        columns.map(|(place, _, from)| (Some(place), format!("source.{} is null", from.column)));
     counting(source, std::iter::once(starts).chain(columns))
 }
 
-/// Counts the rows with a value that a column would cut or round, for each column by its place. `None`
-/// if none can.
-#[must_use]
-pub fn count_cut(contract: &Contract, source: &VersionSource) -> Option<Counting<usize>> {
-    let cut = filled(contract, source).filter_map(|(place, column, from)| {
-        let full = column.column_type.sql();
-        let plain = without_modifier(&full)?;
-        let condition = format!(
-            "(source.{from})::text::{plain} is distinct from (source.{from})::text::{full}::{plain}"
-        );
-        Some((place, condition))
-    });
-    counting(source, cut)
-}
-
-/// Counts the values that no column takes: for each column of the contract, by its place, and for the
-/// start and the end of the version, which have none.
+/// Counts the values that no column takes, or takes only cut or rounded: for each column of the contract, by
+/// its place, and for the start and the end of the version, which have none. `None` if all fit, by their types.
 #[must_use]
 pub fn count_misfits(contract: &Contract, source: &VersionSource) -> Option<Counting<Misfit>> {
-    let misfit = |from: &Ident, type_sql: &str| {
-        format!(
-            "source.{from} is not null \
-             and pg_temp.hayloft_taken_value((source.{from})::text, {}) is null",
-            text_literal(type_sql)
-        )
-    };
     let columns = filled(contract, source).map(|(place, column, from)| {
-        (
-            Misfit::Column(place),
-            misfit(from, &column.column_type.sql()),
-        )
+        let wanted = match column.column_type {
+            ColumnType::TimestampTz(precision) if source.is_local(column, from) => {
+                ColumnType::Timestamp(precision).sql()
+            }
+            _ => column.column_type.sql(),
+        };
+        (Misfit::Column(place), does_not_fit(from, &wanted))
     });
     let ends = source.ends.as_ref().map(|ends| (Misfit::Ends, ends));
     let instants = std::iter::once((Misfit::Starts, &source.starts)).chain(ends);
-    let instants = instants.filter(|(_, instant)| instant.zoned != Zoned::Yes);
-    let instants = instants.map(|(what, instant)| {
-        let type_sql = "timestamp without time zone";
-        (what, misfit(&instant.column, type_sql))
-    });
-    counting(source, columns.chain(instants))
+    let instants = instants.filter(|(_, from)| from.zoned == Zoned::No);
+    let instants = instants.map(|(what, from)| (what, does_not_fit(from, LOCAL_TIME)));
+    let asked = columns.chain(instants);
+    counting(
+        source,
+        asked.filter_map(|(what, condition)| Some((what, condition?))),
+    )
+}
+
+const LOCAL_TIME: &str = "timestamp without time zone";
+
+/// Whether a value does not fit a type. `None` where every value fits: each is asked for by itself, which
+/// takes its time.
+fn does_not_fit(from: &SourceColumn, wanted: &str) -> Option<String> {
+    const TEXTS: [&str; 2] = ["text", "character varying"];
+    let SourceColumn {
+        column, type_sql, ..
+    } = from;
+    let is_wider =
+        without_modifier(type_sql).as_deref() == Some(wanted) && !wanted.starts_with("bit");
+    if TEXTS.contains(&wanted) || type_sql == wanted || is_wider {
+        return None;
+    }
+    let of_texts = [type_sql, wanted].map(|sql| without_modifier(sql).unwrap_or(sql.to_owned()));
+    if of_texts.iter().all(|plain| TEXTS.contains(&plain.as_str())) {
+        return Some(format!(
+            "(source.{column})::text is distinct from (source.{column})::text::{wanted}::text"
+        ));
+    }
+    Some(format!(
+        "source.{column} is not null \
+         and pg_temp.hayloft_converted((source.{column})::text, {}, {}) is null",
+        text_literal(type_sql),
+        text_literal(wanted)
+    ))
 }
 
 /// What has a value that it does not take.
@@ -460,18 +498,26 @@ pub enum Misfit {
     Ends,
 }
 
-/// Counts the rows whose start, or whose end, is a local time that the zone skips, and those of which it
-/// repeats it. `None` where none can be.
+/// Counts the rows whose start, whose end, or a value that becomes an instant, is a local time that the zone
+/// skips, and those of which it repeats it. `None` where none can be.
 #[must_use]
-pub fn count_local_times(source: &VersionSource) -> Option<Counting<(Ident, Clock)>> {
+pub fn count_local_times(
+    contract: &Contract,
+    source: &VersionSource,
+) -> Option<Counting<(Ident, Clock)>> {
     let ends = source.ends.as_ref();
-    let ends = ends.map(|ends| (ends, source.end_meaning.step()));
-    let instants = std::iter::once((&source.starts, None)).chain(ends);
-    let asked = instants.flat_map(|(instant, step)| {
-        let instants = source.instants(instant, step);
+    let ends = ends.map(|ends| (ends, source.end_meaning));
+    let values = filled(contract, source)
+        .filter(|(_, column, from)| source.is_local(column, from))
+        .map(|(_, _, from)| (from, EndMeaning::FirstAfter));
+    let instants = std::iter::once((&source.starts, EndMeaning::FirstAfter))
+        .chain(ends)
+        .chain(values);
+    let asked = instants.flat_map(|(from, meaning)| {
+        let instants = source.instants(from, meaning);
         let asked = instants.map(|instants| {
             let condition = |count| format!("cardinality({instants}) = {count}");
-            let column = &instant.column;
+            let column = &from.column;
             [
                 ((column.clone(), Clock::Skips), condition(0)),
                 ((column.clone(), Clock::Repeats), condition(2)),
@@ -520,10 +566,21 @@ pub fn find_overlapping(
     source: &VersionSource,
     open_end: Option<DateTime<Utc>>,
 ) -> String {
-    let starts = shown(&source.starts, None);
+    let starts = source.shown(&source.starts, EndMeaning::FirstAfter);
     let mut ends = source.ends.as_ref().map_or_else(
         || "null".to_owned(),
-        |ends| shown(ends, source.end_meaning.step()),
+        |ends| {
+            let shown = source.shown(ends, source.end_meaning);
+            match ends.zoned {
+                Zoned::Yes if !is_instant(ends, source.end_meaning) => {
+                    format!(
+                        "({shown} at time zone {})",
+                        text_literal(source.zone.name())
+                    )
+                }
+                _ => shown,
+            }
+        },
     );
     if let Some(open_end) = open_end {
         ends = format!(
@@ -538,7 +595,14 @@ pub fn find_overlapping(
         Some(_) => "ends <= starts or next_starts < coalesce(ends, 'infinity')",
         None => "next_starts = starts",
     };
-    let key = source.key_texts(contract).join(", ");
+    let columns = contract
+        .key
+        .iter()
+        .filter_map(|place| source.columns[*place].as_ref());
+    let key: Vec<String> = columns
+        .map(|from| format!("source.{}", from.column))
+        .collect();
+    let key = key.join(", ");
     format!(
         "select * from (select source.*, {starts} as starts, {ends} as ends, lead({starts}) over \
          (partition by {key} order by {starts}) as next_starts from {table} as source) as version \
@@ -551,7 +615,7 @@ pub fn find_overlapping(
 fn filled<'a>(
     contract: &'a Contract,
     source: &'a VersionSource,
-) -> impl Iterator<Item = (usize, &'a Column, &'a Ident)> {
+) -> impl Iterator<Item = (usize, &'a Column, &'a SourceColumn)> {
     let columns = contract.columns.iter().zip(&source.columns).enumerate();
     columns.filter_map(|(place, (column, from))| Some((place, column, from.as_ref()?)))
 }
@@ -573,7 +637,7 @@ pub fn insert_taken(contract: &Contract, durable_key: &Ident, source: &VersionSo
         let part = contract.key.iter().position(|key| *key == place);
         let value = match (part, from) {
             (Some(part), _) => format!("taken.part_{}::{type_sql}", part + 1),
-            (None, Some(from)) => format!("(source.{from})::text::{type_sql}"),
+            (None, Some(from)) => format!("{}::{type_sql}", source.text(column, from)),
             // The table's default, if it has one.
             (None, None) => continue,
         };

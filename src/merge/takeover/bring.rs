@@ -16,10 +16,10 @@ use crate::contract::Ident;
 use crate::db::copy::{Target, copy_binary};
 use crate::db::prelude::*;
 use crate::db::transaction;
-use crate::merge::MergeError;
 use crate::merge::counts::unsigned;
 use crate::merge::history::Natural;
 use crate::merge::sql::{self, Clock, Counting, Misfit, VersionSource};
+use crate::merge::{MergeError, conversion};
 use crate::wire;
 
 /// What is to be known of rows that come from another table, though they are taken.
@@ -31,7 +31,7 @@ pub struct SourceNotes {
     pub unfilled_columns: Vec<String>,
     /// Columns of the other table that fill nothing.
     pub unused_columns: Vec<String>,
-    /// Starts and ends at a local time that the zone repeats. The earlier one is taken.
+    /// Starts, ends and other values that are a local time which the zone repeats. The earlier one is taken.
     pub repeated_times: u64,
 }
 
@@ -51,7 +51,7 @@ impl SourceNotes {
             .then(|| format!("Not used of {from}: {}.", listed(&self.unused_columns)));
         let repeated = (self.repeated_times > 0).then(|| {
             format!(
-                "{} start(s) or end(s) are at a local time that the zone repeats: the earlier one is taken.",
+                "{} value(s) are a local time that the zone repeats: the earlier one is taken.",
                 self.repeated_times
             )
         });
@@ -62,7 +62,7 @@ impl SourceNotes {
 impl Takeover<'_> {
     /// What is to be known of the source, once its rows were found to fit.
     fn notes(&self, conn: &mut PgConnection, source: &VersionSource) -> QueryResult<SourceNotes> {
-        let times = count_local_times(conn, source)?;
+        let times = self.count_local_times(conn, source)?;
         let repeated = times
             .iter()
             .filter(|((_, clock), _)| *clock == Clock::Repeats);
@@ -88,9 +88,9 @@ impl Takeover<'_> {
     ) -> Result<SourceNotes, MergeError> {
         sql_query(sql::CREATE_LOCAL_TIMES).execute(conn)?;
         let brought = transaction(conn, |conn| {
+            self.refuse_misfits(conn, source)?;
             self.refuse_missing(conn, source)?;
             self.refuse_skipped(conn, source)?;
-            self.refuse_cut(conn, source)?;
             self.make_keys(conn, source)?;
             self.refuse_contradictions(conn, source)?;
             sql_query(sql::insert_taken(self.contract, durable_key, source))
@@ -100,13 +100,27 @@ impl Takeover<'_> {
         });
         match brought {
             Err(MergeError::Database(error @ DbError::DatabaseError(..))) => {
-                Err(self.explain(conn, error, source))
+                Err(self.explain(error, source))
             }
             other => other,
         }
     }
 
     // ---- what does not fit ---------------------------------------------------------------------
+
+    /// Nothing is cut or rounded on its way.
+    fn refuse_misfits(
+        &self,
+        conn: &mut PgConnection,
+        source: &VersionSource,
+    ) -> Result<(), MergeError> {
+        let counting = sql::count_misfits(self.contract, source);
+        if counting.is_some() {
+            conversion::prepare(conn)?;
+        }
+        let misfits = found(conn, counting)?;
+        self.refuse_some(misfits, |misfit, count| self.misfit(misfit, count, source))
+    }
 
     fn refuse_missing(
         &self,
@@ -132,7 +146,7 @@ impl Takeover<'_> {
         conn: &mut PgConnection,
         source: &VersionSource,
     ) -> Result<(), MergeError> {
-        let mut times = count_local_times(conn, source)?;
+        let mut times = self.count_local_times(conn, source)?;
         times.retain(|((_, clock), _)| *clock == Clock::Skips);
         self.refuse_some(times, |(column, _), count| {
             format!(
@@ -140,22 +154,6 @@ impl Takeover<'_> {
                  instant. Correct these rows, or name the zone that they are in with --zone.",
                 source.table,
                 source.zone.name()
-            )
-        })
-    }
-
-    fn refuse_cut(
-        &self,
-        conn: &mut PgConnection,
-        source: &VersionSource,
-    ) -> Result<(), MergeError> {
-        let cut = found(conn, sql::count_cut(self.contract, source))?;
-        self.refuse_some(cut, |place, count| {
-            format!(
-                "{count} row(s) of {} have a value that column `{}` of `{}` would cut or round.",
-                source.table,
-                self.column(place),
-                self.contract.name
             )
         })
     }
@@ -183,13 +181,8 @@ impl Takeover<'_> {
         })
     }
 
-    /// What the server refused, by its column if that can be found.
-    fn explain(
-        &self,
-        conn: &mut PgConnection,
-        error: DbError,
-        source: &VersionSource,
-    ) -> MergeError {
+    /// What the server refused.
+    fn explain(&self, error: DbError, source: &VersionSource) -> MergeError {
         if let DbError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) = error {
             return self.refusal(&format!(
                 "Two rows of {} have the same key and start, or two rows of a key have no end, or `{}` has \
@@ -199,41 +192,37 @@ impl Takeover<'_> {
                 sql::find_overlapping(self.contract, source, self.open_end)
             ));
         }
-        match self.find_misfits(conn, source) {
-            Ok(misfits) if !misfits.is_empty() => {
-                let told = |(misfit, count)| self.misfit(misfit, count, source);
-                let told: Vec<String> = misfits.into_iter().map(told).collect();
-                self.refusal(&told.join(" "))
-            }
-            _ => error.into(),
-        }
-    }
-
-    fn find_misfits(
-        &self,
-        conn: &mut PgConnection,
-        source: &VersionSource,
-    ) -> QueryResult<Vec<(Misfit, u64)>> {
-        sql_query(sql::CREATE_TAKEN_VALUE).execute(conn)?;
-        found(conn, sql::count_misfits(self.contract, source))
+        error.into()
     }
 
     fn misfit(&self, misfit: Misfit, count: u64, source: &VersionSource) -> String {
         let table = &source.table;
         let instant = |column: Option<&Ident>| {
             let column = column.map(ToString::to_string).unwrap_or_default();
-            format!("{count} row(s) of {table} have in {column} what is no date and no time.")
+            format!(
+                "{count} row(s) of {table} have in {column} what is no date and no time, or has more than a \
+                 local time: a zone, or more digits of a second than six."
+            )
         };
         match misfit {
             Misfit::Starts => instant(Some(&source.starts.column)),
             Misfit::Ends => instant(source.ends.as_ref().map(|it| &it.column)),
             Misfit::Column(place) => format!(
-                "{count} row(s) of {table} have a value that column `{}` of `{}` does not take: it is {}.",
+                "{count} row(s) of {table} have a value that column `{}` of `{}` does not take, or takes only \
+                 cut or rounded: it is {}.",
                 self.column(place),
                 self.contract.name,
                 self.contract.columns[place].column_type.sql()
             ),
         }
+    }
+
+    fn count_local_times(
+        &self,
+        conn: &mut PgConnection,
+        source: &VersionSource,
+    ) -> QueryResult<Vec<((Ident, Clock), u64)>> {
+        found(conn, sql::count_local_times(self.contract, source))
     }
 
     fn refuse_some<A>(
@@ -322,13 +311,6 @@ fn found<A>(conn: &mut PgConnection, counting: Option<Counting<A>>) -> QueryResu
         .into_iter()
         .zip(counts.counts.into_iter().map(unsigned));
     Ok(counted.filter(|(_, count)| *count > 0).collect())
-}
-
-fn count_local_times(
-    conn: &mut PgConnection,
-    source: &VersionSource,
-) -> QueryResult<Vec<((Ident, Clock), u64)>> {
-    found(conn, sql::count_local_times(source))
 }
 
 /// Writes a key as a row in the binary COPY format.

@@ -4,9 +4,9 @@ use chrono_tz::Tz;
 use diesel::PgConnection;
 
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable};
-use crate::contract::{Column, Contract, Ident, Nullability, WAREHOUSE};
+use crate::contract::{Column, ColumnType, Contract, Ident, Nullability, WAREHOUSE};
 use crate::merge::MergeError;
-use crate::merge::sql::{EndMeaning, SourceInstant, VersionSource, Zoned};
+use crate::merge::sql::{EndMeaning, SourceColumn, VersionSource, Zoned};
 
 /// Another table, as a person names it and its columns.
 #[derive(Clone, PartialEq, Debug)]
@@ -54,9 +54,9 @@ impl SourceWish {
             table: qualified,
             unused: self.unused(table, &columns),
             columns,
-            starts: instant(self.named(table, &self.starts)?),
+            starts: source_column(self.named(table, &self.starts)?),
             ends: match &self.ends {
-                Some(ends) => Some(instant(self.named(table, ends)?)),
+                Some(ends) => Some(source_column(self.named(table, ends)?)),
                 None => None,
             },
             current: match &self.current {
@@ -88,7 +88,7 @@ impl SourceWish {
         &self,
         table: &CatalogTable,
         contract: &Contract,
-    ) -> Result<Vec<Option<Ident>>, MergeError> {
+    ) -> Result<Vec<Option<SourceColumn>>, MergeError> {
         for (place, (own, _)) in self.columns.iter().enumerate() {
             if self.columns[..place].iter().any(|(name, _)| name == own) {
                 return Err(MergeError::NotTakenOver(format!(
@@ -128,21 +128,21 @@ impl SourceWish {
                     self.table, contract.name
                 )));
             }
-            found.push(from.map(CatalogColumn::ident));
+            found.push(from.map(source_column));
         }
         Ok(found)
     }
 
     /// The columns of the table that fill nothing.
-    fn unused(&self, table: &CatalogTable, columns: &[Option<Ident>]) -> Vec<Ident> {
+    fn unused(&self, table: &CatalogTable, columns: &[Option<SourceColumn>]) -> Vec<Ident> {
         let said = [
             Some(&self.starts),
             self.ends.as_ref(),
             self.current.as_ref(),
         ];
         let is_used = |column: &&CatalogColumn| {
-            let filling = columns.iter().flatten();
-            filling.map(Ident::name).any(|name| name == column.name)
+            let mut filling = columns.iter().flatten();
+            filling.any(|from| from.column.name() == column.name)
                 || said.into_iter().flatten().any(|name| *name == column.name)
         };
         let unused = table.columns.iter().filter(|column| !is_used(column));
@@ -158,15 +158,14 @@ fn may_be_unfilled(column: &Column, contract: &Contract) -> bool {
         || known.is_some_and(|known| known.default_sql.is_some())
 }
 
-fn instant(column: &CatalogColumn) -> SourceInstant {
-    SourceInstant {
+fn source_column(column: &CatalogColumn) -> SourceColumn {
+    SourceColumn {
         column: column.ident(),
-        zoned: if column.type_sql.ends_with("with time zone") {
-            Zoned::Yes
-        } else if column.type_sql == "date" {
-            Zoned::Day
-        } else {
-            Zoned::No
+        type_sql: column.type_sql.clone(),
+        zoned: match column.column_type {
+            ColumnType::TimestampTz(_) => Zoned::Yes,
+            ColumnType::Date => Zoned::Day,
+            _ => Zoned::No,
         },
     }
 }

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use expect_test::{Expect, expect};
 
-use super::{EndMeaning, SourceInstant, VersionSource, Zoned, without_modifier};
+use super::{EndMeaning, SourceColumn, VersionSource, Zoned, without_modifier};
 use crate::contract::{Contract, Ident, Kind, Nullability, QualifiedName, Role};
 use crate::merge::sql::{self, tests::contract};
 
@@ -23,22 +23,24 @@ fn source() -> VersionSource {
             table: Ident::vouched("people"),
         },
         columns: vec![
-            Some(Ident::vouched("full name")),
-            Some(Ident::vouched("mail")),
+            Some(source_column("full name", "text", Zoned::No)),
+            Some(source_column("mail", "character(20)", Zoned::No)),
             None,
         ],
-        starts: SourceInstant {
-            column: Ident::vouched("since"),
-            zoned: Zoned::Yes,
-        },
-        ends: Some(SourceInstant {
-            column: Ident::vouched("until"),
-            zoned: Zoned::No,
-        }),
+        starts: source_column("since", "timestamp with time zone", Zoned::Yes),
+        ends: Some(source_column("until", "text", Zoned::No)),
         current: Some(Ident::vouched("active")),
         zone: Tz::Europe__Prague,
         end_meaning: EndMeaning::LastDay,
         unused: Vec::new(),
+    }
+}
+
+fn source_column(name: &str, type_sql: &str, zoned: Zoned) -> SourceColumn {
+    SourceColumn {
+        column: Ident::vouched(name),
+        type_sql: type_sql.to_owned(),
+        zoned,
     }
 }
 
@@ -238,7 +240,7 @@ fn rows_of_another_table_become_versions() {
                 row_number() over (order by taken.key, at.starts)
             from "old"."people" as source
             join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
-            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false))[1] as ends offset 0) as at
+            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true))[1] as ends offset 0) as at
         "#]],
     );
 }
@@ -292,9 +294,7 @@ fn values_that_no_column_takes_are_counted() {
         |contract, _| sql::count_misfits(contract, &source()).unwrap().statement,
         &expect![[r#"
             select array[
-                count(*) filter (where source."full name" is not null and pg_temp.hayloft_taken_value((source."full name")::text, 'text') is null),
-                count(*) filter (where source."mail" is not null and pg_temp.hayloft_taken_value((source."mail")::text, 'text') is null),
-                count(*) filter (where source."until" is not null and pg_temp.hayloft_taken_value((source."until")::text, 'timestamp without time zone') is null)
+                count(*) filter (where source."until" is not null and pg_temp.hayloft_converted((source."until")::text, 'text', 'timestamp without time zone') is null)
             ]::bigint[] as counts
             from "old"."people" as source
         "#]],
@@ -304,15 +304,15 @@ fn values_that_no_column_takes_are_counted() {
 #[test]
 fn local_times_of_none_or_two_are_counted() {
     check(
-        |_, _| {
-            let counting = sql::count_local_times(&source()).unwrap();
+        |contract, _| {
+            let counting = sql::count_local_times(contract, &source()).unwrap();
             assert_eq!(counting.asked.len(), 2, "the start has a zone");
             counting.statement
         },
         &expect![[r#"
             select array[
-                count(*) filter (where cardinality(pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false)) = 0),
-                count(*) filter (where cardinality(pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false)) = 2)
+                count(*) filter (where cardinality(pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true)) = 0),
+                count(*) filter (where cardinality(pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true)) = 2)
             ]::bigint[] as counts
             from "old"."people" as source
         "#]],
@@ -333,7 +333,7 @@ fn contradictions_of_end_and_flag_are_counted() {
                     coalesce(at.ends < coalesce($1::timestamptz, 'infinity'), false) as is_ended
                 from "old"."people" as source
             join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
-            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants((source."until"::timestamp + interval '1 day'), 'Europe/Prague', false))[1] as ends offset 0) as at
+            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true))[1] as ends offset 0) as at
             ) as said
         "#]],
     );
@@ -345,7 +345,7 @@ fn a_person_can_find_what_overlaps() {
     check(
         |contract, _| sql::find_overlapping(contract, &source(), open_end),
         &expect![[r#"
-            select * from (select source.*, (source."since") as starts, case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else case when (source."until"::timestamp + interval '1 day') < '9999-12-31T00:00:00+00:00' then (source."until"::timestamp + interval '1 day') end end as ends, lead((source."since")) over (partition by (source."mail")::text order by (source."since")) as next_starts from "old"."people" as source) as version where ends <= starts or next_starts < coalesce(ends, 'infinity');
+            select * from (select source.*, (source."since") as starts, case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else case when ((source."until"::timestamp)::date + 1)::timestamp < '9999-12-31T00:00:00+00:00' then ((source."until"::timestamp)::date + 1)::timestamp end end as ends, lead((source."since")) over (partition by source."mail" order by (source."since")) as next_starts from "old"."people" as source) as version where ends <= starts or next_starts < coalesce(ends, 'infinity');
         "#]],
     );
 }
