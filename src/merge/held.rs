@@ -139,7 +139,8 @@ pub(super) enum LettingIn {
 }
 
 /// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` is
-/// where the keys of these members are; `sent`, those that are nowhere else.
+/// where the keys of these members are; `sent`, those that are nowhere else. The instant is that of this
+/// load.
 pub(super) fn release(
     conn: &mut PgConnection,
     dimension: &Contract,
@@ -171,7 +172,7 @@ pub(super) fn release(
             };
         }
         sql_query(sql::DROP_MET).execute(conn)?;
-        let behind = history::let_in_behind(conn, fact, &dimension.name)?;
+        let behind = history::let_in_behind(conn, fact, &dimension.name, instant)?;
         released += behind.changes.inserted + behind.changes.updated;
     }
     sql_query(sql::DROP_MEMBERS).execute(conn)?;

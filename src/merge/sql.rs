@@ -229,7 +229,7 @@ pub fn update_facts(shape: Shape<'_>) -> String {
          where {same}",
         table = shape.contract.table,
         values = values.join(",\n    "),
-        updated_at = updated_at(shape.contract),
+        updated_at = updated_at(shape.contract, "$1"),
         same = same_key(shape.key(), "fact", "landing"),
     )
 }
@@ -246,7 +246,7 @@ pub fn insert_facts(shape: Shape<'_>) -> String {
         .key()
         .map(|column| format!("landing.{}", column.name))
         .collect();
-    let (stamps, instants) = stamps(shape.contract);
+    let (stamps, instants) = stamps(shape.contract, "$1");
     format!(
         "insert into {table}\n    ({columns}{stamps}, load_id, source_line)\n\
          select {values}{instants}, $2, landing.hayloft_line\n\
@@ -332,14 +332,15 @@ where held.table_name = $1 and held.load_id = $2 and held.misfits = '{}'
   )";
 
 /// Loads the held facts that wait for nothing more: each as it came, with the load and line that
-/// brought it. What the ledger has to keep of the facts that they are written over, it keeps. Binds:
-/// the instant, the fact table's name, the defaults of columns that a row may not have. One row comes
-/// back, with how many there were, how many of them were inserted, updated with other values, and
-/// updated at all, and how many of the facts that they are written over no load brought.
+/// brought it. What the ledger has to keep of the facts that they are written over, it keeps, and at
+/// which instant each was let in: that of its own load, or of its member's if that is later. Binds: the
+/// instant of the member's load, the fact table's name, the defaults of columns that a row may not have.
+/// One row comes back, with how many there were, how many of them were inserted, updated with other
+/// values, and updated at all, and how many of the facts that they are written over no load brought.
 #[must_use]
 pub fn release_held(contract: &Contract) -> String {
     let columns = &contract.columns;
-    let (stamps, instants) = stamps(contract);
+    let (stamps, instants) = stamps(contract, "hayloft_at");
     let own = names(columns, "");
     format!(
         "with ready as (\n    \
@@ -353,8 +354,11 @@ pub fn release_held(contract: &Contract) -> String {
              returning held.fact_key, held.row, held.load_id, held.source_line\n\
          ), arriving as (\n    \
              select ready.fact_key as hayloft_key, ready.row as hayloft_row,\n        \
-                 ready.load_id as hayloft_load, ready.source_line as hayloft_line, {populated}\n    \
+                 ready.load_id as hayloft_load, ready.source_line as hayloft_line,\n        \
+                 load.effective_at as hayloft_said_at,\n        \
+                 greatest(load.effective_at, $1) as hayloft_at, {populated}\n    \
              from ready\n    \
+             join hayloft.load on load.load_id = ready.load_id\n    \
              cross join lateral jsonb_populate_record(null::{table}, $3::jsonb || ready.row) as populated\n\
          ), known as (\n    \
              select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,\n        \
@@ -367,6 +371,12 @@ pub fn release_held(contract: &Contract) -> String {
              select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said\n    \
              from known\n    \
              where exists ({brought})\n    \
+             on conflict do nothing\n\
+         ), let_in as (\n    \
+             insert into hayloft.let_in (key, load_id, at)\n    \
+             select hayloft_key, hayloft_load, hayloft_at\n    \
+             from arriving\n    \
+             where hayloft_at > hayloft_said_at\n    \
              on conflict do nothing\n\
          ), changed as (\n    \
              update {table} as fact\n    \
@@ -393,7 +403,7 @@ pub fn release_held(contract: &Contract) -> String {
         table = contract.table,
         said = said(contract, "fact"),
         values = released_values(contract),
-        updated_at = updated_at(contract),
+        updated_at = updated_at(contract, "arriving.hayloft_at"),
         same = same_key(key_of(contract), "fact", "arriving"),
         differ = released_differences(contract),
     )
@@ -488,15 +498,18 @@ fn names(columns: &[Column], prefix: &str) -> String {
         .join(", ")
 }
 
-fn updated_at(contract: &Contract) -> &'static str {
+/// A fact that was let in may have the instant of its member, which is later than its own.
+fn updated_at(contract: &Contract, instant: &str) -> String {
     match &contract.kind {
-        Kind::Fact { stamps, .. } if stamps.updated_at == Stamp::Kept => ",\n    updated_at = $1",
-        _ => "",
+        Kind::Fact { stamps, .. } if stamps.updated_at == Stamp::Kept => {
+            format!(",\n    updated_at = greatest(fact.updated_at, {instant})")
+        }
+        _ => String::new(),
     }
 }
 
 /// The columns and values of the time stamps that the fact table has, each with its comma.
-fn stamps(contract: &Contract) -> (String, String) {
+fn stamps(contract: &Contract, instant: &str) -> (String, String) {
     let Kind::Fact { stamps, .. } = &contract.kind else {
         return Default::default();
     };
@@ -505,7 +518,7 @@ fn stamps(contract: &Contract) -> (String, String) {
         ("updated_at", stamps.updated_at),
     ];
     let kept = kept.iter().filter(|(_, stamp)| *stamp == Stamp::Kept);
-    kept.map(|(name, _)| (format!(", {name}"), ", $1".to_owned()))
+    kept.map(|(name, _)| (format!(", {name}"), format!(", {instant}")))
         .unzip()
 }
 

@@ -383,6 +383,8 @@ fn the_server_plans_every_statement_of_a_refold_of_facts() {
             sql::delete_facts(&contract),
             sql::rewrite_facts(&contract),
             sql::add_facts(&contract),
+            sql::keep_let_in(),
+            sql::READ_TOUCHED_LET_IN.to_owned(),
             sql::drop_refolded_held(),
             sql::hold_refolded(&contract),
             sql::count_unknown(&contract),
@@ -456,6 +458,7 @@ fn the_server_plans_every_statement_of_a_proof() {
         let contract = planner.contract(name);
         planner.plan(&sql::read_all_facts(&contract));
         planner.plan(&sql::read_all_held_facts(&contract));
+        planner.plan(sql::READ_LET_IN);
     }
     planner.end();
 }

@@ -589,3 +589,123 @@ fn a_column_may_have_any_name_also_where_facts_wait() {
     assert_eq!(warehouse.query(values), "a | a | a | a\n");
     warehouse.run(&["check"]).exits(0);
 }
+
+/// Users dated by their file, one of them known.
+fn with_dated_users() -> Warehouse {
+    let contract = HAYLOFT_TOML.replace(
+        "[tables.users]\n",
+        "[tables.users]\neffective = { file_name = \"%Y-%m-%d\" }\n",
+    );
+    let warehouse = Warehouse::with_contract(&contract);
+    people(&warehouse, "2019-01-01", "ann@x.org");
+    warehouse
+}
+
+fn people(warehouse: &Warehouse, day: &str, email: &str) {
+    let file = format!("email,name,date_of_birth\n{email},Zoe,01/01/2000\n");
+    warehouse.load(&format!("users-{day}.csv"), file).exits(0);
+}
+
+fn fact(warehouse: &Warehouse, rows: &str) {
+    warehouse
+        .load("transactions.csv", transactions(rows))
+        .exits(0);
+}
+
+/// Of each fact the file that has the instant of its stamps, by its load.
+fn stamped_by(warehouse: &Warehouse) -> String {
+    let of = |stamp: &str| {
+        format!("(select min(load_id) from hayloft.load where effective_at = fact.{stamp})")
+    };
+    warehouse.query(&format!(
+        "select id, {}, {} from datawarehouse.transactions as fact order by id",
+        of("created_at"),
+        of("updated_at")
+    ))
+}
+
+#[test]
+fn a_fact_let_in_never_goes_back_in_time() {
+    let warehouse = with_dated_users();
+    fact(
+        &warehouse,
+        "1,zoe@x.org,1,01/01/2025\n2,ann@x.org,1,01/01/2025\n",
+    );
+    fact(&warehouse, "2,zoe@x.org,2,01/01/2025\n");
+    // A row behind which a newer one waits for somebody else.
+    fact(&warehouse, "2,yan@x.org,3,01/01/2025\n");
+
+    people(&warehouse, "2020-02-02", "zoe@x.org");
+
+    assert_eq!(stamped_by(&warehouse), "1 | 2 | 2\n2 | 2 | 3\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+
+    people(&warehouse, "2020-01-01", "yan@x.org");
+
+    assert_eq!(stamped_by(&warehouse), "1 | 2 | 2\n2 | 2 | 4\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
+fn a_fact_let_in_has_the_members_instant() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", USERS).exits(0);
+    fact(
+        &warehouse,
+        "1,zoe@x.org,1,01/01/2025\n2,ann@x.org,1,01/01/2025\n",
+    );
+    fact(&warehouse, "2,zoe@x.org,2,01/01/2025\n");
+    fact(&warehouse, "2,yan@x.org,3,01/01/2025\n");
+
+    people(&warehouse, "5", "zoe@x.org");
+
+    assert_eq!(stamped_by(&warehouse), "1 | 5 | 5\n2 | 2 | 5\n");
+    people(&warehouse, "6", "yan@x.org");
+    assert_eq!(stamped_by(&warehouse), "1 | 5 | 5\n2 | 2 | 6\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+
+    // Whoever takes back what came later finds the fact as it was.
+    fact(
+        &warehouse,
+        "1,zoe@x.org,2,01/01/2025\n2,ann@x.org,4,01/01/2025\n",
+    );
+    warehouse.run(&["undo", "7", "--yes"]).exits(0);
+    assert_eq!(stamped_by(&warehouse), "1 | 5 | 5\n2 | 2 | 6\n");
+    warehouse.run(&["undo", "4", "--yes"]).exits(0);
+    assert_eq!(stamped_by(&warehouse), "1 | 5 | 5\n2 | 2 | 5\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
+fn a_stamp_of_another_members_load_is_found() {
+    let warehouse = Warehouse::new();
+    fact(&warehouse, "1,zoe@x.org,1,01/01/2025\n");
+    people(&warehouse, "2", "zoe@x.org");
+    people(&warehouse, "3", "ann@x.org");
+    warehouse.run(&["check", "--values"]).exits(0);
+    for stamp in ["created_at", "updated_at"] {
+        warehouse.execute(&format!(
+            "update datawarehouse.transactions
+             set {stamp} = (select effective_at from hayloft.load where load_id = 3)"
+        ));
+        let run = warehouse.run(&["check", "--values"]).exits(1);
+        assert!(run.stdout.contains(stamp), "{run:#?}");
+        warehouse.execute(&format!(
+            "update datawarehouse.transactions
+             set {stamp} = (select effective_at from hayloft.load where load_id = 2)"
+        ));
+    }
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+/// Before the ledger kept when facts were let in, any load of the dimension may have done so.
+#[test]
+fn stamps_of_before_they_were_kept_are_believed() {
+    let warehouse = Warehouse::new();
+    fact(&warehouse, "1,zoe@x.org,1,01/01/2025\n");
+    people(&warehouse, "2", "zoe@x.org");
+    warehouse.execute("delete from hayloft.let_in");
+    warehouse.run(&["check", "--values"]).exits(1);
+    warehouse.execute("update hayloft.load set let_in = 'not kept'");
+    warehouse.run(&["check", "--values"]).exits(0);
+}

@@ -17,7 +17,7 @@ mod store;
 
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
@@ -52,8 +52,8 @@ pub(in crate::merge) enum Occasion<'a> {
     Goes(i64),
     /// A load counts again.
     Returns(i64),
-    /// Members came of which rows were waiting.
-    MembersCome,
+    /// Members came of which rows were waiting, at this instant.
+    MembersCome(Micros),
     /// Facts that no load brought are rows of a load from now on, and are among those that count.
     TakesOver(i64),
 }
@@ -189,6 +189,7 @@ pub(in crate::merge) fn let_in_behind(
     conn: &mut PgConnection,
     contract: &Contract,
     dimension: &TableName,
+    at: DateTime<Utc>,
 ) -> Result<Refolded, MergeError> {
     begin(conn, contract)?;
     let mut touched = 0;
@@ -202,7 +203,8 @@ pub(in crate::merge) fn let_in_behind(
     if touched == 0 {
         return Ok(Refolded::default());
     }
-    refold(conn, contract, &Occasion::MembersCome, 0)
+    let occasion = Occasion::MembersCome(at.timestamp_micros());
+    refold(conn, contract, &occasion, 0)
 }
 
 /// A load of the facts' dimension has touched keys of its own, and is done with them.
@@ -256,7 +258,8 @@ fn refold(
         };
         let mut batch = Batch::default();
         for past in &pasts {
-            let settled = settle(&rules, past, |saying| occasion.counts(saying));
+            let mut settled = settle(&rules, past, |saying| occasion.counts(saying));
+            occasion.date(past, &mut settled);
             refuse_misfit(contract, occasion, past, &settled)?;
             batch.note(contract, past, &settled)?;
             story.note(&rules, past, &settled);
@@ -264,6 +267,9 @@ fn refold(
         batch.flush(conn, contract)?;
         misfits += batch.misfits;
         last = Some(to);
+    }
+    if matches!(occasion, Occasion::MembersCome(_)) {
+        sql_query(sql::keep_let_in()).execute(conn)?;
     }
     record::apply(conn, contract, references(contract))?;
     if misfits > 0 {
@@ -298,7 +304,7 @@ fn refuse_misfit(
 ) -> Result<(), MergeError> {
     match settled.misfit {
         Some(misfit)
-            if !matches!(occasion, Occasion::MembersCome) && past.waiting != settled.waiting =>
+            if !matches!(occasion, Occasion::MembersCome(_)) && past.waiting != settled.waiting =>
         {
             let misfit = Misfit {
                 load: misfit.load,
@@ -356,7 +362,17 @@ impl Occasion<'_> {
         match self {
             Self::Goes(load) => saying.counts && saying.load != *load,
             Self::Returns(load) => saying.counts || saying.load == *load,
-            Self::Comes(_) | Self::MembersCome | Self::TakesOver(_) => saying.counts,
+            Self::Comes(_) | Self::MembersCome(_) | Self::TakesOver(_) => saying.counts,
+        }
+    }
+
+    /// A fact that is let in is as new as its member, if that is newer.
+    fn date(&self, past: &Past, settled: &mut Settled) {
+        if let (Self::MembersCome(at), Some((_, since))) = (self, &mut settled.fact) {
+            since.updated = since.updated.max(*at);
+            if past.shown.is_none() {
+                since.created = since.updated;
+            }
         }
     }
 }
@@ -437,7 +453,7 @@ impl<'a> Story<'a> {
             (Occasion::TakesOver(_), _) => Fate::Unchanged,
             (_, Some(action)) => Fate::Counted(action),
             (Occasion::Returns(load), None) if waits(place_of(*load), settled) => Fate::Held,
-            (Occasion::Returns(_) | Occasion::MembersCome, None) => Fate::Nothing,
+            (Occasion::Returns(_) | Occasion::MembersCome(_), None) => Fate::Nothing,
         }
     }
 

@@ -523,7 +523,7 @@ pub fn rewrite_facts(contract: &Contract) -> String {
         .iter()
         .map(|column| format!("{} = {}", column.name, typed(column)))
         .collect();
-    if !updated_at(contract).is_empty() {
+    if !updated_at(contract, "").is_empty() {
         sets.push("updated_at = refold.hayloft_updated".to_owned());
     }
     format!(
@@ -540,7 +540,7 @@ pub fn rewrite_facts(contract: &Contract) -> String {
 /// Inserts the facts that come back, or come late.
 #[must_use]
 pub fn add_facts(contract: &Contract) -> String {
-    let (columns, _) = stamps(contract);
+    let (columns, _) = stamps(contract, "");
     let mut instants = String::new();
     if let Kind::Fact { stamps, .. } = &contract.kind {
         if stamps.created_at == Stamp::Kept {
@@ -561,6 +561,32 @@ pub fn add_facts(contract: &Contract) -> String {
         values = joined(contract.columns.iter().map(typed)),
     )
 }
+
+/// Keeps when facts were let in that a refold makes.
+#[must_use]
+pub fn keep_let_in() -> String {
+    format!(
+        "insert into hayloft.let_in (key, load_id, at)\n\
+         select refold.hayloft_key, refold.hayloft_load, refold.hayloft_updated\n\
+         from {REFOLD} as refold\n\
+         where refold.hayloft_fate in ('{REWRITTEN}', '{INSERTED}')\n\
+         on conflict do nothing"
+    )
+}
+
+/// When the facts from one key to another were let in. Binds: the first key, the last key, the fact
+/// table's name.
+pub const READ_LET_IN: &str = "select let_in.key, let_in.load_id, let_in.at
+from hayloft.let_in
+join hayloft.load using (load_id)
+where let_in.key between $1 and $2 and load.table_name = $3";
+
+/// The same of those that are touched.
+pub const READ_TOUCHED_LET_IN: &str = "select let_in.key, let_in.load_id, let_in.at
+from pg_temp.hayloft_touched as touched
+join hayloft.let_in using (key)
+join hayloft.load using (load_id)
+where touched.key between $1 and $2 and load.table_name = $3";
 
 /// Counts the facts of which something becomes.
 #[must_use]

@@ -929,7 +929,7 @@ fn changed_transactions_are_updated() {
             set "user_id" = landing."user_id",
                 "amount" = landing."amount",
                 "transaction_date" = landing."transaction_date",
-                updated_at = $1,
+                updated_at = greatest(fact.updated_at, $1),
                 load_id = $2, source_line = landing.hayloft_line
             from pg_temp.hayloft_changed_fact as landing
             where fact."id" = landing."id"
@@ -1005,8 +1005,11 @@ fn held_transactions_are_released() {
                 returning held.fact_key, held.row, held.load_id, held.source_line
             ), arriving as (
                 select ready.fact_key as hayloft_key, ready.row as hayloft_row,
-                    ready.load_id as hayloft_load, ready.source_line as hayloft_line, populated."id", populated."user_id", populated."amount", populated."transaction_date"
+                    ready.load_id as hayloft_load, ready.source_line as hayloft_line,
+                    load.effective_at as hayloft_said_at,
+                    greatest(load.effective_at, $1) as hayloft_at, populated."id", populated."user_id", populated."amount", populated."transaction_date"
                 from ready
+                join hayloft.load on load.load_id = ready.load_id
                 cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", $3::jsonb || ready.row) as populated
             ), known as (
                 select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
@@ -1023,20 +1026,26 @@ fn held_transactions_are_released() {
                 from known
                 where exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')
                 on conflict do nothing
+            ), let_in as (
+                insert into hayloft.let_in (key, load_id, at)
+                select hayloft_key, hayloft_load, hayloft_at
+                from arriving
+                where hayloft_at > hayloft_said_at
+                on conflict do nothing
             ), changed as (
                 update "datawarehouse"."transactions" as fact
                 set "id" = case when arriving.hayloft_row ? 'id' then arriving."id" else fact."id" end,
                     "user_id" = case when arriving.hayloft_row ? 'user_id' then arriving."user_id" else fact."user_id" end,
                     "amount" = case when arriving.hayloft_row ? 'amount' then arriving."amount" else fact."amount" end,
                     "transaction_date" = case when arriving.hayloft_row ? 'transaction_date' then arriving."transaction_date" else fact."transaction_date" end,
-                updated_at = $1,
+                updated_at = greatest(fact.updated_at, arriving.hayloft_at),
                     load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
                 from known as arriving
                 where fact."id" = arriving."id"
                 returning arriving.hayloft_differs as differs
             ), added as (
                 insert into "datawarehouse"."transactions" ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
-                select "id", "user_id", "amount", "transaction_date", $1, $1, hayloft_load, hayloft_line
+                select "id", "user_id", "amount", "transaction_date", hayloft_at, hayloft_at, hayloft_load, hayloft_line
                 from arriving
                 where not exists (select from "datawarehouse"."transactions" as fact where fact."id" = arriving."id")
                 returning 1

@@ -32,6 +32,8 @@ pub(super) struct Past {
     pub(super) waiting: Option<Waiting>,
     /// All that was said of it, in the order in which it counts.
     pub(super) said: Vec<Saying>,
+    /// When rows were let in that had waited, each with its load.
+    pub(super) let_in: Vec<(i64, Micros)>,
 }
 
 /// A row of the fact table.
@@ -159,6 +161,13 @@ impl Past {
         Ok(())
     }
 
+    /// Since when a row can have been a fact.
+    fn written_at(&self, saying: &Saying) -> Micros {
+        let let_in = self.let_in.iter();
+        let let_in = let_in.filter(|(load, _)| *load == saying.load);
+        let_in.map(|(_, at)| *at).fold(saying.at, Micros::max)
+    }
+
     /// The values of columns of which no load ever spoke: a default of the database, or a person's
     /// hand. The others have none until a row says one.
     fn base(&self) -> State {
@@ -237,7 +246,7 @@ fn authored(saying: &Saying) -> impl Iterator<Item = usize> {
 /// What becomes of a fact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Settled {
-    /// The fact, and when the row was that it is from, and the first one.
+    /// The fact, and its instants.
     pub(super) fact: Option<(Row, Since)>,
     pub(super) waiting: Option<Waiting>,
     /// The rows whose words the ledger has to keep, by their place.
@@ -258,7 +267,8 @@ pub(super) struct Misfit {
     pub(super) line: i64,
 }
 
-/// The instants of a fact.
+/// The instants of a fact: from when on it is, and when it last became another one. Neither comes before
+/// the row that it is from, or before an earlier one, was let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Since {
     pub(super) created: Micros,
@@ -271,6 +281,7 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
     let said = &past.said;
     let mut state: Option<State> = None;
     let mut first = None;
+    let (mut latest, mut updated) = (Micros::MIN, Micros::MIN);
     let mut writer = 0;
     let mut settled = Settled {
         fact: None,
@@ -295,9 +306,10 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
         }
         learn(&mut state, &base, saying);
         let Some(state) = &state else { continue };
-        let first = *first.get_or_insert(saying.at);
+        latest = latest.max(past.written_at(saying));
+        let first = *first.get_or_insert(latest);
         if is_news {
-            writer = place;
+            (writer, updated) = (place, latest);
         }
         let has_members = is_resolved(rules, &state.cells);
         settled.misfit = state.misfit().filter(|_| has_members);
@@ -305,7 +317,7 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
             let row = row(state.cells.clone(), &said[writer]);
             let since = Since {
                 created: first,
-                updated: said[writer].at,
+                updated,
             };
             settled.fact = Some((row, since));
             shown_by = Some(writer);

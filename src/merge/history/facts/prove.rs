@@ -73,14 +73,17 @@ pub(in crate::merge::history) fn prove_facts(
         let (end, shown) = facts
             .next_span(span_size(&loads))
             .map_err(MergeError::Unreadable)?;
-        let waiting = store::read_all_held(conn, contract, begin, end)?;
+        let aside = Aside {
+            waiting: store::read_all_held(conn, contract, begin, end)?,
+            let_in: store::read_all_let_in(conn, contract, begin, end)?,
+        };
         let known: BTreeMap<Uuid, ledger_store::Past> = shown
             .keys()
-            .chain(waiting.keys())
+            .chain(aside.waiting.keys())
             .map(|key| (*key, ledger_store::Past::of(*key)))
             .collect();
         let span = ledger_store::read_ledger_span(conn, &table, &loads, (begin, end), known)?;
-        judge.judge_span(conn, &loads, span, shown, waiting)?;
+        judge.judge_span(conn, &loads, span, shown, aside)?;
         from = after(end);
     }
     Ok(judge.tally.finish(conn)?)
@@ -91,6 +94,14 @@ pub(in crate::merge::history) fn prove_facts(
 struct Fact {
     row: Row,
     stamps: [Option<Micros>; 2],
+}
+
+/// What the ledger has of facts beside what was said of them.
+struct Aside {
+    /// The rows that are held.
+    waiting: HashMap<Uuid, Waiting>,
+    /// When rows that were held were let in, each with its load.
+    let_in: HashMap<Uuid, Vec<(i64, Micros)>>,
 }
 
 struct Judge<'a> {
@@ -108,7 +119,7 @@ impl Judge<'_> {
         loads: &BTreeMap<i64, Load>,
         span: ledger_store::Span,
         mut shown: BTreeMap<Uuid, Fact>,
-        mut waiting: HashMap<Uuid, Waiting>,
+        mut aside: Aside,
     ) -> Result<(), MergeError> {
         for unclaimed in &span.unclaimed {
             self.tally.missing_key(unclaimed);
@@ -118,7 +129,9 @@ impl Judge<'_> {
             let key = known.key;
             let fact = shown.remove(&key);
             let row = fact.as_ref().map(|fact| fact.row.clone());
-            let mut past = store::assemble(self.contract, known, row, waiting.remove(&key));
+            let waiting = aside.waiting.remove(&key);
+            let let_in = aside.let_in.remove(&key).unwrap_or_default();
+            let mut past = store::assemble(self.contract, known, row, waiting, let_in);
             let said = past.said.clone();
             let is_forgotten = past.resolve().is_err();
             let forgotten = if is_forgotten { said.len() } else { 0 };
@@ -308,7 +321,9 @@ impl Judge<'_> {
             .zip(fact.stamps)
             .filter(|(_, stamp)| {
                 stamp.is_some_and(|at| {
-                    !past.said.iter().any(|it| it.at == at) && !self.stamps.has(at)
+                    !past.said.iter().any(|it| it.at == at)
+                        && !past.let_in.iter().any(|(_, let_in)| *let_in == at)
+                        && !self.stamps.has(at)
                 })
             })
             .map(|(name, _)| name)
@@ -341,7 +356,7 @@ fn place(key: Uuid, saying: &Saying) -> Place {
 
 // ---- instants -----------------------------------------------------------------------------------
 
-/// The instants at which loads of the dimensions let facts in.
+/// The instants at which loads of the dimensions may have let facts in of which the ledger did not keep it.
 struct Stamps {
     at: HashSet<Micros>,
     /// From when to when loads ran, in this order, none touching another.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::super::Table;
@@ -37,10 +38,12 @@ pub(super) fn read(
     let known = store::read_ledger(conn, table, loads, (from, to), keys)?;
     let mut shown = read_facts(conn, table.contract, from, to)?;
     let mut waiting = read_held(conn, table.contract, from, to)?;
+    let mut let_in = read_let_in(conn, table.contract, sql::READ_TOUCHED_LET_IN, from, to)?;
     let pasts = known.into_values().map(|known| {
         let key = known.key;
         let (shown, waiting) = (shown.remove(&key), waiting.remove(&key));
-        assemble(table.contract, known, shown, waiting)
+        let let_in = let_in.remove(&key).unwrap_or_default();
+        assemble(table.contract, known, shown, waiting, let_in)
     });
     Ok(pasts.collect())
 }
@@ -51,12 +54,14 @@ pub(super) fn assemble(
     known: store::Past,
     shown: Option<Row>,
     waiting: Option<Waiting>,
+    let_in: LetIn,
 ) -> Past {
     let mut past = Past {
         key: known.key,
         shown,
         waiting,
         said: sayings(contract, known),
+        let_in,
     };
     find_line(&mut past);
     past
@@ -243,6 +248,48 @@ fn held(
         .load(conn)?;
     let rows = rows.into_iter().map(|row| (row.key, row.waiting(contract)));
     Ok(rows.collect())
+}
+
+/// When rows of a fact were let in, each with its load.
+type LetIn = Vec<(i64, Micros)>;
+
+/// When all facts from `from` to `to` were let in that ever waited.
+pub(super) fn read_all_let_in(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, LetIn>> {
+    read_let_in(conn, contract, sql::READ_LET_IN, from, to)
+}
+
+fn read_let_in(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    statement: &str,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, LetIn>> {
+    #[derive(QueryableByName)]
+    struct LetInRow {
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        key: Uuid,
+        #[diesel(sql_type = BigInt)]
+        load_id: i64,
+        #[diesel(sql_type = Timestamptz)]
+        at: DateTime<Utc>,
+    }
+    let rows: Vec<LetInRow> = sql_query(statement)
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .bind::<Text, _>(contract.name.as_str())
+        .load(conn)?;
+    let mut let_in: HashMap<Uuid, LetIn> = HashMap::new();
+    for row in rows {
+        let instants = let_in.entry(row.key).or_default();
+        instants.push((row.load_id, row.at.timestamp_micros()));
+    }
+    Ok(let_in)
 }
 
 #[derive(QueryableByName)]

@@ -63,6 +63,7 @@ fn past(shown: Option<Row>, said: Vec<Saying>) -> Past {
         shown,
         waiting: None,
         said,
+        let_in: Vec::new(),
     }
 }
 

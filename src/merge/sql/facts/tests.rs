@@ -6,9 +6,10 @@ use super::super::tests::{Table, assert_text};
 use super::super::{Holding, note_awaited};
 use super::{
     add_facts, create_fact_refold, create_touched_facts, delete_facts, drop_refolded_held,
-    find_changed_facts, find_joined, hold_refolded, known_members, read_changed_facts, read_facts,
-    read_facts_of_load, read_held_facts, read_inserted_facts, read_rows_held, rewrite_facts,
-    touch_facts_behind, touch_held_facts, touch_landed_facts, touch_remembered_facts,
+    find_changed_facts, find_joined, hold_refolded, keep_let_in, known_members, read_changed_facts,
+    read_facts, read_facts_of_load, read_held_facts, read_inserted_facts, read_rows_held,
+    rewrite_facts, touch_facts_behind, touch_held_facts, touch_landed_facts,
+    touch_remembered_facts,
 };
 
 #[test]
@@ -488,4 +489,18 @@ fn held_transactions_whose_user_is_gone_wait_for_that_one() {
 fn a_file_of_keys_alone_changes_no_fact() {
     let table = Table::named("readings").filled_by(&["station_key", "taken on"]);
     assert_eq!(find_changed_facts(table.shape()), None);
+}
+
+#[test]
+fn facts_that_a_refold_lets_in_are_dated() {
+    assert_text(
+        &keep_let_in(),
+        &expect![[r"
+        insert into hayloft.let_in (key, load_id, at)
+        select refold.hayloft_key, refold.hayloft_load, refold.hayloft_updated
+        from pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate in ('rewritten', 'inserted')
+        on conflict do nothing
+    "]],
+    );
 }

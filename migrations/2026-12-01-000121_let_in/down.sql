@@ -1,0 +1,2 @@
+alter table hayloft.load drop column let_in;
+drop table hayloft.let_in;
