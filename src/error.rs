@@ -102,6 +102,7 @@ impl LoadError {
             Self::Merge(
                 MergeError::OtherKeyScheme { .. }
                     | MergeError::OtherKeyColumns { .. }
+                    | MergeError::KeyRelabelled { .. }
                     | MergeError::OtherContract(_)
                     | MergeError::UnknownRows { .. }
                     | MergeError::BrokenHistory { .. }
@@ -155,6 +156,7 @@ impl LoadError {
                 | MergeError::WrittenMeanwhile { .. }
                 | MergeError::Unreadable(_) => Verdict::Retry,
                 MergeError::OtherKeyScheme { .. }
+                | MergeError::KeyRelabelled { .. }
                 | MergeError::OtherKeyColumns { .. }
                 | MergeError::OtherContract(_)
                 | MergeError::UnknownRows { .. }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Oid, SmallInt, Text};
 
 use self::types::{TypeRow, Types, overlooking};
-use super::identity::{self, ColumnId, KnownTable, LoadedRows, Now, SchemaChange};
+use super::identity::{self, ColumnId, KnownTable, Labels, LoadedRows, Now, SchemaChange};
 use super::managed::LOAD_ID;
 use super::{ColumnType, ContractFile, Domain, Ident, Nullability, QualifiedName, WAREHOUSE};
 use crate::db::access::{self, Need};
@@ -113,6 +113,8 @@ pub struct CatalogColumn {
     pub number: i16,
     /// The type as the catalog spells it.
     pub type_sql: String,
+    /// The labels of all enums that its type is made of.
+    pub labels: Labels,
     /// The expression of its default, if it has one.
     pub default_sql: Option<String>,
     /// What the ledger calls it.
@@ -146,6 +148,7 @@ impl CatalogColumn {
             nullability,
             origin: Origin::Inserted,
             number: 0,
+            labels: Labels::new(),
             default_sql: None,
             id: ColumnId::new(name),
         }
@@ -206,6 +209,8 @@ struct ColumnRow {
     default_sql: Option<String>,
     #[diesel(sql_type = Array<Text>)]
     enum_labels: Vec<String>,
+    #[diesel(sql_type = Array<Oid>)]
+    label_oids: Vec<u32>,
 }
 
 #[derive(QueryableByName)]
@@ -482,10 +487,11 @@ fn column(row: ColumnRow, types: &Types) -> CatalogColumn {
         (false, true) => Origin::Numbered,
         (false, false) => Origin::Inserted,
     };
-    let described = match types.find(row.type_oid, row.type_modifier) {
-        Some(found) => types.describe(found),
-        None => types.describe(&row.plain_type()),
-    };
+    let plain = row.plain_type();
+    let found = types
+        .find(row.type_oid, row.type_modifier)
+        .unwrap_or(&plain);
+    let described = types.describe(found);
     CatalogColumn {
         column_type: if row.overlooks {
             overlooking(described.column_type)
@@ -503,6 +509,7 @@ fn column(row: ColumnRow, types: &Types) -> CatalogColumn {
         name: row.column_name,
         number: row.number,
         type_sql: row.type_sql,
+        labels: types.labels(found),
         default_sql: row.default_sql,
     }
 }
@@ -522,6 +529,7 @@ impl ColumnRow {
             not_null: false,
             checks: Vec::new(),
             enum_labels: self.enum_labels.clone(),
+            label_oids: self.label_oids.clone(),
             made_of: Vec::new(),
             modifiers: Vec::new(),
         }

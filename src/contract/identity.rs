@@ -5,6 +5,7 @@
 //! by its number, which a rename leaves alone. After a restore from a dump both are others, and
 //! names are all that is left. Nothing here asks the database.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::catalog::{CatalogColumn, CatalogTable};
@@ -42,6 +43,9 @@ impl fmt::Display for ColumnId {
     }
 }
 
+/// The labels of enums, each by its oid, which a rename leaves alone.
+pub type Labels = BTreeMap<u32, String>;
+
 /// A table as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KnownTable {
@@ -73,6 +77,8 @@ pub struct KnownColumn {
     pub number: i16,
     /// Its type then, as SQL.
     pub type_sql: String,
+    /// The labels that its values could have then.
+    pub labels: Labels,
     /// Whether it is there.
     pub presence: ColumnPresence,
 }
@@ -141,6 +147,29 @@ pub enum SchemaChange {
         /// The type that it has.
         to: String,
     },
+    /// Labels of its enum have other names.
+    LabelsRenamed {
+        /// What the ledger calls it.
+        id: ColumnId,
+        /// Its name now.
+        name: String,
+        /// The new names by the old ones.
+        labels: BTreeMap<String, String>,
+    },
+    /// Its enum has labels of which the ledger knew nothing.
+    LabelsAdded {
+        /// What the ledger calls it.
+        id: ColumnId,
+    },
+}
+
+/// What is heard of labels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LabelOids {
+    /// They are those that the ledger noted.
+    Same,
+    /// They are others: the database was restored.
+    Other,
 }
 
 /// The table's own state beside the ledger's.
@@ -200,13 +229,18 @@ pub(super) fn recognise(
     } else {
         Anchor::Name
     };
-    let ids = match_columns(known, anchor, &table.columns, &mut changes);
+    let oids = if known.ledger == now.ledger {
+        LabelOids::Same
+    } else {
+        LabelOids::Other
+    };
+    let ids = match_columns(known, (anchor, oids), &table.columns, &mut changes);
     (ids, changes)
 }
 
 fn match_columns(
     known: &KnownTable,
-    anchor: Anchor,
+    (anchor, oids): (Anchor, LabelOids),
     columns: &[CatalogColumn],
     changes: &mut Vec<SchemaChange>,
 ) -> Vec<ColumnId> {
@@ -230,7 +264,7 @@ fn match_columns(
     let mut ids = Vec::with_capacity(columns.len());
     for column in columns {
         if let Some(old) = there().find(|old| is_same(old, column)) {
-            changes.extend(differences(old, column));
+            changes.extend(differences(old, column, oids));
             ids.push(old.id.clone());
             continue;
         }
@@ -245,7 +279,7 @@ fn match_columns(
     ids
 }
 
-fn differences(old: &KnownColumn, column: &CatalogColumn) -> Vec<SchemaChange> {
+fn differences(old: &KnownColumn, column: &CatalogColumn, oids: LabelOids) -> Vec<SchemaChange> {
     let mut differences = Vec::new();
     if old.name != column.name {
         differences.push(SchemaChange::ColumnRenamed {
@@ -254,7 +288,18 @@ fn differences(old: &KnownColumn, column: &CatalogColumn) -> Vec<SchemaChange> {
             to: column.name.clone(),
         });
     }
-    if old.type_sql != column.type_sql {
+    // Of labels first: a type that was renamed with them is another one by its name alone.
+    let labels = renamed_labels(&old.labels, &column.labels);
+    if oids == LabelOids::Same && !labels.is_empty() {
+        differences.push(SchemaChange::LabelsRenamed {
+            id: old.id.clone(),
+            name: column.name.clone(),
+            labels,
+        });
+    }
+    let was_there = |oid: &u32| column.labels.contains_key(oid);
+    let is_another = oids == LabelOids::Same && !old.labels.keys().all(was_there);
+    if old.type_sql != column.type_sql || is_another {
         differences.push(SchemaChange::ColumnRetyped {
             id: old.id.clone(),
             name: column.name.clone(),
@@ -262,7 +307,20 @@ fn differences(old: &KnownColumn, column: &CatalogColumn) -> Vec<SchemaChange> {
             to: column.type_sql.clone(),
         });
     }
+    if oids == LabelOids::Same && !column.labels.keys().all(|oid| old.labels.contains_key(oid)) {
+        differences.push(SchemaChange::LabelsAdded { id: old.id.clone() });
+    }
     differences
+}
+
+/// The new names of labels by their old ones.
+fn renamed_labels(old: &Labels, now: &Labels) -> BTreeMap<String, String> {
+    let both = old
+        .iter()
+        .filter_map(|(oid, was)| Some((was, now.get(oid)?)));
+    both.filter(|(was, is)| was != is)
+        .map(|(was, is)| (was.clone(), is.clone()))
+        .collect()
 }
 
 impl fmt::Display for SchemaChange {
@@ -284,6 +342,12 @@ impl fmt::Display for SchemaChange {
             Self::ColumnRetyped { name, from, to, .. } => {
                 write!(f, "column `{name}` was {from}, and is {to} now")
             }
+            Self::LabelsRenamed { name, labels, .. } => write!(
+                f,
+                "{} label(s) of column `{name}` have other names now",
+                labels.len()
+            ),
+            Self::LabelsAdded { .. } => f.write_str("its labels are noted"),
         }
     }
 }

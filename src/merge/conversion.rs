@@ -17,6 +17,17 @@ pub const FUNCTIONS: [&str; 5] = [
     include_str!("conversion/is_parsed_whole.sql"),
 ];
 
+/// Makes the functions that read a held row's value, and write it.
+pub(super) fn prepare_held(conn: &mut PgConnection) -> QueryResult<()> {
+    for function in [
+        include_str!("conversion/print.sql"),
+        include_str!("conversion/as_json.sql"),
+    ] {
+        sql_query(function).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Makes the functions.
 pub(super) fn prepare(conn: &mut PgConnection) -> QueryResult<()> {
     for function in FUNCTIONS {

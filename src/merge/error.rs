@@ -153,6 +153,15 @@ pub enum MergeError {
         /// The table.
         table: TableName,
     },
+    /// Labels of the natural key have other names.
+    #[error(
+        "Labels of `{column}`, which is part of the natural key, have other names now, and keys are made of \
+         the names. Give these labels the names that they had."
+    )]
+    KeyRelabelled {
+        /// The column.
+        column: String,
+    },
     /// The contract gives what is loaded another meaning than the table was loaded with.
     #[error("{0}")]
     OtherContract(Changed),

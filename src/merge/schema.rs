@@ -7,6 +7,7 @@
 //! them.
 
 mod baseline;
+mod relabel;
 mod retype;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,13 @@ use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Oid, SmallInt, Text};
 
+use self::relabel::Relabelled;
 use self::retype::Retyped;
 use super::history::{self, Event, Table};
 use super::{MergeError, held, locks, offenders, sql};
 use crate::contract::catalog::{Catalog, CatalogTable};
 use crate::contract::identity::SchemaChange;
-use crate::contract::{Contract, ContractFile, Contracts, Kind, TableName, WAREHOUSE};
+use crate::contract::{ColumnId, Contract, ContractFile, Contracts, Kind, TableName, WAREHOUSE};
 use crate::db::access::Need;
 use crate::db::attempt::{self, RuleBreach};
 use crate::db::prelude::*;
@@ -100,8 +102,13 @@ pub fn follow(conn: &mut PgConnection, file: &ContractFile) -> Result<Followed, 
             }
         }
     }
-    // That a table is new is no news to anybody who reads.
-    notes.retain(|note| note.news != News::Changed(SchemaChange::FirstSeen));
+    // That a table is new is no news to anybody who reads, and neither are labels that are.
+    notes.retain(|note| {
+        !matches!(
+            note.news,
+            News::Changed(SchemaChange::FirstSeen | SchemaChange::LabelsAdded { .. })
+        )
+    });
     let mut catalog = Catalog::of(conn, file, Need::Load)?;
     catalog.obstacles.extend(faults.clone());
     Ok(Followed {
@@ -180,6 +187,7 @@ fn write_down(
     if table.changes.is_empty() || file.is_dimension(name) && dimension.is_none() {
         return Ok(Vec::new());
     }
+    refuse_renamed_keys(file, name, &table.changes)?;
     let before = known_columns(conn, name)?;
     for change in &table.changes {
         write_change(conn, name, table, change)?;
@@ -201,6 +209,27 @@ fn write_down(
         news,
     });
     Ok(notes.collect())
+}
+
+/// Keys are made of what labels are called: with other names, each member would get a second key.
+fn refuse_renamed_keys(
+    file: &ContractFile,
+    table: &str,
+    changes: &[SchemaChange],
+) -> Result<(), MergeError> {
+    let entry = file.tables.iter().find(|it| it.name.as_str() == table);
+    let is_key =
+        |name: &String| entry.is_some_and(|it| it.key.iter().any(|key| key.value == *name));
+    let mut renamed = changes.iter().filter_map(|change| match change {
+        SchemaChange::LabelsRenamed { name, .. } if is_key(name) => Some(name),
+        _ => None,
+    });
+    match renamed.next() {
+        None => Ok(()),
+        Some(column) => Err(MergeError::KeyRelabelled {
+            column: column.clone(),
+        }),
+    }
 }
 
 /// Keeps the table from being changed, and written to, until the transaction ends: all that is written down
@@ -347,8 +376,21 @@ fn write_change(
             };
             retype::convert(conn, retyped)?;
         }
-        // A rename of the table was followed before, and names and numbers are written together.
+        SchemaChange::LabelsRenamed { id, labels, .. } => {
+            for column in table.columns.iter().filter(|column| column.id == *id) {
+                let relabelled = Relabelled {
+                    table: name,
+                    column: id,
+                    column_type: &column.column_type,
+                    type_sql: &column.type_sql,
+                    labels,
+                };
+                relabel::convert(conn, relabelled)?;
+            }
+        }
+        // A rename of the table was followed before, and names, numbers and labels are written together.
         SchemaChange::TableRenamed { .. }
+        | SchemaChange::LabelsAdded { .. }
         | SchemaChange::ColumnAdded { .. }
         | SchemaChange::ColumnRenamed { .. } => {}
     }
@@ -384,12 +426,25 @@ fn write_columns(conn: &mut PgConnection, name: &str, table: &CatalogTable) -> Q
     let names: Vec<&str> = columns.iter().map(|it| it.name.as_str()).collect();
     let numbers: Vec<i16> = columns.iter().map(|it| it.number).collect();
     let types: Vec<&str> = columns.iter().map(|it| it.type_sql.as_str()).collect();
+    let labels = columns
+        .iter()
+        .map(|it| serde_json::json!(it.labels).to_string());
     sql_query(include_str!("schema/write_columns.sql"))
         .bind::<Text, _>(name)
         .bind::<Array<Text>, _>(ids)
         .bind::<Array<Text>, _>(names)
         .bind::<Array<SmallInt>, _>(numbers)
         .bind::<Array<Text>, _>(types)
+        .bind::<Array<Text>, _>(labels.collect::<Vec<String>>())
+        .execute(conn)
+        .map(drop)
+}
+
+/// What rows that spoke of a column said can no longer be proved.
+fn lapse(conn: &mut PgConnection, table: &str, column: &ColumnId) -> QueryResult<()> {
+    sql_query(include_str!("schema/lapse.sql"))
+        .bind::<Text, _>(table)
+        .bind::<Text, _>(column.as_str())
         .execute(conn)
         .map(drop)
 }

@@ -24,6 +24,7 @@ mod history;
 mod indexes;
 mod inputs;
 mod instants;
+mod labels;
 mod language;
 mod ledger;
 mod meddling;

@@ -31,7 +31,13 @@ select
         from pg_catalog.pg_enum e
         where e.enumtypid = t.oid
         order by e.enumsortorder
-    ) as enum_labels
+    ) as enum_labels,
+    array(
+        select e.oid
+        from pg_catalog.pg_enum e
+        where e.enumtypid = t.oid
+        order by e.enumsortorder
+    ) as label_oids
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -27,6 +27,8 @@ struct KnownRow {
     type_sql: String,
     #[diesel(sql_type = Bool)]
     dropped: bool,
+    #[diesel(sql_type = Text)]
+    labels: String,
 }
 
 /// What the ledger knows of these tables, by their names of now. One of which it knows nothing is
@@ -62,6 +64,8 @@ impl KnownRow {
             name: self.column_name,
             number: self.number,
             type_sql: self.type_sql,
+            // What nobody can read is taken for unknown, and written anew.
+            labels: serde_json::from_str(&self.labels).unwrap_or_default(),
             presence: if self.dropped {
                 ColumnPresence::Dropped
             } else {

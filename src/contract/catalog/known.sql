@@ -1,7 +1,9 @@
 -- $1: names of tables, $2: their oids. What the ledger knows of the columns of each. A table that was
 -- renamed is found by its oid, as long as the ledger is the one that noted it.
 select wanted.name as wanted, found.table_name, found.relation, found.ledger, c.column_id,
-    c.name as column_name, c.number, c.type as type_sql, c.dropped_at is not null as dropped
+    c.name as column_name, c.number, c.type as type_sql, c.dropped_at is not null as dropped,
+    -- A ledger of before knows no labels.
+    coalesce(pg_catalog.to_jsonb(c) -> 'labels', '{}')::pg_catalog.text as labels
 from rows from (pg_catalog.unnest($1), pg_catalog.unnest($2)) as wanted (name, oid)
 cross join lateral (
     select i.table_name, i.relation, i.ledger

@@ -21,6 +21,7 @@ fn row(type_name: &str, type_modifier: i32) -> ColumnRow {
         generated: false,
         default_sql: None,
         enum_labels: Vec::new(),
+        label_oids: Vec::new(),
     }
 }
 
@@ -108,6 +109,7 @@ fn a_type_that_only_has_the_name_of_one_of_ours_is_not_it() {
     let mood = ColumnRow {
         type_kind: "e".into(),
         enum_labels: vec!["ok".into()],
+        label_oids: vec![1],
         ..row("mood", -1)
     };
     assert_eq!(

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Oid, Text};
 
+use super::super::identity::Labels;
 use super::super::{
     ColumnType, Domain, Equality, IntervalField, IntervalLimit, JsonKind, Nullability,
     NumericLimit, Precision, ServerType, TextForm,
@@ -42,6 +43,8 @@ pub(super) struct TypeRow {
     pub(super) checks: Vec<String>,
     #[diesel(sql_type = Array<Text>)]
     pub(super) enum_labels: Vec<String>,
+    #[diesel(sql_type = Array<Oid>)]
+    pub(super) label_oids: Vec<u32>,
     #[diesel(sql_type = Array<BigInt>)]
     pub(super) made_of: Vec<i64>,
     #[diesel(sql_type = Array<Integer>)]
@@ -117,6 +120,22 @@ impl Types {
             described.domain = Some(Domain { sql, checks });
         }
         described
+    }
+
+    /// The labels of all enums that a type is made of.
+    pub(super) fn labels(&self, row: &TypeRow) -> Labels {
+        self.labels_within(row, DEPTH)
+    }
+
+    fn labels_within(&self, row: &TypeRow, depth: usize) -> Labels {
+        let own = row.label_oids.iter().copied();
+        let mut labels: Labels = own.zip(row.enum_labels.iter().cloned()).collect();
+        if let Some(deeper) = depth.checked_sub(1) {
+            for part in self.parts(row) {
+                labels.extend(self.labels_within(part, deeper));
+            }
+        }
+        labels
     }
 
     /// The type, if it is a domain, and those that it is made of which are, too.

@@ -53,6 +53,12 @@ select
         where l.enumtypid = t.oid
         order by l.enumsortorder
     ) as enum_labels,
+    array(
+        select l.oid
+        from pg_catalog.pg_enum l
+        where l.enumtypid = t.oid
+        order by l.enumsortorder
+    ) as label_oids,
     case
         when t.typtype = 'd' then array[t.typbasetype::pg_catalog.int8]
         when e.oid is not null then array[e.oid::pg_catalog.int8]

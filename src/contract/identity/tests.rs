@@ -30,6 +30,7 @@ fn known(columns: &[(i16, &str, &str, ColumnPresence)]) -> KnownTable {
             name: (*name).to_owned(),
             number: *number,
             type_sql: "integer".to_owned(),
+            labels: Labels::new(),
             presence: *presence,
         });
     KnownTable {
@@ -161,4 +162,63 @@ fn a_table_without_changes_has_none() {
         &now,
     );
     assert_eq!(first.1, [SchemaChange::FirstSeen]);
+}
+
+fn labels<const N: usize>(labels: [(u32, &str); N]) -> Labels {
+    let labels = labels.into_iter();
+    labels.map(|(oid, name)| (oid, name.to_owned())).collect()
+}
+
+/// What is heard of one column whose enum had some labels and has others.
+fn relabelled(had: Labels, has: Labels, ledger: u32) -> Vec<String> {
+    let mut known = known(&[(1, "tier", "tier", There)]);
+    known.columns[0].labels = had;
+    known.ledger = ledger;
+    let mut now = table(vec![column(1, "tier", "integer")]);
+    now.columns[0].labels = has;
+    recognised(&known, &now).1
+}
+
+#[test]
+fn labels_that_swap_names_are_known_by_oid() {
+    let changes = relabelled(
+        labels([(7, "gold"), (8, "tin"), (9, "iron")]),
+        labels([(7, "tin"), (8, "gold"), (9, "iron")]),
+        LEDGER,
+    );
+    assert_eq!(
+        changes,
+        ["2 label(s) of column `tier` have other names now"]
+    );
+}
+
+#[test]
+fn an_added_label_is_noted() {
+    let changes = relabelled(
+        labels([(7, "gold")]),
+        labels([(7, "gold"), (8, "tin")]),
+        LEDGER,
+    );
+    assert_eq!(changes, ["its labels are noted"]);
+}
+
+#[test]
+fn an_enum_of_the_same_name_is_another() {
+    let changes = relabelled(labels([(7, "gold")]), labels([(17, "gold")]), LEDGER);
+    assert_eq!(
+        changes,
+        [
+            "column `tier` was integer, and is integer now",
+            "its labels are noted"
+        ]
+    );
+}
+
+#[test]
+fn labels_of_a_restored_table_go_by_name() {
+    let changes = relabelled(labels([(7, "gold")]), labels([(7, "tin")]), LEDGER + 1);
+    assert!(
+        changes.iter().all(|it| !it.contains("label")),
+        "{changes:?}"
+    );
 }

@@ -32,10 +32,7 @@ pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryRes
         to,
     } = retyped;
     conversion::prepare(conn)?;
-    sql_query(include_str!("retype/lapse.sql"))
-        .bind::<Text, _>(table)
-        .bind::<Text, _>(column.as_str())
-        .execute(conn)?;
+    super::lapse(conn, table, column)?;
     sql_query(include_str!("retype/convert.sql"))
         .bind::<Text, _>(table)
         .bind::<Text, _>(column.as_str())
@@ -46,12 +43,7 @@ pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryRes
 }
 
 fn convert_held(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryResult<()> {
-    for function in [
-        include_str!("retype/print.sql"),
-        include_str!("retype/as_json.sql"),
-    ] {
-        sql_query(function).execute(conn)?;
-    }
+    conversion::prepare_held(conn)?;
     sql_query(include_str!("retype/convert_held.sql"))
         .bind::<Text, _>(retyped.table)
         .bind::<Text, _>(retyped.column.as_str())

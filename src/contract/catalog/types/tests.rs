@@ -15,6 +15,7 @@ fn row(oid: i64, modifier: i32, kind: &str, sql: &str) -> TypeRow {
         not_null: false,
         checks: Vec::new(),
         enum_labels: Vec::new(),
+        label_oids: Vec::new(),
         made_of: Vec::new(),
         modifiers: Vec::new(),
     }

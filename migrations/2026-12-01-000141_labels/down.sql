@@ -1,0 +1,1 @@
+alter table hayloft.column_identity drop column labels;
