@@ -118,8 +118,8 @@ pub enum Binds<'b> {
     Instant(DateTime<Utc>),
     /// An instant and a load.
     Load(DateTime<Utc>, i64),
-    /// An instant, the name of a table, and a text.
-    Table(DateTime<Utc>, &'b str, &'b str),
+    /// An instant and the name of a table.
+    Table(DateTime<Utc>, &'b str),
 }
 
 /// What a table has against a statement. None of it is a value of a row.
@@ -230,34 +230,32 @@ pub fn write(
             .bind::<Timestamptz, _>(at)
             .bind::<BigInt, _>(load)
             .execute(conn),
-        Binds::Table(at, table, text) => query
+        Binds::Table(at, table) => query
             .bind::<Timestamptz, _>(at)
             .bind::<Text, _>(table)
-            .bind::<Text, _>(text)
             .execute(conn),
     };
     Ok(rows? as u64)
 }
 
-/// Runs a statement that writes held facts and gives one row, of an instant, the name of a table and a
-/// text. Where it is caught nobody asks for the row.
+/// Runs a statement that writes held facts and gives one row, of an instant and the name of a table. Where
+/// it is caught nobody asks for the row.
 pub fn read<R>(
     conn: &mut PgConnection,
     statement: &str,
-    (at, table, text): (DateTime<Utc>, &str, &str),
+    (at, table): (DateTime<Utc>, &str),
 ) -> QueryResult<R>
 where
     R: Default + diesel::deserialize::QueryableByName<diesel::pg::Pg> + 'static,
 {
     if let Some(how) = how_caught() {
-        let (purpose, binds) = (Purpose::Write(Rows::Met), Binds::Table(at, table, text));
+        let (purpose, binds) = (Purpose::Write(Rows::Met), Binds::Table(at, table));
         attempt(conn, how, purpose, statement, binds, Answer::Row)?;
         return Ok(R::default());
     }
     sql_query(statement)
         .bind::<Timestamptz, _>(at)
         .bind::<Text, _>(table)
-        .bind::<Text, _>(text)
         .get_result(conn)
 }
 
@@ -282,14 +280,13 @@ fn attempt(
         #[diesel(embed)]
         breach: RuleBreach,
     }
-    let (at, load, table, text) = binds.each();
+    let (at, load, table) = binds.each();
     let attempted: Attempted = sql_query(include_str!("attempt/run.sql"))
         .bind::<Text, _>(statement)
         .bind::<Nullable<Timestamptz>, _>(at)
         .bind::<Nullable<BigInt>, _>(load)
         .bind::<Nullable<Text>, _>(table)
         .bind::<Bool, _>(answer == Answer::Row)
-        .bind::<Nullable<Text>, _>(text)
         .get_result(conn)?;
     if let Some(written) = attempted.written {
         return Ok(u64::try_from(written).unwrap_or(0));
@@ -317,35 +314,29 @@ fn refused_rows(
     binds: Binds<'_>,
     answer: Answer,
 ) -> QueryResult<Vec<RefusedRow>> {
-    let (at, load, table, text) = binds.each();
+    let (at, load, table) = binds.each();
     sql_query(include_str!("attempt/run_sieve.sql"))
         .bind::<Text, _>(statement)
         .bind::<Nullable<Timestamptz>, _>(at)
         .bind::<BigInt, _>(load.unwrap_or(sieve.load))
         .bind::<Nullable<Text>, _>(table)
         .bind::<Bool, _>(answer == Answer::Row)
-        .bind::<Nullable<Text>, _>(text)
         .bind::<Text, _>(rows.table())
         .bind::<Text, _>(rows.in_order())
         .bind::<BigInt, _>(sieve.enough)
         .load(conn)
 }
 
-/// An instant, a load, the name of a table, a text.
-type Each<'b> = (
-    Option<DateTime<Utc>>,
-    Option<i64>,
-    Option<&'b str>,
-    Option<&'b str>,
-);
+/// An instant, a load, the name of a table.
+type Each<'b> = (Option<DateTime<Utc>>, Option<i64>, Option<&'b str>);
 
 impl<'b> Binds<'b> {
     fn each(self) -> Each<'b> {
         match self {
-            Binds::None => (None, None, None, None),
-            Binds::Instant(at) => (Some(at), None, None, None),
-            Binds::Load(at, load) => (Some(at), Some(load), None, None),
-            Binds::Table(at, table, text) => (Some(at), None, Some(table), Some(text)),
+            Binds::None => (None, None, None),
+            Binds::Instant(at) => (Some(at), None, None),
+            Binds::Load(at, load) => (Some(at), Some(load), None),
+            Binds::Table(at, table) => (Some(at), None, Some(table)),
         }
     }
 }

@@ -9,10 +9,11 @@ mod one_by_one;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Text};
 use uuid::Uuid;
 
 use super::counts::unsigned;
+use super::spoken_columns::SpokenColumns;
 use super::sql::{self, Holding, Shape};
 use super::{MergeError, history, swallowed};
 use crate::contract::{Contract, Ident, Reference, TableName};
@@ -48,6 +49,16 @@ impl Released {
 
     pub(super) fn all(self) -> u64 {
         unsigned(self.count)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            inserted: self.inserted + other.inserted,
+            updated: self.updated + other.updated,
+            written: self.written + other.written,
+            unknown: self.unknown + other.unknown,
+        }
     }
 }
 
@@ -196,17 +207,35 @@ pub(super) fn is_awaited(conn: &mut PgConnection, dimension: &Contract) -> Query
         .map(YesOrNo::is_yes)
 }
 
+/// Each set of columns by itself: the others have what the fact has, or their defaults.
 fn let_in(
     conn: &mut PgConnection,
     fact: &Contract,
     instant: DateTime<Utc>,
 ) -> Result<Released, MergeError> {
-    let defaults = defaults(conn, fact)?;
-    let released: Released = attempt::read(
-        conn,
-        &sql::release_held(fact),
-        (instant, fact.name.as_str(), &defaults),
-    )?;
+    let spoken = sql_query(sql::read_columns_of_met(fact))
+        .bind::<Text, _>(fact.name.as_str())
+        .load::<SpokenColumns>(conn)?;
+    let mut all = Released::default();
+    for spoken in spoken {
+        let filled = spoken.places();
+        let shape = Shape {
+            contract: fact,
+            filled: &filled,
+        };
+        all = all.and(let_in_shape(conn, shape, instant)?);
+    }
+    Ok(all)
+}
+
+fn let_in_shape(
+    conn: &mut PgConnection,
+    shape: Shape<'_>,
+    instant: DateTime<Utc>,
+) -> Result<Released, MergeError> {
+    let fact = shape.contract;
+    let binds = (instant, fact.name.as_str());
+    let released: Released = attempt::read(conn, &sql::release_held(shape), binds)?;
     if released.unknown > 0 {
         return Err(MergeError::UnknownRows {
             table: fact.name.clone(),
@@ -215,27 +244,4 @@ fn let_in(
     let written = unsigned(released.inserted + released.written);
     swallowed::vouch(conn, fact, released.all(), written)?;
     Ok(released)
-}
-
-/// What a row has in columns that were not there when it was held, and must have a value: their defaults,
-/// as a JSON object.
-fn defaults(conn: &mut PgConnection, fact: &Contract) -> QueryResult<String> {
-    #[derive(QueryableByName)]
-    struct Statement {
-        #[diesel(sql_type = Nullable<Text>)]
-        statement: Option<String>,
-    }
-    #[derive(QueryableByName)]
-    struct Defaults {
-        #[diesel(sql_type = Text)]
-        value: String,
-    }
-    let asked: Statement = sql_query(include_str!("held/defaults.sql"))
-        .bind::<Text, _>(fact.table.to_string())
-        .get_result(conn)?;
-    let Some(statement) = asked.statement else {
-        return Ok("{}".to_owned());
-    };
-    let defaults: Defaults = sql_query(statement).get_result(conn)?;
-    Ok(defaults.value)
 }

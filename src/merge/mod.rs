@@ -27,6 +27,7 @@ mod plan;
 mod rejects;
 pub mod schema;
 mod shared;
+mod spoken_columns;
 pub mod sql;
 mod swallowed;
 mod takeover;

@@ -331,35 +331,52 @@ where held.table_name = $1 and held.load_id = $2 and held.misfits = '{}'
       where waits.table_name = held.table_name and waits.fact_key = held.fact_key
   )";
 
-/// Loads the held facts that wait for nothing more: each as it came, with the load and line that
-/// brought it. What the ledger has to keep of the facts that they are written over, it keeps, and at
-/// which instant each was let in: that of its own load, or of its member's if that is later. Binds: the
-/// instant of the member's load, the fact table's name, the defaults of columns that a row may not have.
-/// One row comes back, with how many there were, how many of them were inserted, updated with other
-/// values, and updated at all, and how many of the facts that they are written over no load brought.
+/// Of which columns the held facts speak that wait for nothing more: each set of columns once. Bind: the fact
+/// table's name.
 #[must_use]
-pub fn release_held(contract: &Contract) -> String {
-    let columns = &contract.columns;
+pub fn read_columns_of_met(contract: &Contract) -> String {
+    let speaks = contract
+        .columns
+        .iter()
+        .map(|column| format!("held.row ? {}", literal(&column.name)));
+    format!(
+        "select distinct array[{speaks}]::boolean[] as speaks\n\
+         from {MET} as met\n\
+         join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = met.fact_key\n\
+         order by speaks",
+        speaks = speaks.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Loads the held facts that wait for nothing more and speak of these columns alone: each as it came, with
+/// the load and line that brought it. What the ledger has to keep of the facts that they are written over,
+/// it keeps, and at which instant each was let in: that of its own load, or of its member's if that is
+/// later. Binds: the instant of the member's load, the fact table's name. One row comes back, with how many
+/// there were, how many of them were inserted, updated with other values, and updated at all, and how many
+/// of the facts that they are written over no load brought.
+#[must_use]
+pub fn release_held(shape: Shape<'_>) -> String {
+    let contract = shape.contract;
     let (stamps, instants) = stamps(contract, "hayloft_at");
-    let own = names(columns, "");
+    let own = joined_names(shape.filled(), "");
     format!(
         "with ready as (\n    \
              delete from hayloft.held_fact as held\n    \
              using {MET} as met\n    \
              where held.table_name = $2 and held.fact_key = met.fact_key\n      \
+               and held.row ?& {spoken} and not held.row ?| {silent}\n      \
                and not exists (\n          \
                    select from hayloft.held_reference as waits\n          \
                    where waits.table_name = held.table_name and waits.fact_key = held.fact_key\n      \
                )\n    \
              returning held.fact_key, held.row, held.load_id, held.source_line\n\
          ), arriving as (\n    \
-             select ready.fact_key as hayloft_key, ready.row as hayloft_row,\n        \
-                 ready.load_id as hayloft_load, ready.source_line as hayloft_line,\n        \
-                 load.effective_at as hayloft_said_at,\n        \
+             select ready.fact_key as hayloft_key, ready.load_id as hayloft_load,\n        \
+                 ready.source_line as hayloft_line, load.effective_at as hayloft_said_at,\n        \
                  greatest(load.effective_at, $1) as hayloft_at, {populated}\n    \
              from ready\n    \
              join hayloft.load on load.load_id = ready.load_id\n    \
-             cross join lateral jsonb_populate_record(null::{table}, $3::jsonb || ready.row) as populated\n\
+             cross join lateral jsonb_populate_record(null::{table}, ready.row) as populated\n\
          ), known as (\n    \
              select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,\n        \
                  {said} as hayloft_said,\n        \
@@ -399,51 +416,34 @@ pub fn release_held(contract: &Contract) -> String {
              (select count(*) from known where not exists ({brought})) as unknown",
         brought = "select from hayloft.load \
                    where load_id = hayloft_old_load and table_name = $2 and status = 'loaded'",
-        populated = names(columns, "populated."),
+        spoken = name_texts(shape.filled()),
+        silent = name_texts(shape.silent()),
+        populated = joined_names(shape.filled(), "populated."),
         table = contract.table,
         said = said(contract, "fact"),
-        values = released_values(contract),
+        values = released_values(shape),
         updated_at = updated_at(contract, "arriving.hayloft_at"),
         same = same_key(key_of(contract), "fact", "arriving"),
-        differ = released_differences(contract),
+        differ = released_differences(shape),
     )
 }
 
-/// A held row has a value only for the columns that its file named.
-fn released_values(contract: &Contract) -> String {
-    let value = |column: &Column| {
-        format!(
-            "{name} = case when arriving.hayloft_row ? {key} then arriving.{name} else fact.{name} end",
-            name = column.name,
-            key = literal(&column.name)
-        )
-    };
-    contract
-        .columns
-        .iter()
-        .map(value)
-        .collect::<Vec<_>>()
-        .join(",\n        ")
+fn released_values(shape: Shape<'_>) -> String {
+    let value = |column: &Column| format!("{name} = arriving.{name}", name = column.name);
+    let values: Vec<String> = shape.filled().map(value).collect();
+    values.join(",\n        ")
 }
 
-fn released_differences(contract: &Contract) -> String {
+fn released_differences(shape: Shape<'_>) -> String {
     let difference = |column: &Column| {
         let (left, right) = (
             format!("arriving.{}", column.name),
             format!("fact.{}", column.name),
         );
-        format!(
-            "arriving.hayloft_row ? {key} and {differs}",
-            key = literal(&column.name),
-            differs = distinct(&column.column_type, &left, &right)
-        )
+        distinct(&column.column_type, &left, &right)
     };
-    contract
-        .columns
-        .iter()
-        .map(difference)
-        .collect::<Vec<_>>()
-        .join("\n        or ")
+    let differences: Vec<String> = shape.filled().map(difference).collect();
+    differences.join("\n        or ")
 }
 
 // ---- shared parts --------------------------------------------------------------------------
@@ -491,11 +491,20 @@ fn same_key<'a>(key: impl Iterator<Item = &'a Column>, left: &str, right: &str) 
 }
 
 fn names(columns: &[Column], prefix: &str) -> String {
+    joined_names(columns.iter(), prefix)
+}
+
+fn joined_names<'a>(columns: impl Iterator<Item = &'a Column>, prefix: &str) -> String {
     columns
-        .iter()
         .map(|column| format!("{prefix}{}", column.name))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Their names as an array of texts, for looking into a jsonb row.
+fn name_texts<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
+    let names: Vec<String> = columns.map(|column| literal(&column.name)).collect();
+    format!("array[{}]::text[]", names.join(", "))
 }
 
 /// A fact that was let in may have the instant of its member, which is later than its own.

@@ -382,7 +382,8 @@ fn the_server_plans_every_statement_of_a_refold_of_facts() {
             sql::read_held_facts(&contract),
             sql::delete_facts(&contract),
             sql::rewrite_facts(&contract),
-            sql::add_facts(&contract),
+            sql::read_columns_of_added(&contract),
+            sql::add_facts(shape),
             sql::keep_let_in(),
             sql::READ_TOUCHED_LET_IN.to_owned(),
             sql::drop_refolded_held(),
@@ -431,15 +432,29 @@ fn the_server_plans_the_release_of_held_facts() {
             .bind::<Text, _>(dimension.name.as_str())
             .execute(&mut planner.session)
             .unwrap();
-        let release = sql::release_held(&planner.contract(fact));
-        planner.plan_with("(timestamptz, text)", &release);
+        let fact_contract = planner.contract(fact);
+        planner.plan(&sql::read_columns_of_met(&fact_contract));
+        let releases: Vec<String> = shapes(&fact_contract)
+            .iter()
+            .map(|filled| {
+                sql::release_held(Shape {
+                    contract: &fact_contract,
+                    filled,
+                })
+            })
+            .collect();
+        for release in &releases {
+            planner.plan_with("(timestamptz, text)", release);
+        }
         planner.session.batch_execute(sql::DROP_MET).unwrap();
         diesel::sql_query(sql::MEET_JOINED)
             .bind::<Text, _>(fact)
             .bind::<BigInt, _>(0)
             .execute(&mut planner.session)
             .unwrap();
-        planner.plan_with("(timestamptz, text)", &release);
+        for release in &releases {
+            planner.plan_with("(timestamptz, text)", release);
+        }
         planner.end();
     }
 }

@@ -2,7 +2,7 @@
 -- Others go on to whoever called it. A name is told only if the catalog has it: whoever raises an error
 -- can give any text for a name, and a message can hold values, so it is not told at all.
 create or replace function pg_temp.hayloft_attempt(
-    statement text, instant timestamptz, load bigint, target text, gives_row boolean, extra text,
+    statement text, instant timestamptz, load bigint, target text, gives_row boolean,
     out written bigint, out state text, out constraint_name text, out table_name text,
     out column_name text, out domain text, out triggers text)
 language plpgsql as $$
@@ -15,11 +15,11 @@ declare
     told_domain text;
 begin
     if gives_row then
-        execute statement into ignored using instant, target, extra;
+        execute statement into ignored using instant, target;
         written := 0;
         return;
     elsif target is not null then
-        execute statement using instant, target, extra;
+        execute statement using instant, target;
     else
         execute statement using instant, load;
     end if;

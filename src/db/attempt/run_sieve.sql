@@ -2,4 +2,4 @@
 -- for.
 select line, key, coalesce(state, '') as state, constraint_name as constraint, table_name, column_name,
     domain, triggers
-from pg_temp.hayloft_sieve($1, $2, $3, $4, $5, $6, $7, $8, $9)
+from pg_temp.hayloft_sieve($1, $2, $3, $4, $5, $6, $7, $8)

@@ -4,7 +4,7 @@
 -- alone: a view takes the table's place meanwhile. What another row can make good is tried again as
 -- long as that helps. It ends early once so many are refused.
 create or replace function pg_temp.hayloft_sieve(
-    statement text, instant timestamptz, load bigint, target text, gives_row boolean, extra text,
+    statement text, instant timestamptz, load bigint, target text, gives_row boolean,
     source text, in_order text, enough bigint)
 returns table (
     line bigint, key uuid, state text, constraint_name text, table_name text, column_name text,
@@ -43,13 +43,13 @@ begin
             -- Of rows that were refused before, most are again.
             if pass = 1 and last > place then
                 breach := pg_temp.hayloft_attempt_some(
-                    statement, instant, load, target, gives_row, extra, places[place:last]);
+                    statement, instant, load, target, gives_row, places[place:last]);
                 is_taken := breach is null;
             end if;
             if not is_taken then
                 for number in place .. last loop
                     breach := pg_temp.hayloft_attempt_some(
-                        statement, instant, load, target, gives_row, extra,
+                        statement, instant, load, target, gives_row,
                         array[places[numbers[number]]]);
                     if breach is not null then
                         refused := refused || numbers[number];
@@ -83,7 +83,7 @@ end
 $$;
 -- Runs the statement for some rows; what their table has against it, if it has.
 create or replace function pg_temp.hayloft_attempt_some(
-    statement text, instant timestamptz, load bigint, target text, gives_row boolean, extra text,
+    statement text, instant timestamptz, load bigint, target text, gives_row boolean,
     places tid[])
 returns jsonb
 language plpgsql as $$
@@ -92,7 +92,7 @@ declare
 begin
     perform pg_catalog.set_config('hayloft.places', places::text, true);
     select * into attempted
-    from pg_temp.hayloft_attempt(statement, instant, load, target, gives_row, extra);
+    from pg_temp.hayloft_attempt(statement, instant, load, target, gives_row);
     return case when attempted.written is null then pg_catalog.to_jsonb(attempted) end;
 end
 $$;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::history::{DELETED, INSERTED, REWRITTEN, texts, typed};
 use super::{
-    LANDING, Shape, TOUCHED, differs, distinct, id_literal, key_of, landed, literal, names,
-    same_key, stamps, updated_at,
+    LANDING, Shape, TOUCHED, differs, distinct, id_literal, joined_names, key_of, landed, literal,
+    name_texts, same_key, stamps, updated_at,
 };
 use crate::contract::{Column, Contract, Kind, Reference, Stamp};
 
@@ -214,7 +214,7 @@ pub fn find_joined(shape: Shape<'_>) -> String {
          left join {table} as fact on {same}",
         said = said(shape.contract, "waiting"),
         ids = id_texts(shape.contract),
-        names = name_texts(shape.contract),
+        names = name_texts(shape.contract.columns.iter()),
         table = shape.contract.table,
         same = same_key(shape.key(), "fact", "landing"),
     )
@@ -537,9 +537,26 @@ pub fn rewrite_facts(contract: &Contract) -> String {
     )
 }
 
-/// Inserts the facts that come back, or come late.
+/// Of which columns something was said of the facts that come back, or come late: each set of columns once.
 #[must_use]
-pub fn add_facts(contract: &Contract) -> String {
+pub fn read_columns_of_added(contract: &Contract) -> String {
+    let speaks = contract
+        .columns
+        .iter()
+        .map(|column| format!("not refold.hayloft_silent ? {}", literal(&column.name)));
+    format!(
+        "select distinct array[{speaks}]::boolean[] as speaks\n\
+         from {REFOLD} as refold\n\
+         where refold.hayloft_fate = '{INSERTED}'\n\
+         order by speaks",
+        speaks = joined(speaks)
+    )
+}
+
+/// Inserts the facts that come back, or come late, of which something was said of these columns alone.
+#[must_use]
+pub fn add_facts(shape: Shape<'_>) -> String {
+    let contract = shape.contract;
     let (columns, _) = stamps(contract, "");
     let mut instants = String::new();
     if let Kind::Fact { stamps, .. } = &contract.kind {
@@ -554,11 +571,14 @@ pub fn add_facts(contract: &Contract) -> String {
         "insert into {table}\n    ({own}{columns}, load_id, source_line)\n\
          select {values}{instants},\n    refold.hayloft_load, refold.hayloft_line\n\
          from {REFOLD} as refold\n\
-         where refold.hayloft_fate = '{INSERTED}'\n\
+         where refold.hayloft_fate = '{INSERTED}' and refold.hayloft_silent ?& {silent}\n  \
+           and not refold.hayloft_silent ?| {spoken}\n\
          order by refold.hayloft_key",
         table = contract.table,
-        own = names(&contract.columns, ""),
-        values = joined(contract.columns.iter().map(typed)),
+        own = joined_names(shape.filled(), ""),
+        values = joined(shape.filled().map(typed)),
+        silent = name_texts(shape.silent()),
+        spoken = name_texts(shape.filled()),
     )
 }
 
@@ -642,14 +662,6 @@ pub(super) fn is_held_by_refold() -> String {
 fn values<'a>(contract: &'a Contract, row: &str) -> impl Iterator<Item = (&'a Column, String)> {
     let columns = contract.columns.iter();
     columns.map(move |column| (column, format!("{row}.{}", column.name)))
-}
-
-fn name_texts(contract: &Contract) -> String {
-    let columns = contract.columns.iter();
-    format!(
-        "array[{}]::text[]",
-        joined(columns.map(|column| literal(&column.name)))
-    )
 }
 
 fn id_texts(contract: &Contract) -> String {

@@ -10,8 +10,8 @@ use super::{
     Changed, Doubt, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in,
     bring_in_found, close_changed, count_broken, create_landing, element, find_changes, find_sent,
     hold_unresolved, insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new,
-    questions, read_current, read_printed, release_held, remove_unresolved, update_facts,
-    version_columns,
+    questions, read_columns_of_met, read_current, read_printed, release_held, remove_unresolved,
+    update_facts, version_columns,
 };
 use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
 use crate::contract::{
@@ -990,7 +990,7 @@ fn new_readings_are_inserted_in_the_order_of_their_key() {
 #[test]
 fn held_transactions_are_released() {
     let table = Table::named("transactions");
-    let sql = release_held(&table.contract);
+    let sql = release_held(table.shape());
     assert_text(
         &sql,
         &expect![[r#"
@@ -998,26 +998,26 @@ fn held_transactions_are_released() {
                 delete from hayloft.held_fact as held
                 using pg_temp.hayloft_met as met
                 where held.table_name = $2 and held.fact_key = met.fact_key
+                  and held.row ?& array['id', 'user_id', 'amount', 'transaction_date']::text[] and not held.row ?| array[]::text[]
                   and not exists (
                       select from hayloft.held_reference as waits
                       where waits.table_name = held.table_name and waits.fact_key = held.fact_key
                   )
                 returning held.fact_key, held.row, held.load_id, held.source_line
             ), arriving as (
-                select ready.fact_key as hayloft_key, ready.row as hayloft_row,
-                    ready.load_id as hayloft_load, ready.source_line as hayloft_line,
-                    load.effective_at as hayloft_said_at,
+                select ready.fact_key as hayloft_key, ready.load_id as hayloft_load,
+                    ready.source_line as hayloft_line, load.effective_at as hayloft_said_at,
                     greatest(load.effective_at, $1) as hayloft_at, populated."id", populated."user_id", populated."amount", populated."transaction_date"
                 from ready
                 join hayloft.load on load.load_id = ready.load_id
-                cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", $3::jsonb || ready.row) as populated
+                cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", ready.row) as populated
             ), known as (
                 select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
                     jsonb_object(array['id', 'user_id', 'amount', 'transaction_date']::text[], array[(fact."id")::text, (fact."user_id")::text, (fact."amount")::text, (fact."transaction_date")::text]::text[]) as hayloft_said,
-                    (arriving.hayloft_row ? 'id' and arriving."id" is distinct from fact."id"
-                    or arriving.hayloft_row ? 'user_id' and arriving."user_id" is distinct from fact."user_id"
-                    or arriving.hayloft_row ? 'amount' and arriving."amount" is distinct from fact."amount"
-                    or arriving.hayloft_row ? 'transaction_date' and arriving."transaction_date" is distinct from fact."transaction_date") as hayloft_differs
+                    (arriving."id" is distinct from fact."id"
+                    or arriving."user_id" is distinct from fact."user_id"
+                    or arriving."amount" is distinct from fact."amount"
+                    or arriving."transaction_date" is distinct from fact."transaction_date") as hayloft_differs
                 from arriving
                 join "datawarehouse"."transactions" as fact on fact."id" = arriving."id"
             ), remembered as (
@@ -1034,10 +1034,10 @@ fn held_transactions_are_released() {
                 on conflict do nothing
             ), changed as (
                 update "datawarehouse"."transactions" as fact
-                set "id" = case when arriving.hayloft_row ? 'id' then arriving."id" else fact."id" end,
-                    "user_id" = case when arriving.hayloft_row ? 'user_id' then arriving."user_id" else fact."user_id" end,
-                    "amount" = case when arriving.hayloft_row ? 'amount' then arriving."amount" else fact."amount" end,
-                    "transaction_date" = case when arriving.hayloft_row ? 'transaction_date' then arriving."transaction_date" else fact."transaction_date" end,
+                set "id" = arriving."id",
+                    "user_id" = arriving."user_id",
+                    "amount" = arriving."amount",
+                    "transaction_date" = arriving."transaction_date",
                 updated_at = greatest(fact.updated_at, arriving.hayloft_at),
                     load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
                 from known as arriving
@@ -1056,6 +1056,86 @@ fn held_transactions_are_released() {
                 (select count(*) from changed) as written,
                 (select count(*) from known where not exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')) as unknown
         "#]],
+    );
+}
+
+#[test]
+fn held_readings_of_keys_alone_are_released() {
+    let table = Table::named("readings").filled_by(&["station_key", "taken on"]);
+    assert_text(
+        &release_held(table.shape()),
+        &expect![[r#"
+        with ready as (
+            delete from hayloft.held_fact as held
+            using pg_temp.hayloft_met as met
+            where held.table_name = $2 and held.fact_key = met.fact_key
+              and held.row ?& array['station_key', 'taken on']::text[] and not held.row ?| array['value']::text[]
+              and not exists (
+                  select from hayloft.held_reference as waits
+                  where waits.table_name = held.table_name and waits.fact_key = held.fact_key
+              )
+            returning held.fact_key, held.row, held.load_id, held.source_line
+        ), arriving as (
+            select ready.fact_key as hayloft_key, ready.load_id as hayloft_load,
+                ready.source_line as hayloft_line, load.effective_at as hayloft_said_at,
+                greatest(load.effective_at, $1) as hayloft_at, populated."station_key", populated."taken on"
+            from ready
+            join hayloft.load on load.load_id = ready.load_id
+            cross join lateral jsonb_populate_record(null::"datawarehouse"."readings", ready.row) as populated
+        ), known as (
+            select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
+                jsonb_object(array['station_key', 'taken on', 'value']::text[], array[(fact."station_key")::text, (fact."taken on")::text, (fact."value")::text]::text[]) as hayloft_said,
+                (arriving."station_key" is distinct from fact."station_key"
+                or arriving."taken on" is distinct from fact."taken on") as hayloft_differs
+            from arriving
+            join "datawarehouse"."readings" as fact on fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on"
+        ), remembered as (
+            insert into hayloft.payload (key, load_id, line, row)
+            select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+            from known
+            where exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')
+            on conflict do nothing
+        ), let_in as (
+            insert into hayloft.let_in (key, load_id, at)
+            select hayloft_key, hayloft_load, hayloft_at
+            from arriving
+            where hayloft_at > hayloft_said_at
+            on conflict do nothing
+        ), changed as (
+            update "datawarehouse"."readings" as fact
+            set "station_key" = arriving."station_key",
+                "taken on" = arriving."taken on",
+                load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
+            from known as arriving
+            where fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on"
+            returning arriving.hayloft_differs as differs
+        ), added as (
+            insert into "datawarehouse"."readings" ("station_key", "taken on", load_id, source_line)
+            select "station_key", "taken on", hayloft_load, hayloft_line
+            from arriving
+            where not exists (select from "datawarehouse"."readings" as fact where fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on")
+            returning 1
+        )
+        select (select count(*) from ready) as count,
+            (select count(*) from added) as inserted,
+            (select count(*) from changed where differs) as updated,
+            (select count(*) from changed) as written,
+            (select count(*) from known where not exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')) as unknown
+    "#]],
+    );
+}
+
+#[test]
+fn what_met_transactions_speak_of_is_read() {
+    let table = Table::named("transactions");
+    assert_text(
+        &read_columns_of_met(&table.contract),
+        &expect![[r"
+        select distinct array[held.row ? 'id', held.row ? 'user_id', held.row ? 'amount', held.row ? 'transaction_date']::boolean[] as speaks
+        from pg_temp.hayloft_met as met
+        join hayloft.held_fact as held on held.table_name = $1 and held.fact_key = met.fact_key
+        order by speaks
+    "]],
     );
 }
 

@@ -146,3 +146,81 @@ fn a_held_fact_gets_the_default_of_a_new_column() {
         "1 | 5 | cash\n"
     );
 }
+
+#[test]
+fn each_held_fact_gets_its_own_default() {
+    let warehouse = pay("amount integer");
+    warehouse
+        .load("pay.csv", "pay_id,code,amount\n1,zoe,5\n2,zoe,6\n")
+        .exits(0);
+    warehouse.execute(
+        "create sequence datawarehouse.pay_number;
+         alter table datawarehouse.pay add column kind text default 'cash',
+             add column number bigint default nextval('datawarehouse.pay_number')",
+    );
+    warehouse
+        .load(
+            "pay-2.csv",
+            "pay_id,code,amount,kind\n3,zoe,7,card\n4,zoe,8,\n",
+        )
+        .exits(0);
+    warehouse.execute(
+        "alter table datawarehouse.pay add column token uuid not null default gen_random_uuid()",
+    );
+
+    warehouse.load("acc-2.csv", "code,tier\nzoe,tin\n").exits(0);
+
+    assert_eq!(
+        warehouse.query("select pay_id, amount, kind from datawarehouse.pay order by 1"),
+        "1 | 5 | cash\n2 | 6 | cash\n3 | 7 | card\n4 | 8 | \n"
+    );
+    assert_eq!(
+        warehouse
+            .query("select count(distinct number), count(distinct token) from datawarehouse.pay"),
+        "4 | 4\n"
+    );
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
+fn a_held_fact_keeps_what_it_leaves_out() {
+    let warehouse = pay("amount integer, kind text default 'cash'");
+    warehouse
+        .load("pay.csv", "pay_id,code,amount,kind\n1,a,5,card\n")
+        .exits(0);
+    warehouse
+        .load("pay-2.csv", "pay_id,code,amount\n1,zoe,6\n")
+        .exits(0);
+
+    warehouse.load("acc-2.csv", "code,tier\nzoe,tin\n").exits(0);
+
+    assert_eq!(
+        warehouse.query("select pay_id, amount, kind from datawarehouse.pay"),
+        "1 | 6 | card\n"
+    );
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
+fn a_fact_that_comes_late_gets_the_default() {
+    let warehouse = pay("amount integer check (amount < 100), kind text default 'cash'");
+    let load = with_rejects(warehouse.load("pay.csv", "pay_id,code,amount\n1,a,500\n3,a,5\n"));
+    warehouse.write("mended.csv", "pay_id,code,amount\n1,a,50\n");
+    let id = load["load_id"].to_string();
+    warehouse
+        .run(&["rejects", "replay", &id, "mended.csv"])
+        .exits(0);
+    // A row behind which another waits.
+    for code in ["zoe", "yan"] {
+        let file = format!("pay_id,code,amount\n2,{code},60\n");
+        warehouse.load(&format!("pay-{code}.csv"), file).exits(0);
+    }
+
+    warehouse.load("acc-2.csv", "code,tier\nzoe,tin\n").exits(0);
+
+    assert_eq!(
+        warehouse.query("select pay_id, amount, kind from datawarehouse.pay order by 1"),
+        "1 | 50 | cash\n2 | 60 | cash\n3 | 5 | cash\n"
+    );
+    warehouse.run(&["check", "--values"]).exits(0);
+}

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::super::fold::{Cell, Micros};
 use super::super::same::is_same;
-use crate::contract::Column;
+use crate::contract::{Column, Nullability};
 use crate::stage::digest::{Digest, ValueDigest};
 
 /// What is known of one fact before something changes.
@@ -34,6 +34,8 @@ pub(super) struct Past {
     pub(super) said: Vec<Saying>,
     /// When rows were let in that had waited, each with its load.
     pub(super) let_in: Vec<(i64, Micros)>,
+    /// The columns of which the ledger keeps a value, be it NULL.
+    pub(super) kept_columns: BTreeSet<usize>,
 }
 
 /// A row of the fact table.
@@ -166,6 +168,20 @@ impl Past {
         let let_in = self.let_in.iter();
         let let_in = let_in.filter(|(load, _)| *load == saying.load);
         let_in.map(|(_, at)| *at).fold(saying.at, Micros::max)
+    }
+
+    /// The columns of which nothing is known, and that have their defaults once the fact is there.
+    pub(super) fn unsaid(&self, columns: &[Column]) -> impl Iterator<Item = usize> {
+        let base = self.base();
+        columns
+            .iter()
+            .enumerate()
+            .filter_map(move |(place, column)| {
+                let is_said = self.said.iter().any(|saying| saying.authored[place]);
+                let had_none = self.kept_columns.contains(&place)
+                    && column.nullability == Nullability::Nullable;
+                (!is_said && !had_none && base.cells[place].is_none()).then_some(place)
+            })
     }
 
     /// The values of columns of which no load ever spoke: a default of the database, or a person's

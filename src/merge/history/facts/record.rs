@@ -14,7 +14,8 @@ use crate::contract::{Contract, Ident, Reference};
 use crate::db::attempt::{self, Binds, Purpose, Rows};
 use crate::db::copy::Target;
 use crate::db::prelude::*;
-use crate::merge::sql::{self, Holding};
+use crate::merge::spoken_columns::SpokenColumns;
+use crate::merge::sql::{self, Holding, Shape};
 use crate::merge::{MergeError, counts, swallowed};
 use crate::wire;
 
@@ -69,13 +70,17 @@ impl Batch {
     ) -> Result<(), MergeError> {
         match (&past.shown, &settled.fact) {
             (None, None) => {}
-            (Some(old), None) => self.note_fact(past.key, sql::DELETED, old, NEVER)?,
+            (Some(old), None) => self.note_fact(past.key, sql::DELETED, old, (NEVER, &[]))?,
             (None, Some((new, since))) => {
-                self.note_fact(past.key, sql::INSERTED, new, *since)?;
+                let unsaid = past.unsaid(&contract.columns);
+                let unsaid: Vec<&str> = unsaid
+                    .map(|place| contract.columns[place].name.name())
+                    .collect();
+                self.note_fact(past.key, sql::INSERTED, new, (*since, &unsaid))?;
             }
             (Some(old), Some((new, since))) => {
                 if (old.load, old.line) != (new.load, new.line) || differs(contract, old, new) {
-                    self.note_fact(past.key, sql::REWRITTEN, new, *since)?;
+                    self.note_fact(past.key, sql::REWRITTEN, new, (*since, &[]))?;
                 }
             }
         }
@@ -99,8 +104,12 @@ impl Batch {
         key: Uuid,
         fate: &str,
         row: &Row,
-        since: Since,
+        (since, unsaid): (Since, &[&str]),
     ) -> Result<(), MergeError> {
+        let missing = Missing {
+            silent: &json(&unsaid)?,
+            misfits: b"{}",
+        };
         let out = &mut self.facts;
         put_head(
             out,
@@ -108,7 +117,7 @@ impl Batch {
             fate,
             (row.load, row.line),
             since,
-            NOTHING_MISSING,
+            missing,
             row.cells.len(),
         )?;
         for cell in &row.cells {
@@ -215,11 +224,6 @@ struct Missing<'a> {
     misfits: &'a [u8],
 }
 
-const NOTHING_MISSING: Missing<'_> = Missing {
-    silent: b"[]",
-    misfits: b"{}",
-};
-
 /// Whether two states of a fact have other values.
 pub(super) fn differs(contract: &Contract, old: &Row, new: &Row) -> bool {
     let cells = old.cells.iter().zip(&new.cells);
@@ -281,11 +285,9 @@ pub(super) fn apply(
     sql_query("analyze pg_temp.hayloft_refolded_fact").execute(conn)?;
     let mut written = 0;
     let purpose = Purpose::Write(Rows::RefoldedFact);
-    for statement in [
-        sql::delete_facts(contract),
-        sql::rewrite_facts(contract),
-        sql::add_facts(contract),
-    ] {
+    let mut statements = vec![sql::delete_facts(contract), sql::rewrite_facts(contract)];
+    statements.extend(additions(conn, contract)?);
+    for statement in statements {
         written += attempt::write(conn, purpose, &statement, Binds::None)?;
     }
     let sent = counts::count(conn, &sql::count_refolded_facts())?;
@@ -304,4 +306,17 @@ pub(super) fn apply(
     sql_query(include_str!("../remember.sql")).execute(conn)?;
     conn.batch_execute(include_str!("drop.sql"))?;
     Ok(())
+}
+
+/// What inserts facts, for each set of columns that something was said of.
+fn additions(conn: &mut PgConnection, contract: &Contract) -> QueryResult<Vec<String>> {
+    let spoken: Vec<SpokenColumns> = sql_query(sql::read_columns_of_added(contract)).load(conn)?;
+    let addition = |spoken: SpokenColumns| {
+        let filled = spoken.places();
+        sql::add_facts(Shape {
+            contract,
+            filled: &filled,
+        })
+    };
+    Ok(spoken.into_iter().map(addition).collect())
 }

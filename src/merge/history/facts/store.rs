@@ -56,12 +56,15 @@ pub(super) fn assemble(
     waiting: Option<Waiting>,
     let_in: LetIn,
 ) -> Past {
+    let kept = known.payloads.values().flat_map(store::Payload::keys);
+    let kept_columns = places(contract, kept.map(String::as_str));
     let mut past = Past {
         key: known.key,
         shown,
         waiting,
         said: sayings(contract, known),
         let_in,
+        kept_columns,
     };
     find_line(&mut past);
     past

@@ -64,6 +64,7 @@ fn past(shown: Option<Row>, said: Vec<Saying>) -> Past {
         waiting: None,
         said,
         let_in: Vec::new(),
+        kept_columns: BTreeSet::new(),
     }
 }
 

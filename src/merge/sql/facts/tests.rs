@@ -7,8 +7,8 @@ use super::super::{Holding, note_awaited};
 use super::{
     add_facts, create_fact_refold, create_touched_facts, delete_facts, drop_refolded_held,
     find_changed_facts, find_joined, hold_refolded, keep_let_in, known_members, read_changed_facts,
-    read_facts, read_facts_of_load, read_held_facts, read_inserted_facts, read_rows_held,
-    rewrite_facts, touch_facts_behind, touch_held_facts, touch_landed_facts,
+    read_columns_of_added, read_facts, read_facts_of_load, read_held_facts, read_inserted_facts,
+    read_rows_held, rewrite_facts, touch_facts_behind, touch_held_facts, touch_landed_facts,
     touch_remembered_facts,
 };
 
@@ -371,36 +371,38 @@ fn transactions_are_rewritten_with_the_instant_of_their_row() {
 #[test]
 fn transactions_come_back() {
     let table = Table::named("transactions");
-    let sql = add_facts(&table.contract);
+    let sql = add_facts(table.shape());
     assert_text(
         &sql,
         &expect![[r#"
-        insert into "datawarehouse"."transactions"
-            ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
-        select refold."id"::bigint, refold."user_id"::uuid, refold."amount"::numeric, refold."transaction_date"::date, refold.hayloft_created, refold.hayloft_updated,
-            refold.hayloft_load, refold.hayloft_line
-        from pg_temp.hayloft_refolded_fact as refold
-        where refold.hayloft_fate = 'inserted'
-        order by refold.hayloft_key
-    "#]],
+            insert into "datawarehouse"."transactions"
+                ("id", "user_id", "amount", "transaction_date", created_at, updated_at, load_id, source_line)
+            select refold."id"::bigint, refold."user_id"::uuid, refold."amount"::numeric, refold."transaction_date"::date, refold.hayloft_created, refold.hayloft_updated,
+                refold.hayloft_load, refold.hayloft_line
+            from pg_temp.hayloft_refolded_fact as refold
+            where refold.hayloft_fate = 'inserted' and refold.hayloft_silent ?& array[]::text[]
+              and not refold.hayloft_silent ?| array['id', 'user_id', 'amount', 'transaction_date']::text[]
+            order by refold.hayloft_key
+        "#]],
     );
 }
 
 #[test]
 fn readings_come_back_without_stamps() {
     let table = Table::named("readings");
-    let sql = add_facts(&table.contract);
+    let sql = add_facts(table.shape());
     assert_text(
         &sql,
         &expect![[r#"
-        insert into "datawarehouse"."readings"
-            ("station_key", "taken on", "value", load_id, source_line)
-        select refold."station_key"::uuid, refold."taken on"::date, refold."value"::double precision,
-            refold.hayloft_load, refold.hayloft_line
-        from pg_temp.hayloft_refolded_fact as refold
-        where refold.hayloft_fate = 'inserted'
-        order by refold.hayloft_key
-    "#]],
+            insert into "datawarehouse"."readings"
+                ("station_key", "taken on", "value", load_id, source_line)
+            select refold."station_key"::uuid, refold."taken on"::date, refold."value"::double precision,
+                refold.hayloft_load, refold.hayloft_line
+            from pg_temp.hayloft_refolded_fact as refold
+            where refold.hayloft_fate = 'inserted' and refold.hayloft_silent ?& array[]::text[]
+              and not refold.hayloft_silent ?| array['station_key', 'taken on', 'value']::text[]
+            order by refold.hayloft_key
+        "#]],
     );
 }
 
@@ -501,6 +503,38 @@ fn facts_that_a_refold_lets_in_are_dated() {
         from pg_temp.hayloft_refolded_fact as refold
         where refold.hayloft_fate in ('rewritten', 'inserted')
         on conflict do nothing
+    "]],
+    );
+}
+
+#[test]
+fn readings_of_keys_alone_are_inserted_with_defaults() {
+    let table = Table::named("readings").filled_by(&["station_key", "taken on"]);
+    assert_text(
+        &add_facts(table.shape()),
+        &expect![[r#"
+        insert into "datawarehouse"."readings"
+            ("station_key", "taken on", load_id, source_line)
+        select refold."station_key"::uuid, refold."taken on"::date,
+            refold.hayloft_load, refold.hayloft_line
+        from pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'inserted' and refold.hayloft_silent ?& array['value']::text[]
+          and not refold.hayloft_silent ?| array['station_key', 'taken on']::text[]
+        order by refold.hayloft_key
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_said_of_inserted_transactions_is_read() {
+    let table = Table::named("transactions");
+    assert_text(
+        &read_columns_of_added(&table.contract),
+        &expect![[r"
+        select distinct array[not refold.hayloft_silent ? 'id', not refold.hayloft_silent ? 'user_id', not refold.hayloft_silent ? 'amount', not refold.hayloft_silent ? 'transaction_date']::boolean[] as speaks
+        from pg_temp.hayloft_refolded_fact as refold
+        where refold.hayloft_fate = 'inserted'
+        order by speaks
     "]],
     );
 }
