@@ -591,7 +591,7 @@ const EMPTY: &str = "
     delete from hayloft.observation;
     delete from hayloft.payload;
     delete from hayloft.reject;
-    delete from hayloft.payload;
+    delete from hayloft.let_in;
     delete from hayloft.load;";
 
 /// Everything, with files in the place of instants and ids.

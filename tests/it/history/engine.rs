@@ -39,6 +39,7 @@ const EMPTY: &str = "
     delete from datawarehouse.members;
     delete from hayloft.observation;
     delete from hayloft.payload;
+    delete from hayloft.let_in;
     delete from hayloft.manifest;
     delete from hayloft.reject;
     delete from hayloft.load;

@@ -161,6 +161,7 @@ pub(super) const EMPTY: &str = "
     delete from datawarehouse.transactions;
     delete from hayloft.held_fact;
     delete from hayloft.payload;
+    delete from hayloft.let_in;
     delete from hayloft.manifest;
     delete from hayloft.reject;
     delete from hayloft.load;

@@ -23,6 +23,7 @@ const TABLE: &str = "
 drop table if exists datawarehouse.acc cascade;
 delete from hayloft.observation;
 delete from hayloft.payload;
+delete from hayloft.let_in;
 delete from hayloft.manifest;
 delete from hayloft.reject;
 delete from hayloft.load;
