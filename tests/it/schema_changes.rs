@@ -525,6 +525,35 @@ fn a_renamed_column_and_a_backfill_are_proved() {
 }
 
 #[test]
+fn a_wider_type_leaves_rows_proved() {
+    for (before, wide, other) in [
+        ("varchar(4)", "text", "varchar(5)"),
+        ("numeric(4, 1)", "numeric(6, 2)", "integer"),
+        ("integer", "bigint", "numeric"),
+    ] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc add column size {before}"
+        ));
+        for day in ["01", "03"] {
+            let file = format!("code,size\na,{day}\n");
+            warehouse
+                .load(&format!("acc-2026-01-{day}.csv"), file)
+                .exits(0);
+        }
+        let unproven = |number, to: &str| {
+            let migration = format!("alter table datawarehouse.acc alter column size type {to}");
+            migrate(&warehouse, number, &migration);
+            let arguments = ["check", "acc", "--values", "--format", "json"];
+            let checked = warehouse.run(&arguments).exits(0).only();
+            checked["values"]["unproven"].as_array().unwrap().len()
+        };
+        assert_eq!(unproven(1, wide), 0, "{wide}");
+        assert_eq!(unproven(2, other), 1, "{other}");
+    }
+}
+
+#[test]
 fn a_dropped_column_leaves_rows_of_no_load() {
     let warehouse = accounts();
     warehouse.execute("alter table datawarehouse.acc add column extra text");
