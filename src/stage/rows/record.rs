@@ -23,14 +23,25 @@ use crate::stage::reject::Place;
 
 const KEY: usize = size_of::<Uuid>();
 
-/// Where the row stands in its file, its digest, and the size of what follows.
-const PREAMBLE: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>();
+/// What the line and the offset take up: a file has at most 256 TiB. Each byte counts, since memory
+/// that is touched for the first time costs more than to make the row.
+const FAR: usize = 6;
+
+/// Where the offset stands; the line is before it.
+const OFFSET: usize = FAR;
+
+/// Where the length stands.
+const LENGTH: usize = OFFSET + FAR;
 
 /// Where the digest stands.
-const DIGEST: usize = 3 * size_of::<u64>();
+const DIGEST: usize = LENGTH + size_of::<u32>();
 
-/// Where the size stands, and the bit of it that is none.
+/// Where the size stands of what follows, and the bit of it that is none.
 const SIZE: usize = DIGEST + size_of::<u32>();
+
+/// Where the row stands in its file, its digest, and the size of what follows.
+const PREAMBLE: usize = SIZE + size_of::<u32>();
+
 const OVERRULES: u32 = 1 << 31;
 
 /// How many bytes lie between a row's key and its cells.
@@ -72,10 +83,12 @@ impl Head {
             .ok()
             .filter(|size| size & OVERRULES == 0)
             .ok_or_else(|| io::Error::other("a row of more than 2 GiB"))?;
+        let length = u32::try_from(row.place.length)
+            .map_err(|_| io::Error::other("a row of more than 4 GiB"))?;
         let mut fixed = [0; PREAMBLE + KEY];
-        fixed[..8].copy_from_slice(&row.place.line.to_le_bytes());
-        fixed[8..16].copy_from_slice(&row.place.offset.to_le_bytes());
-        fixed[16..24].copy_from_slice(&row.place.length.to_le_bytes());
+        fixed[..OFFSET].copy_from_slice(&far(row.place.line)?);
+        fixed[OFFSET..LENGTH].copy_from_slice(&far(row.place.offset)?);
+        fixed[LENGTH..DIGEST].copy_from_slice(&length.to_le_bytes());
         fixed[DIGEST..SIZE].copy_from_slice(&row.digest.0.to_le_bytes());
         fixed[SIZE..PREAMBLE].copy_from_slice(&size.to_le_bytes());
         fixed[PREAMBLE..].copy_from_slice(row.key.as_bytes());
@@ -168,11 +181,12 @@ impl<'a> Stored<'a> {
     }
 
     fn place(self) -> Place {
+        // Each is followed by enough bytes to be read as a whole number.
         let number = |at: usize| u64::from_le_bytes(array(&self.bytes[at..]));
         Place {
-            line: number(0),
-            offset: number(8),
-            length: number(16),
+            line: number(0) & FARTHEST,
+            offset: number(OFFSET) & FARTHEST,
+            length: number(LENGTH) & u64::from(u32::MAX),
         }
     }
 
@@ -196,6 +210,16 @@ pub(super) fn mark_overruling(bytes: &mut [u8]) {
 fn size(bytes: &[u8]) -> Option<u32> {
     let size = bytes.get(SIZE..PREAMBLE)?.try_into().ok()?;
     Some(u32::from_le_bytes(size))
+}
+
+/// The largest number of [`FAR`] bytes.
+const FARTHEST: u64 = (1 << (8 * FAR)) - 1;
+
+fn far(number: u64) -> io::Result<[u8; FAR]> {
+    if number > FARTHEST {
+        return Err(io::Error::other("a file of more than 256 TiB"));
+    }
+    Ok(array(&number.to_le_bytes()))
 }
 
 /// The key that an identity begins with.

@@ -346,8 +346,45 @@ fn memory_is_bounded_by_keys_not_by_rows() {
 #[test]
 fn the_usual_row_takes_little_more_memory_than_its_cells() {
     let rows = rows(Duplicates::Last, PLAIN, &[row(2, "abc")]);
-    assert_eq!(rows.held().unwrap().bytes.len(), 16 + 32 + 3);
+    assert_eq!(rows.held().unwrap().bytes.len(), 16 + 24 + 3);
     assert_eq!(size_of::<Entry>(), 20);
+}
+
+#[test]
+fn the_place_in_the_largest_file_is_kept() {
+    let farthest = Place {
+        line: (1 << 48) - 1,
+        offset: (1 << 48) - 1,
+        length: u64::from(u32::MAX),
+    };
+    let there = Row {
+        place: farthest,
+        ..row(2, "x")
+    };
+    let rows = rows(Duplicates::Last, PLAIN, &[there]);
+    assert_eq!(rows.held().unwrap().get(0).unwrap().place, farthest);
+}
+
+#[test]
+fn a_place_too_far_is_refused() {
+    let places = [
+        (1 << 48, 0, 0),
+        (0, 1 << 48, 0),
+        (0, 0, u64::from(u32::MAX) + 1),
+    ];
+    for (line, offset, length) in places {
+        let place = Place {
+            line,
+            offset,
+            length,
+        };
+        let mut gathering = Gathering::with(Duplicates::Last, PLAIN, 1 << 20);
+        let too_far = Row {
+            place,
+            ..row(2, "x")
+        };
+        assert!(gathering.push(&too_far).is_err());
+    }
 }
 
 #[test]
