@@ -115,8 +115,8 @@ pub struct CatalogColumn {
     pub type_sql: String,
     /// The labels of all enums that its type is made of.
     pub labels: Labels,
-    /// The expression of its default, if it has one.
-    pub default_sql: Option<String>,
+    /// Its default, if it has one.
+    pub default: Option<ColumnDefault>,
     /// What the ledger calls it.
     pub id: ColumnId,
 }
@@ -149,10 +149,28 @@ impl CatalogColumn {
             origin: Origin::Inserted,
             number: 0,
             labels: Labels::new(),
-            default_sql: None,
+            default: None,
             id: ColumnId::new(name),
         }
     }
+}
+
+/// What a column gets of which an insert does not speak.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ColumnDefault {
+    /// The expression, as the catalog spells it.
+    pub sql: String,
+    /// Whether it gives all rows the same.
+    pub constancy: Constancy,
+}
+
+/// Whether an expression gives all rows of a transaction the same value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Constancy {
+    /// It does: a constant, or the time at which the transaction began.
+    OfTransaction,
+    /// Each row has its own: a random number, or the next of a sequence.
+    OfRow,
 }
 
 /// Who gives a column its value.
@@ -207,6 +225,8 @@ struct ColumnRow {
     generated: bool,
     #[diesel(sql_type = Nullable<Text>)]
     default_sql: Option<String>,
+    #[diesel(sql_type = Text)]
+    default_volatility: String,
     #[diesel(sql_type = Array<Text>)]
     enum_labels: Vec<String>,
     #[diesel(sql_type = Array<Oid>)]
@@ -510,7 +530,13 @@ fn column(row: ColumnRow, types: &Types) -> CatalogColumn {
         number: row.number,
         type_sql: row.type_sql,
         labels: types.labels(found),
-        default_sql: row.default_sql,
+        default: row.default_sql.map(|sql| ColumnDefault {
+            sql,
+            constancy: match row.default_volatility.as_str() {
+                "v" => Constancy::OfRow,
+                _ => Constancy::OfTransaction,
+            },
+        }),
     }
 }
 

@@ -22,7 +22,7 @@ mod server_type;
 
 use std::sync::Arc;
 
-use catalog::CatalogTable;
+use catalog::{CatalogColumn, CatalogTable, ColumnDefault};
 pub use column::{
     Canonical, Column, ColumnType, Domain, EmptyAs, JsonKind, Nullability, NumericLimit, Precision,
     Spelling,
@@ -73,6 +73,19 @@ impl Contract {
         let mut contract = self.clone();
         contract.columns.extend_from_slice(added);
         contract
+    }
+
+    /// What one of its columns gets of which an insert does not speak, if that is not NULL.
+    #[must_use]
+    pub fn default_of(&self, column: &Column) -> Option<&ColumnDefault> {
+        self.source_of(column)?.default.as_ref()
+    }
+
+    /// One of its columns as the catalog has it; `None` of one that the table is only to get.
+    #[must_use]
+    pub fn source_of(&self, column: &Column) -> Option<&CatalogColumn> {
+        let name = column.name.name();
+        self.source.columns.iter().find(|it| it.name == name)
     }
 }
 

@@ -16,8 +16,8 @@ use super::plan::Told;
 use super::shared::Shared;
 use super::sql::{self, Shape};
 use super::{
-    Consent, Instant, MergeError, Shortcuts, Terms, columns, fact, guard, landing, locks, manifest,
-    rejects, schema,
+    Consent, Instant, MergeError, Shortcuts, Terms, columns, defaults, fact, guard, landing, locks,
+    manifest, rejects, schema,
 };
 use crate::contract::{
     Contract, Contracts, Effective, History, Ident, Kind, Mode, Redelivery, Reference,
@@ -271,6 +271,7 @@ impl<'a> Load<'a> {
             ),
             Kind::Fact { .. } => (LoadMode::Incremental, false),
         };
+        let defaults = self.shared.defaults(conn, shape)?;
         let own_words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
         let added = staged.added.iter().map(|column| column.id.as_str());
         Ok(Meaning {
@@ -285,6 +286,7 @@ impl<'a> Load<'a> {
             latest,
             columns: own_words(shape.ids()),
             digested_as: own_words(shape.forms()),
+            defaults: defaults::kept(shape, &defaults)?,
             added: own_words(added.collect()),
             accepted_by: match &self.terms.consent {
                 Consent::Given { by } => Some(by.clone()),

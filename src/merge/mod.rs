@@ -9,6 +9,7 @@ mod brought;
 mod columns;
 pub mod conversion;
 mod counts;
+mod defaults;
 mod deferred;
 mod dimension;
 mod error;

@@ -6,13 +6,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 
 use super::held::LettingIn;
+use super::history::Defaults;
 use super::ledger::{self, Deliveries, Seen, Sha256};
-use super::{MergeError, brought, held, swallowed};
+use super::sql::Shape;
+use super::{MergeError, brought, defaults, held, swallowed};
 use crate::contract::{Contract, TableName};
 use crate::db::prelude::*;
 use crate::stage::Staged;
@@ -36,6 +39,8 @@ pub(super) struct Shared {
     size: Cell<Option<u64>>,
     /// Columns, and those of them that some load before did not speak of.
     unsure: RefCell<Option<(Vec<String>, Vec<String>)>>,
+    /// Columns, and the defaults of the others.
+    defaults: RefCell<Option<(Vec<String>, Defaults)>>,
     /// Loads of the table of which it was asked whether they count, and they do.
     counting: RefCell<BTreeSet<i64>>,
     awaited: Cell<Awaited>,
@@ -143,6 +148,25 @@ impl Shared {
         let of = columns.iter().map(|&column| column.to_owned()).collect();
         *known = Some((of, unsure.clone()));
         Ok(unsure)
+    }
+
+    /// What new keys get in the columns of which a file does not speak.
+    pub(super) fn defaults(
+        &self,
+        conn: &mut PgConnection,
+        shape: Shape<'_>,
+    ) -> QueryResult<Defaults> {
+        let mut known = self.defaults.borrow_mut();
+        let ids = shape.ids();
+        if let Some((of, defaults)) = known.as_ref()
+            && *of == ids
+        {
+            return Ok(Arc::clone(defaults));
+        }
+        let defaults = defaults::evaluate(conn, shape)?;
+        let of = ids.into_iter().map(ToOwned::to_owned).collect();
+        *known = Some((of, Arc::clone(&defaults)));
+        Ok(defaults)
     }
 
     /// Finds that versions, of which these are the loads, were brought by loads that count.

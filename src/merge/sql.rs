@@ -76,6 +76,21 @@ impl<'a> Shape<'a> {
             .map(|(_, column)| column)
     }
 
+    /// The places of the columns of which the file says nothing and which have a default.
+    pub fn defaulted(&self) -> impl Iterator<Item = usize> {
+        let Shape { contract, filled } = *self;
+        let has_default = |place: &usize| contract.default_of(&contract.columns[*place]).is_some();
+        let silent = (0..contract.columns.len()).filter(|place| !filled.contains(place));
+        silent.filter(has_default)
+    }
+
+    /// The columns of which neither the file nor the table says anything.
+    pub fn without_value(&self) -> impl Iterator<Item = &'a Column> {
+        let contract = self.contract;
+        self.silent()
+            .filter(|column| contract.default_of(column).is_none())
+    }
+
     /// The filled columns that are compared: a key cannot differ from itself.
     fn compared(&self) -> impl Iterator<Item = &'a Column> {
         let contract = self.contract;

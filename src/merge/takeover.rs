@@ -337,6 +337,7 @@ impl Takeover<'_> {
             columns: ids.collect(),
             // What these rows said is what the table shows, and nobody can say it better.
             digested_as: Vec::new(),
+            defaults: None,
             added: Vec::new(),
             accepted_by: None,
         };

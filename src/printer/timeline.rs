@@ -374,27 +374,33 @@ impl Drawing<'_> {
     }
 
     /// The values that the drawing does not show elsewhere: of what lost or was undone, and what
-    /// was filled or replaced.
+    /// was filled or replaced; and the defaults that the key began with.
     fn said(&self, judged: &Judged) -> String {
         let unseen = matches!(
             judged.outcome,
             Outcome::Lost(_) | Outcome::Undone | Outcome::NotShown | Outcome::Superseded(_)
         );
         let is_told = |place: &usize| {
-            unseen || judged.filled.contains(place) || judged.overwrote.contains(place)
+            unseen
+                || judged.filled.contains(place)
+                || judged.overwrote.contains(place)
+                || judged.defaults.contains_key(place)
         };
         let misfits = self.answer.misfits(&judged.observation);
         let columns = self.value_columns();
         let values = columns.filter(|(place, _)| is_told(place));
         let texts: Vec<String> = values
             .filter_map(|(place, name)| {
-                let value = judged.values.get(&place)?;
+                let (value, source) = match judged.defaults.get(&place) {
+                    Some(default) => (default, words::DEFAULT),
+                    None => (judged.values.get(&place)?, ""),
+                };
                 let fits = if misfits.contains(&place) {
                     words::NO_FIT
                 } else {
                     ""
                 };
-                Some(format!("{name} {}{fits}", shown(Some(value))))
+                Some(format!("{name} {}{source}{fits}", shown(Some(value))))
             })
             .collect();
         texts.join(" · ")

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::StageFault;
 use super::csv::{DialectHint, Header};
 use super::history::{self, Fields};
+use crate::contract::catalog::Constancy;
 use crate::contract::managed;
 use crate::contract::{Column, Contract, Kind, Nullability, UnknownColumns};
 
@@ -85,6 +86,7 @@ fn lay_out(header: &Header, contract: &Contract) -> Result<Layout, StageFault> {
     refuse_repeated(&names)?;
     let unnamed = unnamed_last(&names)?;
     refuse_missing(&names, &cells, contract)?;
+    refuse_varying(&cells, contract)?;
     let history = history::find(contract, |name| position(&names, name));
     let added = match contract.unknown_columns {
         UnknownColumns::Ignore => Vec::new(),
@@ -204,6 +206,31 @@ fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result
     )))
 }
 
+/// What a version shows has to be known as long as the load counts, so a default of which each row has
+/// its own cannot fill a dimension.
+fn refuse_varying(cells: &[Cell], contract: &Contract) -> Result<(), StageFault> {
+    if matches!(contract.kind, Kind::Fact { .. }) {
+        return Ok(());
+    }
+    let is_left_out = |place: &usize| !cells.iter().any(|cell| cell.column == *place);
+    let left_out = (0..contract.columns.len()).filter(is_left_out);
+    let mut left_out = left_out.map(|place| &contract.columns[place]);
+    let varies = |column: &&Column| {
+        let default = contract.default_of(column);
+        default.is_some_and(|default| default.constancy == Constancy::OfRow)
+    };
+    match left_out.find(varies) {
+        None => Ok(()),
+        Some(column) => Err(StageFault::Header(format!(
+            "The header lacks {}, whose default in table `{}` is another value for each row. Such a value \
+             cannot be kept with the load. Put the column into the file, or give it a default that is the \
+             same for all rows, or none.",
+            shown(column.name.name()),
+            contract.name
+        ))),
+    }
+}
+
 /// Not one name is known: the first line is most likely a row of data, which a message must not
 /// repeat.
 fn no_header(fields: usize, contract: &Contract) -> StageFault {
@@ -221,7 +248,14 @@ fn no_header(fields: usize, contract: &Contract) -> StageFault {
 }
 
 fn needed(column: usize, contract: &Contract) -> bool {
-    contract.columns[column].nullability == Nullability::Required || contract.key.contains(&column)
+    let is_key = contract.key.contains(&column);
+    let column = &contract.columns[column];
+    is_key || column.nullability == Nullability::Required && !has_default(column, contract)
+}
+
+/// Whether the table has something for a row that does not speak of the column.
+fn has_default(column: &Column, contract: &Contract) -> bool {
+    matches!(contract.kind, Kind::Dimension { .. }) && contract.default_of(column).is_some()
 }
 
 /// The column's name; for a reference also the names that would serve in its place.

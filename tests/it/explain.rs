@@ -34,8 +34,12 @@ struct Binds {
 
 impl Planner {
     fn new() -> Self {
+        Self::of_tables(UP)
+    }
+
+    fn of_tables(up: &str) -> Self {
         let warehouse = Warehouse::new();
-        warehouse.execute(UP);
+        warehouse.execute(up);
         let path = warehouse.write("hayloft.toml", CONTRACT);
         let mut session = warehouse.connection();
         let file = ContractFile::read(&path).unwrap();
@@ -501,6 +505,30 @@ fn a_span_of_a_proof_is_read_by_its_keys() {
     ] {
         let plan = planner.plan(&statement);
         assert!(!plan.contains("Seq Scan on users"), "{plan}");
+    }
+    planner.end();
+}
+
+#[test]
+fn the_server_plans_a_file_without_defaults() {
+    let up =
+        UP.to_owned() + "alter table datawarehouse.users alter column name set default 'nobody';";
+    let mut planner = Planner::of_tables(&up);
+    let contract = planner.contract("users");
+    let is_filled = |place: &usize| contract.columns[*place].name.name() != "name";
+    let filled: Vec<usize> = (0..contract.columns.len()).filter(is_filled).collect();
+    let shape = Shape {
+        contract: &contract,
+        filled: &filled,
+    };
+    planner.begin(shape);
+    planner.session.batch_execute(sql::CREATE_TOUCHED).unwrap();
+    let key = durable_key(&contract).unwrap();
+    for statement in [
+        sql::evaluate_defaults(shape).unwrap(),
+        sql::touch_doubtful(shape, key, &[]).unwrap(),
+    ] {
+        planner.plan(&statement);
     }
     planner.end();
 }

@@ -12,6 +12,7 @@ mod commands;
 mod constraints;
 mod contract;
 mod copy;
+mod defaults;
 mod demo;
 mod dice;
 mod dimension;

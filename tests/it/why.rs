@@ -434,6 +434,7 @@ fn the_json_has_the_versions_and_the_observations() {
     expect![[r#"
         {
           "at": "2026-01-21T00:00:00Z",
+          "defaults": {},
           "file": "users-3.csv",
           "filled": [],
           "line": 3,

@@ -25,7 +25,14 @@ select
     a.attnotnull as not_null,
     a.attidentity <> '' or a.attgenerated <> '' as generated,
     -- A default names no column. Were the table named, the server would wait for whoever has it alone.
-    pg_catalog.pg_get_expr(d.adbin, 0) as default_sql,
+    pg_catalog.pg_get_expr(given.expression, 0) as default_sql,
+    -- `v` where it may be another value for each row: something that it calls says that of itself.
+    case when given.expression is not null and exists (
+        select
+        from pg_catalog.regexp_matches(given.expression::pg_catalog.text, ':(?:op)?funcid ([0-9]+)', 'g') as called (oids)
+        join pg_catalog.pg_proc p on p.oid = called.oids[1]::pg_catalog.oid
+        where p.provolatile = 'v'
+    ) then 'v' else 's' end as default_volatility,
     array(
         select e.enumlabel::pg_catalog.text
         from pg_catalog.pg_enum e
@@ -44,6 +51,12 @@ join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
 left join pg_catalog.pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum and a.attgenerated = ''
+-- That of a domain is the column's, where it has none of its own.
+cross join lateral (
+    select case
+        when a.attidentity = '' and a.attgenerated = '' then coalesce(d.adbin, t.typdefaultbin)
+    end
+) as given (expression)
 cross join lateral (
     select case
         when tn.nspname <> 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)

@@ -20,6 +20,7 @@ fn row(type_name: &str, type_modifier: i32) -> ColumnRow {
         not_null: false,
         generated: false,
         default_sql: None,
+        default_volatility: "s".into(),
         enum_labels: Vec::new(),
         label_oids: Vec::new(),
     }

@@ -1,6 +1,8 @@
 //! An [`Answer`] as the JSON object that scripts rely on: no field is renamed or dropped without a
 //! new major version. Values are texts, as Postgres prints them, so that no number loses a digit.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
@@ -93,10 +95,6 @@ fn fact(answer: &Answer, fact: &FactRow) -> Value {
 
 fn observation(answer: &Answer, judged: &Judged) -> Value {
     let observation = &judged.observation;
-    let said = judged.values.iter().filter_map(|(place, value)| {
-        let column = answer.columns.get(*place)?;
-        Some((column.name.as_str(), value.as_deref()))
-    });
     let winner = judged.outcome.winner();
     let object = json!({
         "at": instant(observation.at),
@@ -106,16 +104,27 @@ fn observation(answer: &Answer, judged: &Judged) -> Value {
             Source::Silence => "snapshot",
             Source::Baseline => "baseline",
         },
-        "values": named(said),
+        "values": named(by_name(answer, &judged.values)),
         "outcome": judged.outcome.code(),
         "version": judged.outcome.version(),
         "winner_load_id": winner.map(|winner| winner.load_id),
         "winner_line": winner.and_then(|winner| winner.line),
+        "defaults": named(by_name(answer, &judged.defaults)),
         "filled": names(answer, &judged.filled),
         "overwrote": names(answer, &judged.overwrote),
         "misfits": names(answer, &answer.misfits(observation)),
     });
     with_origin(object, &observation.origin)
+}
+
+fn by_name<'a>(
+    answer: &'a Answer,
+    values: &'a BTreeMap<usize, Option<String>>,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    values.iter().filter_map(|(place, value)| {
+        let column = answer.columns.get(*place)?;
+        Some((column.name.as_str(), value.as_deref()))
+    })
 }
 
 fn with_origin(mut object: Value, origin: &Origin) -> Value {

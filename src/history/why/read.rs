@@ -300,6 +300,8 @@ struct SpokenLoad {
     absence: Absence,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     columns: Option<Vec<String>>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    defaults: Option<Value>,
 }
 
 impl SpokenLoad {
@@ -329,6 +331,7 @@ impl SpokenLoad {
             },
             sequence: Vec::new(),
             columns: self.columns.clone(),
+            defaults: self.defaults.clone().map(texts).unwrap_or_default(),
             payload: None,
             misfits: Vec::new(),
             origin: Origin {

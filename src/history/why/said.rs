@@ -29,6 +29,8 @@ pub struct Observation {
     pub sequence: Vec<u8>,
     /// The columns that the file had; `None` stands for all.
     pub columns: Option<Vec<String>>,
+    /// What its load has for columns of which the file does not speak, by column.
+    pub defaults: BTreeMap<String, Option<String>>,
     /// Values that the table does not show, by column.
     pub payload: Option<BTreeMap<String, Option<String>>>,
     /// The columns of these that do not take their value, since a migration changed the type.
@@ -66,6 +68,8 @@ pub struct Judged {
     pub values: BTreeMap<usize, Option<String>>,
     /// What became of it.
     pub outcome: Outcome,
+    /// The defaults that the key began with, by the place of the column.
+    pub defaults: BTreeMap<usize, Option<String>>,
     /// Columns that had no value yet and got this one's, within a version that goes on.
     pub filled: Vec<usize>,
     /// Columns without history whose value it replaced.
@@ -177,6 +181,7 @@ pub fn judge(
         .zip(values)
         .map(|((observation, outcome), values)| Judged {
             values,
+            defaults: defaults(&observation, &outcome, shown, columns),
             observation,
             outcome,
             filled: Vec::new(),
@@ -185,6 +190,26 @@ pub fn judge(
         .collect();
     note_side_effects(&mut judged, columns);
     judged
+}
+
+/// The defaults with which an observation began the key, where it was not there before.
+fn defaults(
+    observation: &Observation,
+    outcome: &Outcome,
+    shown: &Shown,
+    columns: &[ShownColumn],
+) -> BTreeMap<usize, Option<String>> {
+    let Shown::Versions(versions) = shown else {
+        return BTreeMap::new();
+    };
+    let goes_on = |version: &Version| version.to == Some(observation.at);
+    if !matches!(outcome, Outcome::Opened(_)) || versions.iter().any(goes_on) {
+        return BTreeMap::new();
+    }
+    let default = |(place, column): (usize, &ShownColumn)| {
+        Some((place, observation.defaults.get(&column.id)?.clone()))
+    };
+    columns.iter().enumerate().filter_map(default).collect()
 }
 
 /// Semantics §7: the greatest at an instant counts.

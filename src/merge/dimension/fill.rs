@@ -52,7 +52,7 @@ impl Delivered<'_> {
             table: name.table.clone(),
             columns: sql::version_columns(self.shape, self.durable_key),
         };
-        let silent = self.shape.contract.columns.len() - self.shape.filled.len();
+        let silent = self.shape.without_value().count();
         let mut same_in_all = Vec::new();
         for _ in 0..silent {
             wire::put_null(&mut same_in_all);

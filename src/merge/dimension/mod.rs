@@ -388,6 +388,7 @@ impl Delivered<'_> {
         sql_query("analyze pg_temp.hayloft_touched").execute(conn)?;
         let arrival = Arrival {
             shape: self.shape,
+            defaults: self.shared.defaults(conn, self.shape)?,
             at: self.at.timestamp_micros(),
             closes_absent,
             unread,

@@ -32,7 +32,7 @@ use self::record::Batch;
 use super::fold::{Cell, Micros};
 use super::natural::Natural;
 use super::refold::touched_after;
-use super::store::{Load, Misfit};
+use super::store::{Load, Misfit, Needed};
 use super::turn::{Target, Turn, Turned, set_status};
 use super::{Table, store as ledger_store};
 use crate::contract::{Column, Contract, Ident, Kind, Reference, TableName};
@@ -310,6 +310,7 @@ fn refuse_misfit(
                 load: misfit.load,
                 line: misfit.line,
                 column: contract.columns[misfit.column].id.as_str().to_owned(),
+                needed: Needed::ByRow,
             };
             Err(misfit.refusal(contract))
         }
@@ -336,7 +337,13 @@ fn refuse_misfit_key(
         .get_result(conn)
         .optional()?;
     match misfit {
-        Some(MisfitKey { line, column }) => Err(Misfit { load, line, column }.refusal(contract)),
+        Some(MisfitKey { line, column }) => Err(Misfit {
+            load,
+            line,
+            column,
+            needed: Needed::ByRow,
+        }
+        .refusal(contract)),
         None => Ok(()),
     }
 }

@@ -43,6 +43,10 @@ pub(in crate::merge) enum NewValues {
     Change,
 }
 
+/// For each column of the contract what a load gives keys that it begins, if its file does not speak of
+/// the column and the table has a default for it.
+pub(in crate::merge) type Defaults = Arc<[Option<Cell>]>;
+
 /// One row of one load.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::merge) struct Observation {
@@ -79,10 +83,27 @@ pub(in crate::merge) enum Said {
 /// The values of a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::merge) struct Values {
-    /// Which columns the load spoke of. What `cells` holds for the others is what the table showed
-    /// in them, if no load ever spoke of them.
+    /// Which columns the load spoke of. What `cells` holds for the others is the default that the load
+    /// has for them, or what the table showed in them, if no load ever spoke of them. It counts where
+    /// the row begins a version, and never as a word on the column.
     pub(in crate::merge) authored: Arc<[bool]>,
+    /// In which columns the cell is the default that the load has.
+    pub(in crate::merge) defaulted: Arc<[bool]>,
     pub(in crate::merge) cells: Vec<Cell>,
+}
+
+impl Values {
+    /// Those of a row of which nothing is known yet, but what its load has by itself.
+    pub(in crate::merge) fn unsaid(authored: &Arc<[bool]>, defaults: &Defaults) -> Self {
+        let columns = authored.iter().zip(defaults.iter());
+        Self {
+            authored: Arc::clone(authored),
+            defaulted: columns
+                .map(|(authored, default)| !authored && default.is_some())
+                .collect(),
+            cells: defaults.iter().map(|it| it.clone().flatten()).collect(),
+        }
+    }
 }
 
 /// One version.
@@ -299,11 +320,25 @@ fn spread(
             Role::Type0 => said.next(),
             _ => said.last(),
         };
+        let value = value.or_else(|| first_default(observations, effects, column));
         if let Some(value) = value {
             for version in versions.iter_mut() {
                 version.cells[column].clone_from(value);
             }
         }
+    }
+}
+
+/// The default that the first version began with, if it did.
+fn first_default<'o>(
+    observations: &'o [Observation],
+    effects: &[Effect],
+    column: usize,
+) -> Option<&'o Cell> {
+    let first = effects.iter().position(|effect| *effect == Effect::Began)?;
+    match &observations[first].said {
+        Said::Present(values) if values.defaulted[column] => Some(&values.cells[column]),
+        _ => None,
     }
 }
 

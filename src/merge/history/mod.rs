@@ -25,11 +25,14 @@ pub(super) use change::keep_as_shown;
 pub(super) use facts::{
     Coming, FactRow, Facts, let_in_behind, refold_landed, take_over_facts, turn_facts,
 };
+pub(super) use fold::{Cell, Defaults};
 pub(super) use natural::Natural;
+pub(super) use record::document;
 pub(super) use refold::{Arrival, Refolded, refold};
 pub(super) use returning::vouch_for_returning;
 pub(super) use seal::seal;
 pub(super) use settle::Event;
+pub(super) use store::cells;
 pub use turn::Turn;
 pub(super) use turn::{Begun, Target, Turned, keep_members_of_facts, open, turn_dimension};
 

@@ -28,7 +28,7 @@ use super::facts::prove_facts;
 use super::fold::{Effect, Observation, Origin, Said, Version, fold};
 use super::natural::Natural;
 use super::same::{is_same, spell_alike};
-use super::store::{self, Load, Past, Shown, Span};
+use super::store::{self, Load, Misfit, Needed, Past, Shown, Span};
 use crate::contract::{Contract, Ident, Kind};
 use crate::ledger::packed::prefix;
 use crate::merge::ledger::{self, Keys};
@@ -251,7 +251,12 @@ impl Judge<'_> {
                     self.tally.contradict(What::NotSaid, place, &[], None);
                 }
                 Some((number, new)) => {
-                    let differing = self.differing(shown, new);
+                    let mut differing = self.differing(shown, new);
+                    let unfit = self.unfit_defaults(past);
+                    let known = differing.len();
+                    differing.retain(|column| !unfit.contains(column));
+                    let unproven = usize::from(differing.len() < known);
+                    self.tally.unproven(Reason::ValueMisfit, unproven);
                     let own = differing_own(shown, new, number);
                     let cells = Some(shown.version.cells.as_slice());
                     self.tally.follow(place(new), &differing, &own, cells);
@@ -281,6 +286,19 @@ impl Judge<'_> {
             .collect()
     }
 
+    /// The columns that do not take a default with which a load begins keys. What stands in its place
+    /// is the migration's.
+    fn unfit_defaults(&self, past: &Past) -> Vec<usize> {
+        let columns = self.table.contract.columns.iter().enumerate();
+        let is_unfit =
+            |misfit: &Misfit, id: &str| misfit.needed == Needed::ByFirst && misfit.column == id;
+        let unfit = columns.filter(|(_, column)| {
+            let mut misfits = past.misfits.iter();
+            misfits.any(|misfit| is_unfit(misfit, column.id.as_str()))
+        });
+        unfit.map(|(place, _)| place).collect()
+    }
+
     /// Counts the values of a first version of which its row did not speak: a default of the
     /// database, or a person's hand.
     fn note_unsaid(&mut self, observation: &Observation) {
@@ -288,7 +306,7 @@ impl Judge<'_> {
             return;
         };
         for (column, cell) in values.cells.iter().enumerate() {
-            if cell.is_some() && !values.authored[column] {
+            if cell.is_some() && !values.authored[column] && !values.defaulted[column] {
                 self.tally.unsaid(column);
             }
         }

@@ -120,7 +120,7 @@ impl Batch {
 }
 
 /// A payload as a JSON object.
-pub(super) fn document(payload: &Payload) -> Result<String, MergeError> {
+pub(in crate::merge) fn document(payload: &Payload) -> Result<String, MergeError> {
     let cells: BTreeMap<&str, Option<&str>> = payload
         .iter()
         .map(|(name, cell)| (name.as_str(), cell.as_deref()))

@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz
 use uuid::Uuid;
 
 use super::Table;
-use super::fold::{Micros, Observation, Origin, Said, Values};
+use super::fold::{Defaults, Micros, Observation, Origin, Said, Values};
 use super::record::{self, Batch};
 use super::settle::{Event, settle};
 use super::store::{self, Load, Past, Shown};
@@ -29,6 +29,8 @@ const BATCH: i64 = 10_000;
 #[derive(Debug)]
 pub(in crate::merge) struct Arrival<'a> {
     pub(in crate::merge) shape: Shape<'a>,
+    /// What keys get that it begins, in the columns of which it does not speak.
+    pub(in crate::merge) defaults: Defaults,
     /// The instant of rows that have none of their own.
     pub(in crate::merge) at: Micros,
     /// Whether touched keys that have no row are absent.
@@ -258,10 +260,11 @@ fn landed(
     let authored: Arc<[bool]> = (0..columns)
         .map(|column| arrival.shape.filled.contains(&column))
         .collect();
+    let unsaid = Values::unsaid(&authored, &arrival.defaults);
     let mut said: HashMap<Uuid, Vec<Observation>> = HashMap::new();
     for row in rows {
         let key = row.key;
-        let observation = row.observed(arrival.at, load_id, &authored, arrival.shape);
+        let observation = row.observed(arrival.at, load_id, &unsaid, arrival.shape);
         said.entry(key).or_default().push(observation);
     }
     if arrival.closes_absent {
@@ -293,21 +296,11 @@ pub(in crate::merge) fn is_implied(observation: &Observation) -> bool {
 }
 
 impl LandedRow {
-    fn observed(
-        self,
-        shared: Micros,
-        load: i64,
-        authored: &Arc<[bool]>,
-        shape: Shape<'_>,
-    ) -> Observation {
-        let mut cells = vec![None; authored.len()];
+    fn observed(self, shared: Micros, load: i64, unsaid: &Values, shape: Shape<'_>) -> Observation {
+        let mut values = unsaid.clone();
         for (place, cell) in shape.filled.iter().zip(store::cells(self.cells)) {
-            cells[*place] = cell;
+            values.cells[*place] = cell;
         }
-        let values = Values {
-            authored: Arc::clone(authored),
-            cells,
-        };
         Observation {
             origin: Origin::Row,
             at: self.at.map_or(shared, |at| at.timestamp_micros()),

@@ -10,7 +10,7 @@ use super::fold::{
 };
 use super::refold::is_implied;
 use super::same::spell_alike;
-use super::store::{Misfit, Past, Payload};
+use super::store::{Misfit, Needed, Past, Payload};
 use crate::contract::{Column, Role};
 use crate::summary::Changes;
 
@@ -111,7 +111,11 @@ fn needed_misfit(
         let mut rows = after.iter().zip(effects);
         columns.iter().any(|it| it.id.as_str() == misfit.column)
             && rows.any(|(row, effect)| {
-                (row.load, row.line) == (misfit.load, misfit.line) && *effect != Effect::Lost
+                (row.load, row.line) == (misfit.load, misfit.line)
+                    && match misfit.needed {
+                        Needed::ByRow => *effect != Effect::Lost,
+                        Needed::ByFirst => *effect == Effect::Began,
+                    }
             })
     };
     past.misfits.iter().find(is_needed).cloned()
@@ -389,12 +393,15 @@ fn corrected<'c>(
     }
 }
 
+/// Also in the defaults: where one row takes the place of the other, its load's count.
 fn says_the_same(one: &Said, other: &Said) -> bool {
+    let has_value = |it: &Values, column: usize| it.authored[column] || it.defaulted[column];
     match (one, other) {
         (Said::Absent, Said::Absent) => true,
         (Said::Present(one), Said::Present(other)) => (0..one.cells.len()).all(|column| {
             one.authored[column] == other.authored[column]
-                && (!one.authored[column] || one.cells[column] == other.cells[column])
+                && has_value(one, column) == has_value(other, column)
+                && (!has_value(one, column) || one.cells[column] == other.cells[column])
         }),
         _ => false,
     }

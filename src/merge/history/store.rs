@@ -17,14 +17,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
+use diesel::result::Error as DbError;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use super::Table;
 use super::fold::{
-    Cell, ColumnRule, Micros, Observation, Origin, Said, Values, Version, is_beaten, order,
-    overlaid,
+    Cell, ColumnRule, Defaults, Micros, Observation, Origin, Said, Values, Version, is_beaten,
+    order, overlaid,
 };
 use super::refold::absent;
 use crate::contract::{Column, Contract, Nullability, Role};
@@ -61,6 +62,16 @@ pub(in crate::merge) struct Misfit {
     pub(in crate::merge) line: i64,
     /// The id of the column.
     pub(in crate::merge) column: String,
+    pub(in crate::merge) needed: Needed,
+}
+
+/// When a kept value is needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::merge) enum Needed {
+    /// Where its row counts.
+    ByRow,
+    /// Where its row begins a version: it is a default.
+    ByFirst,
 }
 
 impl Misfit {
@@ -100,6 +111,10 @@ pub(in crate::merge) struct Load {
     pub(in crate::merge) closes_at: Option<Micros>,
     /// For each column of the contract, whether the load spoke of it.
     pub(in crate::merge) authored: Arc<[bool]>,
+    /// What keys got that it began, in columns of which it did not speak.
+    pub(in crate::merge) defaults: Defaults,
+    /// Of these the columns that do not take them, since a migration changed their type.
+    default_misfits: Vec<String>,
     /// What the digests of its rows are made of.
     pub(in crate::merge) digests: Digests,
 }
@@ -165,10 +180,10 @@ pub(in crate::merge) fn loads(
         .bind::<Text, _>(table.contract.name.as_str())
         .load(conn)?;
     let loads = rows.into_iter().map(|row| {
-        let load = row.known(table);
-        (load.number, load)
+        let load = row.known(table)?;
+        Ok((load.number, load))
     });
-    Ok(loads.collect())
+    loads.collect()
 }
 
 /// What is known of the touched keys from `from` to `to`, in the order of the keys.
@@ -317,10 +332,23 @@ impl Past {
     }
 
     fn take(&mut self, loads: &BTreeMap<i64, Load>, observation: Observation) {
+        if let Some(load) = loads.get(&observation.load) {
+            self.note_misfits(load, &observation);
+        }
         match loads.get(&observation.load) {
             Some(load) if load.counts => self.counted.push(observation),
             _ => self.idle.push(observation),
         }
+    }
+
+    fn note_misfits(&mut self, load: &Load, observation: &Observation) {
+        let misfits = load.default_misfits.iter().map(|column| Misfit {
+            load: observation.load,
+            line: observation.line,
+            column: column.clone(),
+            needed: Needed::ByFirst,
+        });
+        self.misfits.extend(misfits);
     }
 
     /// Loads of before lines were kept know none. Such a load has one row of a key at most: its line
@@ -345,10 +373,14 @@ impl Past {
         self.find_lines();
         self.counted.sort_by(order);
         self.idle.sort_by(order);
-        let spoken_of = spoken_of(&self.counted, &self.idle, table.rules.columns.len());
+        let columns = table.rules.columns.len();
+        let known = Known {
+            spoken_of: of_any(&self.counted, &self.idle, columns, |it| &it.authored),
+            defaulted: of_any(&self.counted, &self.idle, columns, |it| &it.defaulted),
+        };
         let (versions, payloads) = (&self.versions, &self.payloads);
         for observation in self.counted.iter_mut().chain(&mut self.idle) {
-            remember_one(table, versions, payloads, &spoken_of, observation);
+            remember_one(table, versions, payloads, &known, observation);
         }
         remember_overlaid(table, versions, payloads, &mut self.counted);
         // A person took these rows out of the table; nothing is left of what they said.
@@ -368,40 +400,62 @@ impl Past {
     }
 }
 
-/// Which columns any load ever spoke of, of this key.
-fn spoken_of(counted: &[Observation], idle: &[Observation], columns: usize) -> Vec<bool> {
-    let mut spoken_of = vec![false; columns];
+/// By column, what is known of a key.
+struct Known {
+    /// Whether any load ever spoke of it.
+    spoken_of: Vec<bool>,
+    /// Whether any load has a default for it.
+    defaulted: Vec<bool>,
+}
+
+/// The columns that any row has among these.
+fn of_any(
+    counted: &[Observation],
+    idle: &[Observation],
+    columns: usize,
+    has: impl Fn(&Values) -> &Arc<[bool]>,
+) -> Vec<bool> {
+    let mut of_any = vec![false; columns];
     for observation in counted.iter().chain(idle) {
         if let Said::Present(values) = &observation.said {
-            for (spoken_of, authored) in spoken_of.iter_mut().zip(values.authored.iter()) {
-                *spoken_of |= authored;
+            for (of_any, has) in of_any.iter_mut().zip(has(values).iter()) {
+                *of_any |= has;
             }
         }
     }
-    spoken_of
+    of_any
 }
 
 fn remember_one(
     table: &Table<'_>,
     versions: &[Shown],
     payloads: &HashMap<(i64, i64), Payload>,
-    spoken_of: &[bool],
+    known: &Known,
     observation: &mut Observation,
 ) {
     let payload = payloads.get(&(observation.load, observation.line));
     let version = covering(versions, observation.at);
+    let (at, load) = (observation.at, observation.load);
+    let began = |shown: &Shown| (shown.version.starts, shown.version.load) == (at, load);
+    let is_first = version.is_some_and(began);
     let Said::Present(values) = &mut observation.said else {
         return;
     };
     for (place, column) in table.contract.columns.iter().enumerate() {
+        if values.defaulted[place] {
+            continue;
+        }
         let shown = || version.and_then(|shown| shown.version.cells[place].clone());
         values.cells[place] = if values.authored[place] {
             match payload.and_then(|payload| payload.get(column.id.as_str())) {
                 Some(cell) => cell.clone(),
                 None => shown(),
             }
-        } else if !spoken_of[place] || column.nullability == Nullability::Required {
-            // No load says it, so it is the database's own: a default, or a person's hand.
+        } else if column.nullability == Nullability::Required
+            || !known.spoken_of[place] && (is_first || !known.defaulted[place])
+        {
+            // No load says it, so it is the database's own, or a person's hand. But what the default of
+            // another load shows is of that load.
             shown()
         } else {
             None
@@ -542,6 +596,7 @@ fn read_payloads(
                 load: row.load_id,
                 line: row.line,
                 column,
+                needed: Needed::ByRow,
             });
             past.misfits.extend(misfits);
         }
@@ -569,6 +624,10 @@ struct LoadRow {
     columns: Option<Vec<String>>,
     #[diesel(sql_type = Nullable<Array<Text>>)]
     digested_as: Option<Vec<Form>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    defaults: Option<String>,
+    #[diesel(sql_type = Array<Text>)]
+    default_misfits: Vec<String>,
 }
 
 impl LoadRow {
@@ -590,23 +649,40 @@ impl LoadRow {
         Digests::Of(columns.iter().map(form_of).collect())
     }
 
-    fn known(self, table: &Table<'_>) -> Load {
+    fn defaults(&self, table: &Table<'_>) -> QueryResult<Defaults> {
+        let kept: BTreeMap<String, Option<String>> = match &self.defaults {
+            Some(kept) => serde_json::from_str(kept)
+                .map_err(|error| DbError::DeserializationError(error.into()))?,
+            None => BTreeMap::new(),
+        };
+        let columns = table.contract.columns.iter();
+        let default = |column: &Column| {
+            let text = kept.get(column.id.as_str())?;
+            Some(text.as_deref().map(Arc::from))
+        };
+        Ok(columns.map(default).collect())
+    }
+
+    fn known(self, table: &Table<'_>) -> QueryResult<Load> {
         let digests = self.digests(table);
+        let defaults = self.defaults(table)?;
         let spoken = |name: &str| match &self.columns {
             Some(columns) => columns.iter().any(|column| column == name),
             None => true,
         };
         let columns = table.contract.columns.iter();
         let at = self.effective_at.map(|at| at.timestamp_micros());
-        Load {
+        Ok(Load {
             number: self.load_id,
             counts: self.status == Status::Loaded,
             action: self.action,
             shared: at.filter(|_| self.instants == Instants::Shared),
             closes_at: at.filter(|_| self.absence == Absence::Closes),
             authored: columns.map(|column| spoken(column.id.as_str())).collect(),
+            defaults,
+            default_misfits: self.default_misfits,
             digests,
-        }
+        })
     }
 }
 
@@ -673,10 +749,7 @@ impl Load {
 
     /// A row whose values are still to be found.
     fn present(&self) -> Said {
-        Said::Present(Values {
-            authored: Arc::clone(&self.authored),
-            cells: vec![None; self.authored.len()],
-        })
+        Said::Present(Values::unsaid(&self.authored, &self.defaults))
     }
 }
 

@@ -11,5 +11,5 @@ set status = $2, reason = $3, effective_at = $4,
     instants = coalesce($30, instants), earliest_at = coalesce($31, earliest_at),
     columns = coalesce($32, columns), added_columns = coalesce($33, added_columns),
     closes_accepted_by = coalesce($34, closes_accepted_by), set_aside = $35,
-    digested_as = coalesce($36, digested_as)
+    digested_as = coalesce($36, digested_as), defaults = $37::jsonb
 where load_id = $1

@@ -250,6 +250,8 @@ pub(super) struct Meaning {
     pub(super) columns: Vec<String>,
     /// For each of these, in which form its values are digested.
     pub(super) digested_as: Vec<String>,
+    /// What new keys got in columns of which the rows do not speak, as a JSON object.
+    pub(super) defaults: Option<String>,
     pub(super) added: Vec<String>,
     pub(super) accepted_by: Option<String>,
 }
@@ -483,6 +485,7 @@ pub(super) fn close(
         .bind::<Nullable<Text>, _>(meaning.and_then(|it| it.accepted_by.as_deref()))
         .bind::<Nullable<Text>, _>(entry.set_aside.map(Word::word))
         .bind::<Nullable<Array<Text>>, _>(meaning.map(|it| it.digested_as.as_slice()))
+        .bind::<Nullable<Text>, _>(meaning.and_then(|it| it.defaults.as_deref()))
         .prepared()
         .run(conn)
 }

@@ -1,7 +1,7 @@
 //! Values that the ledger keeps, of a column whose enum calls its labels otherwise now (semantics §20.3).
 //!
-//! In: the column, and the new name of each label by its old one. Out: kept values and held rows with the new
-//! names. An enum by itself or in a list is known label by label. Of a value that has labels somewhere
+//! In: the column, and the new name of each label by its old one. Out: kept values, defaults and held rows with
+//! the new names. An enum by itself or in a list is known label by label. Of a value that has labels somewhere
 //! within, only its text is kept: if a renamed one may be in it, it is marked, and whatever needs it is
 //! refused. What such a row said was digested by the old names, so these digests hold no longer.
 
@@ -40,6 +40,12 @@ pub(super) fn convert(conn: &mut PgConnection, relabelled: Relabelled<'_>) -> Qu
     sql_query(place.function()).execute(conn)?;
     super::lapse(conn, table, column)?;
     sql_query(include_str!("relabel/convert.sql"))
+        .bind::<Text, _>(table)
+        .bind::<Text, _>(column.as_str())
+        .bind::<Text, _>(&labels)
+        .bind::<Text, _>(type_sql)
+        .execute(conn)?;
+    sql_query(include_str!("relabel/convert_defaults.sql"))
         .bind::<Text, _>(table)
         .bind::<Text, _>(column.as_str())
         .bind::<Text, _>(&labels)

@@ -41,6 +41,12 @@ pub(super) fn convert(conn: &mut PgConnection, retyped: Retyped<'_>) -> QueryRes
         .bind::<Text, _>(from)
         .bind::<Text, _>(to)
         .execute(conn)?;
+    sql_query(include_str!("retype/convert_defaults.sql"))
+        .bind::<Text, _>(table)
+        .bind::<Text, _>(column.as_str())
+        .bind::<Text, _>(from)
+        .bind::<Text, _>(to)
+        .execute(conn)?;
     convert_held(conn, retyped)
 }
 

@@ -9,13 +9,14 @@
 use std::fmt::Write as _;
 
 use super::{CHANGE, LANDING, Shape, TOUCHED, differs, landed, names};
-use crate::contract::{ColumnType, Contract, Ident, JsonKind};
+use crate::contract::{Column, ColumnType, Contract, Ident, JsonKind};
 
 /// The columns of a dimension that a first version fills, in the order of a tuple's fields: the
-/// key, what the file says, what it does not say, and then instant, number, load and line.
+/// key, what the file says, what nothing is said of, and then instant, number, load and line. What has
+/// a default and is not in the file is left to the server.
 #[must_use]
 pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
-    let said = shape.filled().chain(shape.silent());
+    let said = shape.filled().chain(shape.without_value());
     let own = [
         "effective_start_date",
         "version_number",
@@ -26,6 +27,27 @@ pub fn version_columns(shape: Shape<'_>, durable_key: &Ident) -> Vec<Ident> {
         .chain(said.map(|column| column.name.clone()))
         .chain(own.into_iter().map(Ident::vouched))
         .collect()
+}
+
+/// Asks for the defaults of the columns of which the file says nothing, as one array of texts, in their
+/// order; `None` if there are none. The expressions are those by which the catalog has them.
+#[must_use]
+pub fn evaluate_defaults(shape: Shape<'_>) -> Option<String> {
+    let columns = shape
+        .defaulted()
+        .map(|place| &shape.contract.columns[place]);
+    let values: Vec<(&Column, String)> = columns
+        .filter_map(|column| {
+            let source = shape.contract.source_of(column)?;
+            let default = &source.default.as_ref()?.sql;
+            Some((column, format!("({default})::{}", source.type_sql)))
+        })
+        .collect();
+    if values.is_empty() {
+        return None;
+    }
+    let texts = super::history::texts(values.into_iter());
+    Some(format!("select {texts} as cells"))
 }
 
 /// The name that a server gives to what a session sees.

@@ -84,7 +84,8 @@ pub fn touch_spoken(contract: &Contract, durable_key: &Ident) -> String {
 /// Touches the keys of the file for which to compare with the current version does not do: a
 /// column that keeps no history differs, or one that not every load spoke of, or a key comes
 /// back whose columns without history span the gap. `None` if there can be none. `unsure` are the
-/// columns that not every load spoke of.
+/// columns that not every load spoke of. Where the file leaves out a column that has a default, a key
+/// without a current version is touched, too: what it gets there is for the refold.
 #[must_use]
 pub fn touch_doubtful(shape: Shape<'_>, durable_key: &Ident, unsure: &[&str]) -> Option<String> {
     let keeps_no_history = |column: &&Column| column.role != Role::Type2;
@@ -100,9 +101,11 @@ pub fn touch_doubtful(shape: Shape<'_>, durable_key: &Ident, unsure: &[&str]) ->
             differing.join("\n    or ")
         ));
     }
-    // Also where the file names none of them: they are to be as they were before the gap.
     let columns = &shape.contract.columns;
-    if columns.iter().any(|column| keeps_no_history(&column)) {
+    if shape.defaulted().next().is_some() {
+        doubtful.push(format!("current.{durable_key} is null"));
+    // Also where the file names none of them: they are to be as they were before the gap.
+    } else if columns.iter().any(|column| keeps_no_history(&column)) {
         doubtful.push(format!(
             "current.{durable_key} is null and exists (\n       \
                 select from {table} as version where version.{durable_key} = landing.hayloft_key)",

@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 
 use super::{
     Changed, Doubt, Holding, Order, Refolded, Shape, Snapshot, begin_reading, bring_in,
-    bring_in_found, close_changed, count_broken, create_landing, element, find_changes, find_sent,
-    hold_unresolved, insert_facts, is_empty, landing_columns, lock_alone, note_awaited, open_new,
-    questions, read_columns_of_met, read_current, read_printed, release_held, remove_unresolved,
-    update_facts, version_columns,
+    bring_in_found, close_changed, count_broken, create_landing, element, evaluate_defaults,
+    find_changes, find_sent, hold_unresolved, insert_facts, is_empty, landing_columns, lock_alone,
+    note_awaited, open_new, questions, read_columns_of_met, read_current, read_printed,
+    release_held, remove_unresolved, update_facts, version_columns,
 };
-use crate::contract::catalog::{Catalog, CatalogColumn, CatalogTable, UniqueKey};
+use crate::contract::catalog::{
+    Catalog, CatalogColumn, CatalogTable, ColumnDefault, Constancy, UniqueKey,
+};
 use crate::contract::{
     ColumnType, Contract, ContractFile, Contracts, Domain, Equality, Ident, Kind, Nullability,
     Precision, Reference, ServerType, TableName, TextForm,
@@ -180,6 +183,18 @@ impl Table {
         self
     }
 
+    pub(super) fn with_default(mut self, name: &str, sql: &str) -> Self {
+        let source = Arc::make_mut(&mut self.contract.source);
+        let columns = source.columns.iter_mut();
+        for column in columns.filter(|column| column.name == name) {
+            column.default = Some(ColumnDefault {
+                sql: sql.to_owned(),
+                constancy: Constancy::OfTransaction,
+            });
+        }
+        self
+    }
+
     pub(super) fn shape(&self) -> Shape<'_> {
         Shape {
             contract: &self.contract,
@@ -187,7 +202,7 @@ impl Table {
         }
     }
 
-    fn durable_key(&self) -> &Ident {
+    pub(super) fn durable_key(&self) -> &Ident {
         match &self.contract.kind {
             Kind::Dimension { durable_key, .. } => durable_key,
             Kind::Fact { .. } => panic!("a fact has none"),
@@ -518,6 +533,21 @@ fn the_columns_of_a_first_version_end_with_what_its_file_does_not_say() {
             "source_line"
         ]
     );
+}
+
+#[test]
+fn a_default_is_evaluated_where_its_column_is_left_out() {
+    let table = Table::named("users").with_default("name", "'nobody'::text");
+    assert_eq!(evaluate_defaults(table.shape()), None);
+    let table = table.filled_by(&["email", "date_of_birth"]);
+    assert_text(
+        &evaluate_defaults(table.shape()).unwrap(),
+        &expect![[r"
+            select array[(('nobody'::text)::text)::text]::text[] as cells
+        "]],
+    );
+    let columns = version_columns(table.shape(), table.durable_key());
+    assert!(columns.iter().all(|column| column.name() != "name"));
 }
 
 #[test]

@@ -113,6 +113,7 @@ impl Takeover<'_> {
             latest: at,
             columns: ids,
             digested_as: forms,
+            defaults: None,
             added: Vec::new(),
             accepted_by: None,
         }

@@ -152,10 +152,7 @@ impl SourceWish {
 
 /// Whether a row needs no value of this column: it takes NULL, or has a default.
 fn may_be_unfilled(column: &Column, contract: &Contract) -> bool {
-    let name = column.name.name();
-    let known = contract.source.columns.iter().find(|it| it.name == name);
-    column.nullability == Nullability::Nullable
-        || known.is_some_and(|known| known.default_sql.is_some())
+    column.nullability == Nullability::Nullable || contract.default_of(column).is_some()
 }
 
 fn source_column(column: &CatalogColumn) -> SourceColumn {

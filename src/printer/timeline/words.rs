@@ -29,6 +29,9 @@ pub(super) fn lasted(length: TimeDelta) -> String {
 /// Behind a value that its column does not take.
 pub(super) const NO_FIT: &str = " (does not fit the type that the column has now)";
 
+/// Behind a value that no file said.
+pub(super) const DEFAULT: &str = " (the default)";
+
 /// `load 3, line 2 of users.csv`
 pub(super) fn row(origin: &Origin) -> String {
     let load = format!("load {}", origin.load_id);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::fold::{
-    Absence, Instant, Late, Load, NewColumn, Observation, Role, Rules, Said, Values,
+    Absence, Defaults, Instant, Late, Load, NewColumn, Observation, Role, Rules, Said, Values,
 };
 use crate::dice::Dice;
 
@@ -142,7 +142,26 @@ pub(super) fn rules(new_column: NewColumn) -> Rules {
         roles: roles.map(|(column, role)| (column.to_owned(), role)).into(),
         new_column,
         late: Late::Fits,
+        defaults: Defaults::None,
     }
+}
+
+/// The columns have defaults, which are others from file to file.
+pub(super) fn with_defaults() -> Rules {
+    Rules {
+        defaults: Defaults::OfLoad,
+        ..rules(NewColumn::Fills)
+    }
+}
+
+/// The defaults that the table has when a file of this instant comes.
+pub(super) fn defaults(at: Instant) -> Values {
+    let turn = usize::try_from(at).unwrap();
+    let value = |(column, values): (&str, [&str; 3])| {
+        let value = values[turn % values.len()].to_owned();
+        (column.to_owned(), Some(value))
+    };
+    COLUMNS.map(value).into()
 }
 
 /// No history at all: the newest value of each column counts.
@@ -152,6 +171,7 @@ pub(super) fn only_the_newest() -> Rules {
         roles: columns.into(),
         new_column: NewColumn::Fills,
         late: Late::Fits,
+        defaults: Defaults::None,
     }
 }
 
@@ -268,6 +288,7 @@ impl Delivery {
             load: number,
             line,
             said,
+            defaults: defaults(self.at),
         })
     }
 

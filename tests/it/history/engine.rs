@@ -21,7 +21,7 @@ use hayloft::summary::Summary;
 use hayloft::watch::Arrival;
 
 use super::deliveries::{self, Way};
-use super::fold::{History, Instant, Rules, Version};
+use super::fold::{History, Instant, Rules, Values, Version};
 use crate::support::Warehouse;
 
 /// A warehouse with the table `members`, and the program beside it.
@@ -162,6 +162,18 @@ impl Engine {
     /// Reads the contract and the catalog anew for the next load: a file may have added a column.
     pub(super) fn look_again(&mut self) {
         self.desks.clear();
+    }
+
+    /// Gives the columns of the table these defaults.
+    pub(super) fn set_defaults(&mut self, defaults: &Values) {
+        let change = |(column, value): (&String, &Option<String>)| {
+            let value = value.as_deref().unwrap_or_default();
+            format!("alter column {column} set default '{value}'")
+        };
+        let changes: Vec<String> = defaults.iter().map(change).collect();
+        let statement = format!("alter table datawarehouse.members {}", changes.join(", "));
+        self.conn.batch_execute(&statement).unwrap();
+        self.look_again();
     }
 
     /// Loads a file; the ledger's entry, whether it was loaded or refused.

@@ -216,6 +216,7 @@ fn says(way: Way, at: Instant, number: usize, rows: &[Row<'_>]) -> fold::Load {
                 Said::Present(values.collect())
             }
         },
+        defaults: fold::Values::new(),
     };
     let rows: Vec<Observation> = rows.iter().zip(2..).map(observation).collect();
     let absence = (way == Way::Snapshot).then(|| Absence {

@@ -21,6 +21,16 @@ pub(super) struct Rules {
     pub(super) roles: BTreeMap<String, Role>,
     pub(super) new_column: NewColumn,
     pub(super) late: Late,
+    pub(super) defaults: Defaults,
+}
+
+/// What a column has of which nothing was said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Defaults {
+    /// NULL.
+    None,
+    /// The default that the table had when the load came that began the key.
+    OfLoad,
 }
 
 /// What becomes of a row when something later is known of its key.
@@ -75,6 +85,8 @@ pub(super) struct Observation {
     pub(super) load: usize,
     pub(super) line: u64,
     pub(super) said: Said,
+    /// What the table had for columns of which nothing is said, when its load came.
+    pub(super) defaults: Values,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -124,6 +136,7 @@ fn said_of(key: &str, loads: &[Load]) -> Vec<Observation> {
                 load: load.number,
                 line: 0,
                 said: Said::Absent,
+                defaults: Values::new(),
             });
         }
     }
@@ -171,7 +184,7 @@ fn intervals(rules: &Rules, counting: &[&Observation]) -> Vec<Version> {
         let authored = of_role(rules, Role::Type2, row);
         let state = match &running {
             Some(running) => running.values.clone(),
-            None => nothing_known(rules),
+            None => nothing_known(rules, one),
         };
         let mut new = state.clone();
         new.extend(authored.clone());
@@ -203,10 +216,21 @@ fn intervals(rules: &Rules, counting: &[&Observation]) -> Vec<Version> {
     versions
 }
 
-fn nothing_known(rules: &Rules) -> Values {
+/// What a key has that this begins.
+fn nothing_known(rules: &Rules, first: &Observation) -> Values {
     columns(rules, Role::Type2)
-        .map(|column| (column, None))
+        .map(|column| {
+            let default = default(rules, first, &column);
+            (column, default)
+        })
         .collect()
+}
+
+fn default(rules: &Rules, first: &Observation, column: &str) -> Option<String> {
+    match rules.defaults {
+        Defaults::None => None,
+        Defaults::OfLoad => first.defaults.get(column).cloned().flatten(),
+    }
 }
 
 fn of_role(rules: &Rules, role: Role, row: &Values) -> Values {
@@ -227,7 +251,7 @@ fn columns(rules: &Rules, role: Role) -> impl Iterator<Item = String> {
 }
 
 /// The columns that have one value in all versions of a key: of type 1 the newest that was said,
-/// of type 0 the oldest.
+/// of type 0 the oldest; where nothing was said, the default with which the key first came.
 fn values_for_all(rules: &Rules, counting: &[&Observation]) -> Values {
     let said = |column: &String| {
         let mut values: Vec<Option<String>> = Vec::new();
@@ -235,6 +259,10 @@ fn values_for_all(rules: &Rules, counting: &[&Observation]) -> Values {
             if let Said::Present(row) = &one.said {
                 values.extend(row.get(column).cloned());
             }
+        }
+        let is_there = |one: &&&Observation| matches!(one.said, Said::Present(_));
+        if let (true, Some(first)) = (values.is_empty(), counting.iter().find(is_there)) {
+            values.push(default(rules, first, column));
         }
         values
     };

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant as Clock};
 
-use hayloft::merge::Turn;
+use hayloft::merge::{self, Reason, Telling, Turn, Unproven};
 use hayloft::stage::key::KeyScheme;
 use hayloft::summary::{Status, Summary};
 
 use super::deliveries::{self, Delivery, Way};
 use super::engine::Engine;
-use super::fold::{self, History, NewColumn, Role, Rules, Version};
+use super::fold::{self, Defaults, History, NewColumn, Role, Rules, Version};
 use crate::dice::{Dice, try_cases};
 
 /// What happens to a warehouse.
@@ -146,6 +146,9 @@ impl<'a> Told<'a> {
         let says = delivery.says(self.book.loads.len());
         let rules = self.engine.rules();
         let says = says.map(|says| fold::used(rules, &self.book.counting(), says));
+        if rules.defaults == Defaults::OfLoad {
+            self.engine.set_defaults(&deliveries::defaults(delivery.at));
+        }
         let (file, text) = (delivery.file_name(), delivery.text());
         let is_planned = self.planning == Planning::Compared && says.is_some();
         let planned = if is_planned {
@@ -195,6 +198,20 @@ impl<'a> Told<'a> {
             [] => Ok(()),
             faults => Err(format!("hayloft check finds: {faults:#?}")),
         }
+    }
+
+    /// Nothing in the table is there by no load.
+    fn is_proved(&mut self) -> Result<(), String> {
+        let Some((contract, conn)) = self.engine.proving() else {
+            return Ok(());
+        };
+        let keys = KeyScheme::plain();
+        let proof = merge::prove(conn, &contract, &keys, Telling::Values, &|_| ()).unwrap();
+        let is_unsaid = |it: &Unproven| it.reason == Reason::SaidByNoLoad;
+        if proof.holds() && !proof.unproven.iter().any(is_unsaid) {
+            return Ok(());
+        }
+        Err(format!("hayloft check --values finds: {proof:#?}"))
     }
 
     /// The table as text, with the loads' labels.
@@ -275,6 +292,10 @@ fn is_the_fold(rules: &Rules, engine: &mut Engine, steps: &[Step]) -> Result<(),
         }
         before = expected;
         told.is_sound()
+            .and_then(|()| match rules.defaults {
+                Defaults::None => Ok(()),
+                Defaults::OfLoad => told.is_proved(),
+            })
             .map_err(|error| format!("After step {}: {error}", place + 1))?;
     }
     Ok(())
@@ -384,6 +405,7 @@ the_table_is_the_fold_of_what_was_said! {
     by_feeds_whose_deletes_are_ignored: deliveries::rules(NewColumn::Fills), [Way::FeedThatKeeps];
     where_late_rows_are_refused: deliveries::nothing_late(), Way::ALL;
     by_files_of_every_kind: deliveries::rules(NewColumn::Changes), Way::ALL;
+    where_columns_have_defaults: deliveries::with_defaults(), Way::ALL;
 }
 
 /// What was loaded while a column showed one value in all versions stays as it is when it begins
@@ -510,6 +532,19 @@ fn cut(delivery: &Delivery, place: usize) -> [Delivery; 2] {
 fn the_order_of_loads_is_of_no_account() {
     hold(
         &deliveries::rules(NewColumn::Fills),
+        |dice| dice.steps(&Way::ALL),
+        |engine, steps, seed| {
+            let deliveries = untied(steps);
+            let shuffled = Dice(seed).shuffled(deliveries.clone());
+            alike(engine, &loads(deliveries), &loads(shuffled), Sameness::Full)
+        },
+    );
+}
+
+#[test]
+fn with_defaults_the_order_is_of_no_account() {
+    hold(
+        &deliveries::with_defaults(),
         |dice| dice.steps(&Way::ALL),
         |engine, steps, seed| {
             let deliveries = untied(steps);

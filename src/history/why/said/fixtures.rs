@@ -1,5 +1,7 @@
 //! Small histories for tests: instants are whole days, columns are a key, a name and a phone.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::{Origin, Part, ShownColumn, Version};
@@ -58,6 +60,7 @@ pub(crate) fn present(load_id: i64, at: i64) -> Observation {
         sequence: Vec::new(),
         columns: None,
         payload: None,
+        defaults: BTreeMap::new(),
         misfits: Vec::new(),
         origin: origin(load_id, Some(2)),
     }

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use crate::contract::{Contract, Ident, Kind};
-use crate::merge::sql::tests::contract;
+use crate::merge::sql::tests::{Table, assert_text, contract};
 use crate::merge::sql::{self, Shape};
 
 fn check(statement: impl FnOnce(Shape<'_>, &Ident) -> String, expected: &Expect) {
@@ -77,6 +77,24 @@ fn a_column_that_not_every_load_spoke_of_leaves_a_key_to_the_refold() {
             left join "datawarehouse"."users" as current
                 on current."user_id" = landing.hayloft_key and current.effective_end_date is null
             where current."user_id" is not null and (landing."name" is distinct from current."name")
+        "#]],
+    );
+}
+
+#[test]
+fn a_default_leaves_new_keys_to_the_refold() {
+    let table = Table::named("users").with_default("name", "'nobody'::text");
+    let table = table.filled_by(&["email", "date_of_birth"]);
+    let sql = sql::touch_doubtful(table.shape(), table.durable_key(), &[]).unwrap();
+    assert_text(
+        &sql,
+        &expect![[r#"
+            insert into pg_temp.hayloft_touched (key)
+            select landing.hayloft_key
+            from pg_temp.hayloft_landing as landing
+            left join "datawarehouse"."users" as current
+                on current."user_id" = landing.hayloft_key and current.effective_end_date is null
+            where current."user_id" is null
         "#]],
     );
 }
