@@ -403,7 +403,9 @@ pub fn release_held(shape: Shape<'_>) -> String {
              select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said\n    \
              from known\n    \
              where exists ({brought})\n    \
-             on conflict do nothing\n\
+             on conflict (key, load_id, line) do update\n    \
+             set row = excluded.row || payload.row\n    \
+             where not payload.row ?& array(select jsonb_object_keys(excluded.row))\n\
          ), let_in as (\n    \
              insert into hayloft.let_in (key, load_id, at)\n    \
              select hayloft_key, hayloft_load, hayloft_at\n    \

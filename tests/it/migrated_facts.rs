@@ -206,3 +206,98 @@ fn a_held_value_follows_its_column_of_any_type() {
         warehouse.run(&["check"]).exits(0);
     }
 }
+
+/// A column that a migration adds and fills.
+fn fill(warehouse: &Warehouse) {
+    warehouse.execute(
+        "alter table datawarehouse.transactions add column note text;
+         update datawarehouse.transactions set note = 'filled'",
+    );
+}
+
+fn load_noted(warehouse: &Warehouse, amount: &str, note: &str) {
+    let file =
+        format!("id,email,amount,transaction_date,note\n1,ann@x.org,{amount},01/01/2025,{note}\n");
+    warehouse.load("transactions.csv", file).exits(0);
+}
+
+/// Takes back the last load of transactions.
+fn undo_last(warehouse: &Warehouse) {
+    let last = "select max(load_id) from hayloft.load
+                where table_name = 'transactions' and action = 'load'";
+    let id = warehouse.query(last);
+    warehouse.run(&["undo", id.trim(), "--yes"]).exits(0);
+}
+
+fn noted(warehouse: &Warehouse) -> String {
+    warehouse.run(&["check", "--values"]).exits(0);
+    warehouse.query("select amount, note, load_id from datawarehouse.transactions")
+}
+
+#[test]
+fn what_a_migration_filled_in_comes_back() {
+    let warehouse = with_users();
+    load(&warehouse, "ann@x.org", "1");
+    fill(&warehouse);
+    load(&warehouse, "ann@x.org", "2");
+    assert_eq!(noted(&warehouse), "2.00 | filled | 3\n");
+    load_noted(&warehouse, "3", "said");
+    assert_eq!(noted(&warehouse), "3.00 | said | 4\n");
+    warehouse.run(&["undo", "4", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "2.00 | filled | 3\n");
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "1.00 | filled | 2\n");
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    warehouse.run(&["redo", "3", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "2.00 | filled | 3\n");
+    warehouse.run(&["redo", "4", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "3.00 | said | 4\n");
+}
+
+#[test]
+fn what_a_file_says_again_stays_filled_in() {
+    let warehouse = with_users();
+    load(&warehouse, "ann@x.org", "1");
+    fill(&warehouse);
+    load_noted(&warehouse, "1", "filled");
+    assert_eq!(noted(&warehouse), "1.00 | filled | 2\n");
+    load_noted(&warehouse, "1", "said");
+    assert_eq!(noted(&warehouse), "1.00 | said | 4\n");
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    warehouse.run(&["undo", "4", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "1.00 | filled | 2\n");
+    warehouse.run(&["redo", "3", "--yes"]).exits(0);
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "1.00 | filled | 3\n");
+}
+
+/// What its row said was kept before the column was there.
+#[test]
+fn a_fact_once_undone_keeps_what_is_filled() {
+    let warehouse = with_users();
+    load(&warehouse, "ann@x.org", "1");
+    warehouse.run(&["undo", "2", "--yes"]).exits(0);
+    warehouse.run(&["redo", "2", "--yes"]).exits(0);
+    fill(&warehouse);
+    load_noted(&warehouse, "2", "said");
+    undo_last(&warehouse);
+    assert_eq!(noted(&warehouse), "1.00 | filled | 2\n");
+    // So does one over which a held one goes.
+    let file = "id,email,transaction_date,amount,note\n1,zoe@x.org,01/01/2025,3,held\n";
+    warehouse.load("transactions.csv", file).exits(0);
+    warehouse.load("users-2.csv", ZOE).exits(0);
+    assert!(noted(&warehouse).starts_with("3.00 | held | "));
+    undo_last(&warehouse);
+    assert_eq!(noted(&warehouse), "1.00 | filled | 2\n");
+}
+
+#[test]
+fn a_default_comes_back_with_its_row() {
+    let warehouse = with_users();
+    warehouse
+        .execute("alter table datawarehouse.transactions add column note text default 'plain'");
+    load(&warehouse, "ann@x.org", "1");
+    load_noted(&warehouse, "2", "said");
+    warehouse.run(&["undo", "3", "--yes"]).exits(0);
+    assert_eq!(noted(&warehouse), "1.00 | plain | 2\n");
+}

@@ -167,11 +167,14 @@ pub fn count_lost_facts(shape: Shape<'_>) -> String {
 pub const LOADS_OF_CHANGED_FACTS: &str = "select distinct hayloft_old_load as load_id
 from pg_temp.hayloft_changed_fact";
 
-/// Keeps what the rows said that the changed facts are from.
+/// Keeps what the rows said that the changed facts are from, and what these have in columns of which no
+/// row spoke: also in one that came after the row's words were first kept.
 pub const REMEMBER_CHANGED: &str = "insert into hayloft.payload (key, load_id, line, row)
 select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
 from pg_temp.hayloft_changed_fact
-on conflict do nothing";
+on conflict (key, load_id, line) do update
+set row = excluded.row || payload.row
+where not payload.row ?& array(select jsonb_object_keys(excluded.row))";
 
 /// Finds the landed rows whose facts are held already, whether they say something new, and what the
 /// held row says. Bind: the fact table's name.

@@ -1055,7 +1055,9 @@ fn held_transactions_are_released() {
                 select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
                 from known
                 where exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')
-                on conflict do nothing
+                on conflict (key, load_id, line) do update
+                set row = excluded.row || payload.row
+                where not payload.row ?& array(select jsonb_object_keys(excluded.row))
             ), let_in as (
                 insert into hayloft.let_in (key, load_id, at)
                 select hayloft_key, hayloft_load, hayloft_at
@@ -1095,63 +1097,65 @@ fn held_readings_of_keys_alone_are_released() {
     assert_text(
         &release_held(table.shape()),
         &expect![[r#"
-        with ready as (
-            delete from hayloft.held_fact as held
-            using pg_temp.hayloft_met as met
-            where held.table_name = $2 and held.fact_key = met.fact_key
-              and held.row ?& array['station_key', 'taken on']::text[] and not held.row ?| array['value']::text[]
-              and not exists (
-                  select from hayloft.held_reference as waits
-                  where waits.table_name = held.table_name and waits.fact_key = held.fact_key
-              )
-            returning held.fact_key, held.row, held.load_id, held.source_line
-        ), arriving as (
-            select ready.fact_key as hayloft_key, ready.load_id as hayloft_load,
-                ready.source_line as hayloft_line, load.effective_at as hayloft_said_at,
-                greatest(load.effective_at, $1) as hayloft_at, populated."station_key", populated."taken on"
-            from ready
-            join hayloft.load on load.load_id = ready.load_id
-            cross join lateral jsonb_populate_record(null::"datawarehouse"."readings", ready.row) as populated
-        ), known as (
-            select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
-                jsonb_object(array['station_key', 'taken on', 'value']::text[], array[(fact."station_key")::text, (fact."taken on")::text, (fact."value")::text]::text[]) as hayloft_said,
-                (arriving."station_key" is distinct from fact."station_key"
-                or arriving."taken on" is distinct from fact."taken on") as hayloft_differs
-            from arriving
-            join "datawarehouse"."readings" as fact on fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on"
-        ), remembered as (
-            insert into hayloft.payload (key, load_id, line, row)
-            select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
-            from known
-            where exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')
-            on conflict do nothing
-        ), let_in as (
-            insert into hayloft.let_in (key, load_id, at)
-            select hayloft_key, hayloft_load, hayloft_at
-            from arriving
-            where hayloft_at > hayloft_said_at
-            on conflict do nothing
-        ), changed as (
-            update "datawarehouse"."readings" as fact
-            set "station_key" = arriving."station_key",
-                "taken on" = arriving."taken on",
-                load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
-            from known as arriving
-            where fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on"
-            returning arriving.hayloft_differs as differs
-        ), added as (
-            insert into "datawarehouse"."readings" ("station_key", "taken on", load_id, source_line)
-            select "station_key", "taken on", hayloft_load, hayloft_line
-            from arriving
-            where not exists (select from "datawarehouse"."readings" as fact where fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on")
-            returning 1
-        )
-        select (select count(*) from ready) as count,
-            (select count(*) from added) as inserted,
-            (select count(*) from changed where differs) as updated,
-            (select count(*) from changed) as written,
-            (select count(*) from known where not exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')) as unknown
-    "#]],
+            with ready as (
+                delete from hayloft.held_fact as held
+                using pg_temp.hayloft_met as met
+                where held.table_name = $2 and held.fact_key = met.fact_key
+                  and held.row ?& array['station_key', 'taken on']::text[] and not held.row ?| array['value']::text[]
+                  and not exists (
+                      select from hayloft.held_reference as waits
+                      where waits.table_name = held.table_name and waits.fact_key = held.fact_key
+                  )
+                returning held.fact_key, held.row, held.load_id, held.source_line
+            ), arriving as (
+                select ready.fact_key as hayloft_key, ready.load_id as hayloft_load,
+                    ready.source_line as hayloft_line, load.effective_at as hayloft_said_at,
+                    greatest(load.effective_at, $1) as hayloft_at, populated."station_key", populated."taken on"
+                from ready
+                join hayloft.load on load.load_id = ready.load_id
+                cross join lateral jsonb_populate_record(null::"datawarehouse"."readings", ready.row) as populated
+            ), known as (
+                select arriving.*, fact.load_id as hayloft_old_load, fact.source_line as hayloft_old_line,
+                    jsonb_object(array['station_key', 'taken on', 'value']::text[], array[(fact."station_key")::text, (fact."taken on")::text, (fact."value")::text]::text[]) as hayloft_said,
+                    (arriving."station_key" is distinct from fact."station_key"
+                    or arriving."taken on" is distinct from fact."taken on") as hayloft_differs
+                from arriving
+                join "datawarehouse"."readings" as fact on fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on"
+            ), remembered as (
+                insert into hayloft.payload (key, load_id, line, row)
+                select hayloft_key, hayloft_old_load, hayloft_old_line, hayloft_said
+                from known
+                where exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')
+                on conflict (key, load_id, line) do update
+                set row = excluded.row || payload.row
+                where not payload.row ?& array(select jsonb_object_keys(excluded.row))
+            ), let_in as (
+                insert into hayloft.let_in (key, load_id, at)
+                select hayloft_key, hayloft_load, hayloft_at
+                from arriving
+                where hayloft_at > hayloft_said_at
+                on conflict do nothing
+            ), changed as (
+                update "datawarehouse"."readings" as fact
+                set "station_key" = arriving."station_key",
+                    "taken on" = arriving."taken on",
+                    load_id = arriving.hayloft_load, source_line = arriving.hayloft_line
+                from known as arriving
+                where fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on"
+                returning arriving.hayloft_differs as differs
+            ), added as (
+                insert into "datawarehouse"."readings" ("station_key", "taken on", load_id, source_line)
+                select "station_key", "taken on", hayloft_load, hayloft_line
+                from arriving
+                where not exists (select from "datawarehouse"."readings" as fact where fact."station_key" = arriving."station_key" and fact."taken on" = arriving."taken on")
+                returning 1
+            )
+            select (select count(*) from ready) as count,
+                (select count(*) from added) as inserted,
+                (select count(*) from changed where differs) as updated,
+                (select count(*) from changed) as written,
+                (select count(*) from known where not exists (select from hayloft.load where load_id = hayloft_old_load and table_name = $2 and status = 'loaded')) as unknown
+        "#]],
     );
 }
 

@@ -184,29 +184,54 @@ impl Past {
             })
     }
 
-    /// The values of columns of which no load ever spoke: a default of the database, or a person's
-    /// hand. The others have none until a row says one.
+    /// What the fact had before a row said something of the column: a default of the database, what a
+    /// migration filled in, or a person's hand.
     fn base(&self) -> State {
         let columns = match (&self.shown, self.said.first()) {
             (Some(row), _) => row.cells.len(),
             (None, Some(saying)) => saying.authored.len(),
             (None, None) => 0,
         };
-        let kept = self.said.iter().rev().find(|it| it.words == Words::Kept);
         let mut base = State {
             cells: vec![None; columns],
             misfits: BTreeMap::new(),
         };
-        let is_said = |column: usize| self.said.iter().any(|saying| saying.authored[column]);
-        for column in (0..columns).filter(|column| !is_said(*column)) {
-            match (&self.shown, kept) {
-                (Some(row), _) => base.cells[column].clone_from(&row.cells[column]),
-                (None, Some(kept)) => base.take(column, kept),
-                (None, None) => {}
+        for column in 0..columns {
+            let told = self.said.iter().position(|it| self.tells(it, column));
+            match (told, &self.shown) {
+                (None, Some(row)) => base.cells[column].clone_from(&row.cells[column]),
+                (told, _) => {
+                    let before = &self.said[..told.unwrap_or(self.said.len())];
+                    if let Some(kept) = kept_beside(before, column) {
+                        base.take(column, kept);
+                    }
+                }
             }
         }
         base
     }
+
+    /// Whether a row says a value that is not, as far as is known, the one that stood before it.
+    fn tells(&self, saying: &Saying, column: usize) -> bool {
+        let is_from = |load: Option<i64>| load == Some(saying.load);
+        let is_written = is_from(self.shown.as_ref().map(|row| row.load))
+            || is_from(self.waiting.as_ref().map(|row| row.load));
+        saying.authored[column] && (saying.words != Words::Shown || is_written)
+    }
+
+    /// What the fact had before any row spoke of a column, to be kept with the words of a row that does not
+    /// speak of it either.
+    pub(super) fn beside(&self, saying: &Saying) -> BTreeMap<usize, Cell> {
+        let cells = self.base().cells.into_iter().enumerate();
+        let cells = cells.filter(|(column, _)| !saying.authored[*column]);
+        cells.filter(|(_, cell)| cell.is_some()).collect()
+    }
+}
+
+/// The last row that does not speak of a column, and with whose words the ledger keeps a value of it.
+fn kept_beside(said: &[Saying], column: usize) -> Option<&Saying> {
+    let mut kept = said.iter().rev().filter(|it| it.words == Words::Kept);
+    kept.find(|it| !it.authored[column] && it.cells[column].is_some())
 }
 
 /// What stands after some rows.

@@ -169,8 +169,8 @@ impl Batch {
         Ok(())
     }
 
-    /// All that a row said; and what the table has in columns of which no row spoke, since the fact
-    /// may go and come back.
+    /// All that a row said; and what the table has in columns of which no row spoke, or only later ones,
+    /// since the fact may go and come back.
     fn note_words(
         &mut self,
         contract: &Contract,
@@ -179,10 +179,14 @@ impl Batch {
     ) -> Result<(), MergeError> {
         let is_spoken = |column: usize| past.said.iter().any(|it| it.authored[column]);
         let columns = contract.columns.iter().zip(&saying.cells).enumerate();
-        let words: BTreeMap<&str, Option<&str>> = columns
+        let mut words: BTreeMap<&str, Option<&str>> = columns
             .filter(|(place, _)| saying.authored[*place] || !is_spoken(*place))
             .map(|(_, (column, cell))| (column.id.as_str(), cell.as_deref()))
             .collect();
+        let beside = past.beside(saying);
+        for (place, cell) in &beside {
+            words.insert(contract.columns[*place].id.as_str(), cell.as_deref());
+        }
         let misfits = saying.misfits.iter();
         let misfits: Vec<&str> = misfits
             .map(|place| contract.columns[*place].id.as_str())
