@@ -49,6 +49,15 @@ pub(crate) struct Claim {
     pub(crate) name: OsString,
 }
 
+/// What lies beside a file that is to be claimed.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundBeside {
+    pub(crate) what: Beside,
+    /// Its name, whose suffix may have other letter cases than the one that is looked for.
+    pub(crate) name: OsString,
+    pub(crate) seen: Observation,
+}
+
 /// Why a file was not claimed.
 #[derive(Debug)]
 pub(crate) enum NotClaimed {
@@ -79,16 +88,13 @@ impl Claim {
     fn take_as(
         id: ClaimId,
         folder: &Folder,
-        name: &OsStr,
+        (lies_as, name): (&OsStr, OsString),
         settled: &Observation,
     ) -> Result<Self, NotClaimed> {
-        let claim = Self {
-            id,
-            name: name.to_owned(),
-        };
+        let claim = Self { id, name };
         folder
             .rename(
-                (Room::Imports, name),
+                (Room::Imports, lies_as),
                 (Room::Claimed, &claim.claimed_name()),
             )
             .map_err(|error| match error.kind() {
@@ -107,21 +113,23 @@ impl Claim {
     }
 
     /// The same for a file with others beside it. These are renamed first, so that a claimed file
-    /// never lies there without them; one that lies there alone was left by a crash.
+    /// never lies there without them; one that lies there alone was left by a crash. From then on each
+    /// has the name that is looked for, in its letter case.
     pub(crate) fn take_with(
         folder: &Folder,
         name: &OsStr,
         settled: &Observation,
-        beside: &[(Beside, Observation)],
+        beside: &[FoundBeside],
     ) -> Result<Self, NotClaimed> {
         let id = ClaimId::fresh();
         let mut taken = Vec::with_capacity(beside.len());
         let mut take = || {
-            for (what, seen) in beside {
-                taken.push(Self::take_as(id, folder, &what.name(name), seen)?);
+            for found in beside {
+                let names = (&*found.name, found.what.name(name));
+                taken.push(Self::take_as(id, folder, names, &found.seen)?);
                 failpoint!("watch::sidecar");
             }
-            Self::take_as(id, folder, name, settled)
+            Self::take_as(id, folder, (name, name.to_owned()), settled)
         };
         let claim = take();
         if claim.is_err() {

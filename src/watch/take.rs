@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::ops::Bound;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
-use super::claim::{Claim, NotClaimed};
+use super::claim::{Claim, FoundBeside, NotClaimed};
 use super::folder::{Room, Sight};
 use super::name::{Beside, Format};
 use super::settle::{Identity, Observation, Verdict};
@@ -46,7 +48,7 @@ struct Ready {
     file: Observation,
     format: Format,
     /// What is to be claimed with it.
-    beside: Vec<(Beside, Observation)>,
+    beside: Vec<FoundBeside>,
     /// Where somebody may show who has it open.
     depth: ScanDepth,
 }
@@ -61,7 +63,7 @@ struct ClaimCandidate {
 impl ClaimCandidate {
     /// The files that nobody may have open for writing.
     fn identities(&self) -> impl Iterator<Item = Identity> {
-        let beside = self.ready.beside.iter().map(|(_, seen)| seen.identity);
+        let beside = self.ready.beside.iter().map(|found| found.seen.identity);
         beside.chain([self.ready.file.identity])
     }
 }
@@ -129,7 +131,7 @@ impl Watcher {
     ) -> Option<Fresh> {
         let ClaimCandidate { name, table, ready } = candidate;
         let claim = if self.is_unchanged(&name, &table, ready.file) {
-            self.claim(&name, &table, &ready)
+            self.claim(&name, &ready)
         } else {
             None
         };
@@ -288,12 +290,17 @@ impl Watcher {
         let wanted = self.routes.beside(table).to_vec();
         let mut beside = Vec::with_capacity(wanted.len());
         for what in wanted {
+            let lies_as = self.name_beside(&what, name);
             let seen = match &what {
-                Beside::Effective => self.settled(&what.name(name), now),
-                Beside::Marker(_) => self.present(&what.name(name), name),
+                Beside::Effective => self.settled(&lies_as, now),
+                Beside::Marker(_) => self.present(&lies_as, name),
             };
             match seen {
-                Settled::Yes(seen) => beside.push((what, seen)),
+                Settled::Yes(seen) => beside.push(FoundBeside {
+                    what,
+                    name: lies_as,
+                    seen,
+                }),
                 Settled::Gone => {
                     self.tell_of_missing(name, what, now);
                     return Readiness::PassOver;
@@ -319,6 +326,22 @@ impl Watcher {
             Settled::BeingWritten | Settled::Gone => Readiness::PassOver,
             Settled::Unseen => Readiness::Unseen,
         }
+    }
+
+    /// The name of what lies beside a file, with a suffix in any letter case. Its own one if nothing does.
+    fn name_beside(&self, what: &Beside, file: &OsStr) -> OsString {
+        let own = what.name(file);
+        if self.waiting.contains_key(&own) {
+            return own;
+        }
+        let behind = (Bound::Excluded(file), Bound::Unbounded);
+        let mut behind = self
+            .waiting
+            .range::<OsStr, _>(behind)
+            .map(|(name, _)| name)
+            .take_while(|name| name.as_bytes().starts_with(file.as_bytes()));
+        let found = behind.find(|name| what.file(name) == Some(file));
+        found.cloned().unwrap_or(own)
     }
 
     /// Whether a file is complete: by what was seen of it, and by one more look.
@@ -400,14 +423,14 @@ impl Watcher {
         }
     }
 
-    fn claim(&mut self, name: &OsStr, table: &TableName, ready: &Ready) -> Option<Claim> {
+    fn claim(&mut self, name: &OsStr, ready: &Ready) -> Option<Claim> {
         let Ready { file, beside, .. } = ready;
         match Claim::take_with(&self.folder, name, file, beside) {
             Ok(claim) => {
                 failpoint!("watch::claimed");
                 self.waiting.remove(name);
-                for what in self.routes.beside(table) {
-                    self.waiting.remove(&what.name(name));
+                for found in beside {
+                    self.waiting.remove(&found.name);
                 }
                 self.ahead.came_back(file.identity);
                 Some(claim)

@@ -925,6 +925,21 @@ fn a_marker_that_comes_first_waits_for_its_file() {
 }
 
 #[test]
+fn a_marker_counts_in_any_letter_case() {
+    let ground = Ground::new();
+    let watch = with_markers(&ground);
+    watch.move_in("users-2.csv", "b");
+    watch.move_in("users.csv", "a");
+    File::create(watch.imports.join("users.csv.DONE")).unwrap();
+
+    let arrival = watch.arrival();
+
+    assert_eq!(arrival.name(), "users.csv");
+    assert!(watch.claimed(&arrival, "users.csv.done").exists());
+    assert_eq!(visible(&watch.imports), ["users-2.csv"]);
+}
+
+#[test]
 fn a_marker_that_a_crash_left_claimed_alone_goes_back() {
     let ground = Ground::new();
     let claimed = ground.imports().join(".claimed");
