@@ -155,6 +155,13 @@ impl Printer {
                 "  Held facts that waited for these are loaded now: {rows}."
             ));
         }
+        if entry.refused > 0 {
+            let rows = grouped(entry.refused);
+            self.say(&format!(
+                "  Held facts that waited for these stay held, as their table refuses them: {rows}. \
+                 `hayloft status` says why."
+            ));
+        }
     }
 
     /// Writes the object of a load that the ledger knows nothing of. People have the error.
@@ -162,6 +169,8 @@ impl Printer {
         if self.format == OutputFormat::Json {
             self.json(&Told {
                 summary,
+                held_facts_released: 0,
+                held_facts_refused: 0,
                 reason: Some(reason),
             });
         }
@@ -335,6 +344,11 @@ const WRITING: &str = "{msg}  {spinner} {prefix}  {elapsed}";
 struct Told<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
+    /// Held facts that went in, and those that their table refuses, if there are any.
+    #[serde(skip_serializing_if = "is_none")]
+    held_facts_released: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    held_facts_refused: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -343,9 +357,17 @@ impl<'a> Told<'a> {
     fn of(entry: &'a Entry) -> Self {
         Self {
             summary: &entry.summary,
+            held_facts_released: entry.released,
+            held_facts_refused: entry.refused,
             reason: entry.reason.as_deref(),
         }
     }
+}
+
+// As serde asks it.
+#[expect(clippy::trivially_copy_pass_by_ref)]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How often the bar of a database that works moves.

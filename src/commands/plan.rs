@@ -169,6 +169,7 @@ fn tell_refusal(
             rows: tally.into(),
             changes: Changes::default(),
             held_facts_released: 0,
+            held_facts_refused: 0,
             added_columns: &[],
             close_guard: None,
             change_guard: None,

@@ -27,6 +27,8 @@ pub(super) struct Preview<'a> {
     pub(super) rows: Rows,
     pub(super) changes: Changes,
     pub(super) held_facts_released: u64,
+    /// Those that their table would refuse. They stay held.
+    pub(super) held_facts_refused: u64,
     pub(super) added_columns: &'a [String],
     /// The keys that the guard would name.
     pub(super) close_guard: Option<Guard<'a>>,
@@ -96,6 +98,7 @@ impl<'a> Preview<'a> {
             rows: summary.rows,
             changes: summary.changes,
             held_facts_released: plan.entry.released,
+            held_facts_refused: plan.entry.refused,
             added_columns: &plan.added_columns,
             close_guard: plan.closes.as_ref().map(|breach| Guard {
                 would_close: breach.would_close,

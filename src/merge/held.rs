@@ -139,6 +139,15 @@ fn join(
     Ok((joined, changed))
 }
 
+/// What became of the facts that waited for members of which a load spoke.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Admitted {
+    /// How many are in their tables now.
+    pub(super) released: u64,
+    /// How many a rule of their table refuses. They stay held.
+    pub(super) refused: u64,
+}
+
 /// How held facts are let in.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) enum LettingIn {
@@ -149,7 +158,7 @@ pub(super) enum LettingIn {
     OneByOne,
 }
 
-/// Loads the facts that waited for members of which this load spoke; returns how many. `spoken` is
+/// Loads the facts that waited for members of which this load spoke. `spoken` is
 /// where the keys of these members are; `sent`, those that are nowhere else. The instant is that of this
 /// load.
 pub(super) fn release(
@@ -160,11 +169,11 @@ pub(super) fn release(
     spoken: &[sql::Spoken],
     sent: &[Uuid],
     (instant, letting_in): (DateTime<Utc>, LettingIn),
-) -> Result<u64, MergeError> {
+) -> Result<Admitted, MergeError> {
     sql_query(sql::list_members(dimension, durable_key, spoken))
         .bind::<Array<diesel::sql_types::Uuid>, _>(sent)
         .execute(conn)?;
-    let mut released = 0;
+    let mut admitted = Admitted::default();
     for fact in dependants {
         let members = |statement| {
             sql_query(statement)
@@ -172,22 +181,25 @@ pub(super) fn release(
                 .bind::<Text, _>(dimension.name.as_str())
         };
         if members(sql::MEET_MEMBERS).execute(conn)? > 0 {
-            released += match letting_in {
+            match letting_in {
                 LettingIn::Together => {
                     members(sql::FORGET_MET).execute(conn)?;
-                    let_in(conn, fact, instant)?.all()
+                    admitted.released += let_in(conn, fact, instant)?.all();
                 }
                 LettingIn::OneByOne => {
-                    one_by_one::let_in_one_by_one(conn, fact, &dimension.name, instant)?
+                    let found =
+                        one_by_one::let_in_one_by_one(conn, fact, &dimension.name, instant)?;
+                    admitted.released += found.released;
+                    admitted.refused += found.refused;
                 }
-            };
+            }
         }
         sql_query(sql::DROP_MET).execute(conn)?;
         let behind = history::let_in_behind(conn, fact, &dimension.name, instant)?;
-        released += behind.changes.inserted + behind.changes.updated;
+        admitted.released += behind.changes.inserted + behind.changes.updated;
     }
     sql_query(sql::DROP_MEMBERS).execute(conn)?;
-    Ok(released)
+    Ok(admitted)
 }
 
 /// Says why held facts are not let in, of which the table does not take a value since a migration.

@@ -9,6 +9,7 @@ use diesel::sql_query;
 use uuid::Uuid;
 
 use super::dimension::{self, Delivered, Manifest, Way};
+use super::held::Admitted;
 use super::ledger::{self, Bytes, Coming, Entry, Keys, Meaning, Opened, Overtaken, Seen};
 use super::manifest::Spoken;
 use super::overreach::{self, Reach};
@@ -372,7 +373,7 @@ impl<'a> Load<'a> {
         }
         Ok(Applied {
             changes: done.changes,
-            released: done.released,
+            let_in: done.let_in,
             held: 0,
             findings,
             printed: landed.printed,
@@ -415,7 +416,7 @@ impl<'a> Load<'a> {
         self.guard_changes(conn, load_id, &reach, &done.changes)?;
         Ok(Applied {
             changes: done.changes,
-            released: 0,
+            let_in: Admitted::default(),
             held: done.held,
             findings,
             printed,
@@ -513,6 +514,7 @@ impl<'a> Load<'a> {
             reason: Some(reason),
             set_aside: None,
             released: 0,
+            refused: 0,
         };
         ledger::close(conn, load_id, None, &entry)?;
         Ok(entry)
@@ -571,7 +573,8 @@ impl<'a> Load<'a> {
             summary,
             reason: None,
             set_aside: None,
-            released: applied.released,
+            released: applied.let_in.released,
+            refused: applied.let_in.refused,
         }
     }
 
@@ -590,7 +593,7 @@ impl<'a> Load<'a> {
 struct Applied {
     changes: Changes,
     held: u64,
-    released: u64,
+    let_in: Admitted,
     /// Rows that staging accepted and the database did not.
     findings: Vec<Finding>,
     /// What the server prints of the values that only it can read.

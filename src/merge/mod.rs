@@ -367,6 +367,7 @@ pub fn note_refusal(
             reason: Some(reason.to_owned()),
             set_aside: Some(set_aside),
             released: 0,
+            refused: 0,
         };
         ledger::close(conn, load_id, None, &entry)?;
         failpoint!("refusal::commit");

@@ -274,6 +274,7 @@ impl Takeover<'_> {
             &[],
             (Utc::now(), held::LettingIn::Together),
         )
+        .map(|let_in| let_in.released)
     }
 
     // ---- the ledger ----------------------------------------------------------------------------
@@ -309,6 +310,7 @@ impl Takeover<'_> {
             reason: None,
             set_aside: None,
             released,
+            refused: 0,
         }
     }
 

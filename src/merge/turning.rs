@@ -115,6 +115,7 @@ impl Turning<'_> {
             reason: None,
             set_aside: None,
             released: turned.released,
+            refused: 0,
         }
     }
 }

@@ -24,6 +24,12 @@ pub fn counts_of(plan: &Plan, width: Option<usize>) -> Vec<String> {
             grouped(plan.entry.released)
         ));
     }
+    if plan.entry.refused > 0 {
+        lines.push(format!(
+            "held facts that would stay held, as their table refuses them: {}",
+            grouped(plan.entry.refused)
+        ));
+    }
     lines
 }
 
@@ -148,6 +154,7 @@ mod tests {
                 reason: None,
                 set_aside: None,
                 released: 0,
+                refused: 0,
             },
             samples,
             added_columns: vec!["phone".into()],

@@ -30,12 +30,13 @@ use uuid::Uuid;
 use self::sift::Sifted;
 pub(super) use self::way::Way;
 use super::guard::Consent;
+use super::held::{self, Admitted};
 use super::history::{self, Arrival, Event, Table};
 use super::landing::{self, Line, Printed, taken_out};
 use super::overreach::Reach;
 use super::shared::Shared;
 use super::sql::{self, Shape, Spoken};
-use super::{Indexes, Instant, MergeError, held, manifest};
+use super::{Indexes, Instant, MergeError, manifest};
 use crate::contract::{Contract, Deletes, History, Ident, Mode};
 use crate::db::SecondSession;
 use crate::db::prelude::*;
@@ -73,7 +74,7 @@ pub(super) struct Delivered<'a> {
 #[derive(Debug)]
 pub(super) struct Applied {
     pub(super) changes: Changes,
-    pub(super) released: u64,
+    pub(super) let_in: Admitted,
     /// Rows that came too late to be used.
     pub(super) findings: Vec<Finding>,
     /// Keys whose absence came too late to count.
@@ -94,7 +95,7 @@ impl Applied {
     fn by(way: Way) -> Self {
         Self {
             changes: Changes::default(),
-            released: 0,
+            let_in: Admitted::default(),
             findings: Vec::new(),
             withheld: Vec::new(),
             way,
@@ -279,7 +280,7 @@ impl Delivered<'_> {
             Way::Refold => self.refold(conn, landed)?,
         };
         failpoint!("merge::opened");
-        applied.released = self.release(conn, &applied)?;
+        applied.let_in = self.release(conn, &applied)?;
         failpoint!("merge::released");
         Ok(applied)
     }
@@ -331,10 +332,10 @@ impl Delivered<'_> {
     }
 
     /// Lets in the facts that waited for these members.
-    fn release(&self, conn: &mut PgConnection, applied: &Applied) -> Result<u64, MergeError> {
+    fn release(&self, conn: &mut PgConnection, applied: &Applied) -> Result<Admitted, MergeError> {
         let (contract, spoken) = (self.shape.contract, &applied.spoken);
         if spoken.is_empty() || !self.shared.is_awaited(conn, contract)? {
-            return Ok(0);
+            return Ok(Admitted::default());
         }
         self.shared.work_in_sets(conn)?;
         let (key, sent) = (self.durable_key, &applied.sent);

@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 
-use super::let_in;
+use super::{Admitted, let_in};
 use crate::contract::{Contract, TableName};
 use crate::db::attempt::{self, RuleBreach};
 use crate::db::prelude::*;
@@ -19,13 +19,13 @@ use crate::merge::deferred::Deferred;
 use crate::merge::offenders::halves::{self, Attempt, Judge, Search};
 use crate::merge::{MergeError, sql};
 
-/// Lets in those of the met facts that the table takes; returns how many.
+/// Lets in those of the met facts that the table takes.
 pub(super) fn let_in_one_by_one(
     conn: &mut PgConnection,
     fact: &Contract,
     dimension: &TableName,
     instant: DateTime<Utc>,
-) -> Result<u64, MergeError> {
+) -> Result<Admitted, MergeError> {
     conn.batch_execute(attempt::PREPARE)?;
     let before = count(conn, fact)?;
     conn.batch_execute(include_str!("waiting.sql"))?;
@@ -40,10 +40,15 @@ pub(super) fn let_in_one_by_one(
         fact,
         dimension,
         instant,
+        refused: 0,
     };
     halves::search(waiting, &mut letting_in)?;
+    let refused = letting_in.refused;
     conn.batch_execute("drop table pg_temp.hayloft_waiting")?;
-    Ok(before.saturating_sub(count(conn, fact)?))
+    Ok(Admitted {
+        released: before.saturating_sub(count(conn, fact)?),
+        refused,
+    })
 }
 
 fn count(conn: &mut PgConnection, fact: &Contract) -> QueryResult<u64> {
@@ -60,6 +65,8 @@ struct HeldTrial<'t> {
     fact: &'t Contract,
     dimension: &'t TableName,
     instant: DateTime<Utc>,
+    /// Those that stay held.
+    refused: u64,
 }
 
 impl HeldTrial<'_> {
@@ -104,6 +111,7 @@ impl Judge for HeldTrial<'_> {
 
     fn one(&mut self, turn: u64) -> Result<Search, MergeError> {
         if let Some(breach) = self.try_turns(&(turn..turn + 1))? {
+            self.refused += 1;
             sql_query(include_str!("keep.sql"))
                 .bind::<Text, _>(self.fact.name.as_str())
                 .bind::<BigInt, _>(signed(turn))

@@ -171,6 +171,7 @@ pub(in crate::merge) fn turn_dimension(
             &[],
             (at, LettingIn::Together),
         )?
+        .released
     } else {
         0
     };

@@ -58,6 +58,9 @@ pub struct Entry {
     pub set_aside: Option<SetAside>,
     /// Facts of earlier loads that it let in.
     pub released: u64,
+    /// Those that it would have let in, had no rule of their table refused them. Each is held with its reason,
+    /// so the ledger has no number of them.
+    pub refused: u64,
 }
 
 /// Whether the bytes of a delivery were loaded before.
@@ -617,6 +620,7 @@ impl From<LoadRow> for Entry {
             reason: row.reason,
             set_aside: row.set_aside,
             released: unsigned(row.facts_released),
+            refused: 0,
         }
     }
 }

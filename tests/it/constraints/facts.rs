@@ -106,11 +106,25 @@ fn a_held_fact_that_is_refused_stays_held() {
     let file = "pay_id,code,amount\n1,zoe,500\n2,zoe,20\n3,yan,30\n4,zoe,600\n";
     warehouse.load("pay.csv", file).exits(0);
     warehouse.write("acc-2.csv", "code,tier\nzoe,tin\nyan,tin\n");
-    warehouse.run(&["plan", "acc-2.csv"]).exits(0);
+    let plan = warehouse.run(&["plan", "acc-2.csv"]).exits(0);
+    let stays = "held facts that would stay held, as their table refuses them: 2";
+    assert!(plan.stdout.contains(stays), "{plan:#?}");
 
-    let run = warehouse.run(&["load", "acc-2.csv"]).exits(0);
+    let run = warehouse
+        .run(&["load", "acc-2.csv", "--format", "json"])
+        .exits(0);
 
     super::assert_untold(&warehouse, &run, "500");
+    let stay = "stay held, as their table refuses them: 2. `hayloft status`";
+    assert!(run.stderr.contains(stay), "{run:#?}");
+    let load = run.only();
+    assert_eq!(
+        (
+            load["held_facts_released"].as_u64(),
+            load["held_facts_refused"].as_u64()
+        ),
+        (Some(2), Some(2))
+    );
     assert_eq!(facts(&warehouse), "2 | 20\n3 | 30\n");
     assert_eq!(
         warehouse.query("select row ->> 'amount', reason from hayloft.held_fact order by 1"),
