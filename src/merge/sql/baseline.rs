@@ -34,8 +34,8 @@ pub fn state_baseline(contract: &Contract, durable_key: &Ident, column: &Column)
 }
 
 /// Touches the keys that have a version which may be none without the column that is gone, or with its
-/// new type: it says what the one right before it says, or differs only where that one had no value,
-/// which may be filled in. A key with a version that no load brought is left alone: nobody said what would
+/// new type: it says what the one right before it says, or differs only where that one had no value, or
+/// perhaps a default, which may be filled in. A key with a version that no load brought is left alone: nobody said what would
 /// be left of it. Bind: the table's name.
 #[must_use]
 pub fn touch_mergeable(contract: &Contract, durable_key: &Ident) -> String {
@@ -51,7 +51,11 @@ pub fn touch_mergeable(contract: &Contract, durable_key: &Ident) -> String {
                 format!("version.{}", column.name),
             );
             let differs = super::distinct(&column.column_type, &next, &version);
-            format!("\n  and ({version} is null or not ({differs}))")
+            let may_be_default = format!(
+                "exists (select from hayloft.load where table_name = $1 and defaults ? {})",
+                super::id_literal(&column.id)
+            );
+            format!("\n  and ({version} is null or not ({differs}) or {may_be_default})")
         })
         .collect();
     format!(

@@ -67,6 +67,8 @@ struct Spoken {
     is_undone: bool,
     is_baseline: bool,
     statements: Vec<Statement>,
+    /// Of the columns that the file left out, those that the table had then.
+    defaults: Cells,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,6 +86,8 @@ struct ShownVersion {
 struct Definition {
     /// The columns that are there, in the table's order, each with its name.
     columns: Vec<(ColumnNumber, String)>,
+    /// What new rows get in columns that have a default.
+    defaults: Cells,
     spoken: Vec<Spoken>,
 }
 
@@ -123,6 +127,9 @@ impl Definition {
                     values.entry(*column).or_insert_with(|| value.clone());
                 }
             }
+            if versions.is_empty() {
+                versions.push(self.begin(load_id, day, said.line));
+            }
             self.take(
                 &mut versions,
                 &mut known,
@@ -131,6 +138,22 @@ impl Definition {
             );
         }
         versions
+    }
+
+    /// The first version, before it is said what the row says.
+    fn begin(&self, load_id: i64, day: i64, line: i64) -> ShownVersion {
+        let load = self.spoken.iter().find(|load| load.load_id == load_id);
+        let default = |(column, _): &(ColumnNumber, String)| {
+            load.and_then(|load| load.defaults.get(column).cloned().flatten())
+        };
+        ShownVersion {
+            from: day,
+            to: None,
+            number: 1,
+            load_id,
+            line,
+            cells: self.columns.iter().map(default).collect(),
+        }
     }
 
     fn take(
@@ -147,19 +170,6 @@ impl Definition {
             .collect();
         let number = i32::try_from(versions.len()).unwrap() + 1;
         let Some(running) = versions.last_mut() else {
-            let mut cells = vec![None; self.columns.len()];
-            for (place, column, value) in spoken {
-                cells[place].clone_from(value);
-                known.insert(column);
-            }
-            versions.push(ShownVersion {
-                from: day,
-                to: None,
-                number,
-                load_id,
-                line,
-                cells,
-            });
             return;
         };
         let differing: Vec<_> = spoken
@@ -209,6 +219,7 @@ impl Definition {
             is_undone: false,
             is_baseline: true,
             statements,
+            defaults: Cells::new(),
         });
     }
 }
@@ -370,6 +381,7 @@ impl<'w> Case<'w> {
             program: Program::new(warehouse),
             definition: Definition {
                 columns: vec![(0, "c0".to_owned())],
+                defaults: Cells::new(),
                 spoken: Vec::new(),
             },
             dice: Dice(seed),
@@ -423,6 +435,9 @@ impl<'w> Case<'w> {
         for (_, name) in &spoken {
             let _ = write!(text, ",{name}");
         }
+        let is_spoken = |column: &ColumnNumber| spoken.iter().any(|(it, _)| it == column);
+        let mut defaults = self.definition.defaults.clone();
+        defaults.retain(|column, _| !is_spoken(column));
         let mut statements = Vec::new();
         for code in ["a", "b"] {
             if self.dice.one_in(4) {
@@ -462,6 +477,7 @@ impl<'w> Case<'w> {
             is_undone: false,
             is_baseline: false,
             statements,
+            defaults,
         });
         Ok(Done::Something)
     }
@@ -532,11 +548,13 @@ impl<'w> Case<'w> {
 
     fn migrate(&mut self) -> Result<(), String> {
         let many = self.definition.columns.len();
-        let statement = match self.dice.below(8) {
+        let statement = match self.dice.below(10) {
             0 | 1 if many > 0 => self.rename(),
             2 if many > 1 => self.swap(),
             3 if many > 0 => self.drop_column(),
             4 => self.add(None),
+            8 if many > 0 => self.set_default(),
+            9 => self.add_with_default(),
             5 | 6 => {
                 let filling = [
                     "'n' || version_number",
@@ -607,6 +625,31 @@ impl<'w> Case<'w> {
         };
         self.filled.push(column);
         format!("{add} update datawarehouse.acc set {name} = {filling};")
+    }
+
+    fn set_default(&mut self) -> String {
+        let place = self.dice.below(self.definition.columns.len());
+        let (column, name) = self.definition.columns[place].clone();
+        let alter = format!("alter table datawarehouse.acc alter column {name}");
+        if self.dice.one_in(3) {
+            self.definition.defaults.remove(&column);
+            return format!("{alter} drop default");
+        }
+        let default = (1 + self.dice.below(3)).to_string();
+        let set = format!("{alter} set default '{default}'");
+        self.definition.defaults.insert(column, Some(default));
+        set
+    }
+
+    /// The rows that are there get it as well.
+    fn add_with_default(&mut self) -> String {
+        let column = self.born;
+        let add = self.add(None);
+        self.filled.push(column);
+        self.definition
+            .defaults
+            .insert(column, Some("2".to_owned()));
+        add.replace(" text;", " text default '2'")
     }
 
     /// Between types that print whole numbers alike; what was filled with letters is text for ever.

@@ -166,8 +166,8 @@ fn keys_with_mergeable_versions_are_touched() {
                   and known.status = 'loaded'
             )
             )
-              and (version."name" is null or not (next."name" is distinct from version."name"))
-              and (version."date_of_birth" is null or not (next."date_of_birth" is distinct from version."date_of_birth"))
+              and (version."name" is null or not (next."name" is distinct from version."name") or exists (select from hayloft.load where table_name = $1 and defaults ? 'name'))
+              and (version."date_of_birth" is null or not (next."date_of_birth" is distinct from version."date_of_birth") or exists (select from hayloft.load where table_name = $1 and defaults ? 'date_of_birth'))
         "#]],
     );
 }
