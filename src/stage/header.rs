@@ -250,12 +250,8 @@ fn no_header(fields: usize, contract: &Contract) -> StageFault {
 fn needed(column: usize, contract: &Contract) -> bool {
     let is_key = contract.key.contains(&column);
     let column = &contract.columns[column];
-    is_key || column.nullability == Nullability::Required && !has_default(column, contract)
-}
-
-/// Whether the table has something for a row that does not speak of the column.
-fn has_default(column: &Column, contract: &Contract) -> bool {
-    matches!(contract.kind, Kind::Dimension { .. }) && contract.default_of(column).is_some()
+    // A row that does not speak of a column gets its default.
+    is_key || column.nullability == Nullability::Required && contract.default_of(column).is_none()
 }
 
 /// The column's name; for a reference also the names that would serve in its place.

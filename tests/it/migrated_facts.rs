@@ -293,11 +293,21 @@ fn a_fact_once_undone_keeps_what_is_filled() {
 
 #[test]
 fn a_default_comes_back_with_its_row() {
-    let warehouse = with_users();
-    warehouse
-        .execute("alter table datawarehouse.transactions add column note text default 'plain'");
-    load(&warehouse, "ann@x.org", "1");
-    load_noted(&warehouse, "2", "said");
-    warehouse.run(&["undo", "3", "--yes"]).exits(0);
-    assert_eq!(noted(&warehouse), "1.00 | plain | 2\n");
+    for rule in ["", "not null"] {
+        let warehouse = with_users();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.transactions add column note text {rule} default 'plain'"
+        ));
+        load(&warehouse, "ann@x.org", "1");
+        load_noted(&warehouse, "2", "said");
+        warehouse.run(&["undo", "3", "--yes"]).exits(0);
+        assert_eq!(noted(&warehouse), "1.00 | plain | 2\n");
+        warehouse.run(&["undo", "2", "--yes"]).exits(0);
+        warehouse.run(&["redo", "2", "--yes"]).exits(0);
+        assert_eq!(noted(&warehouse), "1.00 | plain | 2\n");
+        warehouse.run(&["redo", "3", "--yes"]).exits(0);
+        assert_eq!(noted(&warehouse), "2.00 | said | 3\n");
+        warehouse.run(&["undo", "2", "--yes"]).exits(0);
+        assert_eq!(noted(&warehouse), "2.00 | said | 3\n");
+    }
 }

@@ -170,7 +170,7 @@ fn each_held_fact_gets_its_own_default() {
     warehouse.execute(
         "create sequence datawarehouse.pay_number;
          alter table datawarehouse.pay add column kind text default 'cash',
-             add column number bigint default nextval('datawarehouse.pay_number')",
+             add column number bigint not null default nextval('datawarehouse.pay_number')",
     );
     warehouse
         .load(
@@ -198,7 +198,7 @@ fn each_held_fact_gets_its_own_default() {
 
 #[test]
 fn a_held_fact_keeps_what_it_leaves_out() {
-    let warehouse = pay("amount integer, kind text default 'cash'");
+    let warehouse = pay("amount integer, kind text not null default 'cash'");
     warehouse
         .load("pay.csv", "pay_id,code,amount,kind\n1,a,5,card\n")
         .exits(0);
@@ -217,7 +217,7 @@ fn a_held_fact_keeps_what_it_leaves_out() {
 
 #[test]
 fn a_fact_that_comes_late_gets_the_default() {
-    let warehouse = pay("amount integer check (amount < 100), kind text default 'cash'");
+    let warehouse = pay("amount integer check (amount < 100), kind text not null default 'cash'");
     let load = with_rejects(warehouse.load("pay.csv", "pay_id,code,amount\n1,a,500\n3,a,5\n"));
     warehouse.write("mended.csv", "pay_id,code,amount\n1,a,50\n");
     let id = load["load_id"].to_string();
