@@ -4,11 +4,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::watch::{Claim, FAILED, HELD, Recognised, Routes, SIDECAR, display_name};
+use crate::watch::{Claim, FAILED, HELD, Recognised, Routes, SIDECAR, Why, display_name};
 
 /// The files of the folder, by how far they have come. Names are safe to show, and sorted.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug, Default)]
@@ -17,12 +18,23 @@ pub struct Listing {
     pub waiting: Vec<String>,
     /// Dropped, and never to be taken up: no table takes a file of this name.
     pub for_no_table: Vec<String>,
+    /// What has the name of a delivery, and is never to be taken up: it is no plain file.
+    pub left_alone: Vec<LeftAlone>,
     /// Taken up: being loaded, or waiting for the database.
     pub claimed: Vec<String>,
     /// Set aside, because they could not be loaded.
     pub failed: Vec<String>,
     /// Set aside, until a person says that they are right.
     pub held: Vec<String>,
+}
+
+/// Something that is left where it is.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub struct LeftAlone {
+    /// Its name.
+    pub file: String,
+    /// What it is, and what to do.
+    pub why: String,
 }
 
 impl Listing {
@@ -44,12 +56,25 @@ impl Listing {
                 |routes: &Routes| matches!(routes.recognise(name), Recognised::Beside { .. });
             is_beside_another(name) || routes.is_some_and(beside)
         };
+        let left_alone = left_alone(imports, routes)?;
+        let is_left = |name: &&&OsString| {
+            let found = left_alone.binary_search_by(|(left, _)| left.cmp(name));
+            found.is_ok()
+        };
+        let waiting = waiting.iter().filter(|name| !is_left(name));
         let claimed = names(&imports.join(".claimed"))?.unwrap_or_default();
         let failed = names(&imports.join(FAILED))?.unwrap_or_default();
         let held = names(&imports.join(HELD))?.unwrap_or_default();
         Ok(Some(Self {
-            waiting: shown(waiting.iter()),
+            waiting: shown(waiting),
             for_no_table: shown(for_no_table.iter()),
+            left_alone: left_alone
+                .iter()
+                .map(|(name, why)| LeftAlone {
+                    file: display_name(name),
+                    why: why.to_string(),
+                })
+                .collect(),
             claimed: shown(
                 claimed
                     .iter()
@@ -61,6 +86,38 @@ impl Listing {
             held: shown(held.iter().filter(|name| !is_beside(name))),
         }))
     }
+}
+
+/// What has the name of a delivery, and is no plain file, by name.
+fn left_alone(imports: &Path, routes: Option<&Routes>) -> io::Result<Vec<(OsString, Why)>> {
+    let mut left_alone = Vec::new();
+    for entry in fs::read_dir(imports)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_delivery = routes
+            .is_some_and(|routes| matches!(routes.recognise(&name), Recognised::Delivery { .. }));
+        // What is not there any more was claimed meanwhile.
+        let Some(found) = entry.metadata().ok().filter(|_| is_delivery) else {
+            continue;
+        };
+        left_alone.extend(what_it_is(&found).map(|why| (name, why)));
+    }
+    left_alone.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(left_alone)
+}
+
+fn what_it_is(found: &fs::Metadata) -> Option<Why> {
+    let kind = found.file_type();
+    if kind.is_dir() {
+        return Some(Why::Directory);
+    }
+    if kind.is_symlink() {
+        return Some(Why::SymbolicLink);
+    }
+    if !kind.is_file() {
+        return Some(Why::SpecialFile);
+    }
+    (found.nlink() > 1).then_some(Why::HardLinked)
 }
 
 /// The names of what is not a directory; `None` if the folder does not exist.
@@ -147,6 +204,7 @@ mod tests {
             waiting: vec!["a\\u{1b}.csv".into(), "b.csv".into()],
             claimed: vec!["users.csv".into()],
             for_no_table: Vec::new(),
+            left_alone: Vec::new(),
             failed: vec!["orders.csv".into()],
             held: vec!["users.csv".into()],
         };

@@ -27,7 +27,7 @@ use crate::ledger::rejects::{self, OfLoad};
 use crate::pipeline::routes_of;
 use crate::watch::{WatchState, watch_state};
 
-pub use listing::Listing;
+pub use listing::{LeftAlone, Listing};
 pub use tables::{Table, TableKind};
 
 /// How many of the last loads are told of.
@@ -143,7 +143,13 @@ pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report
     let readable = barred.is_empty();
     let unread = access::obstacles(conn, WAREHOUSE, None, Need::Look)?;
     if readable && ledger::exists(conn)? {
-        report.tables = tables::read(conn, &question.file.tables, &unread)?;
+        // A ledger of before does not know which table is which.
+        let renamed = if report.pending_migrations.is_empty() {
+            tables::renamed(conn)?
+        } else {
+            Vec::new()
+        };
+        report.tables = tables::read(conn, &question.file.tables, &unread, &renamed)?;
         report.loads = loads::latest(conn, LAST_LOADS)?;
         report.held = held::waiting(conn)?;
         report.rejects = rejects::by_load(conn)?;
@@ -186,6 +192,10 @@ impl Report {
             (files.failed.len(), "file(s) in failed"),
             (files.held.len(), "file(s) in held"),
             (files.for_no_table.len(), "file(s) that no table takes"),
+            (
+                files.left_alone.len(),
+                "name(s) in the folder that are left alone",
+            ),
             (usize::try_from(errors).unwrap_or(0), "rejected row(s)"),
         ];
         counts

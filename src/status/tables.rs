@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
 use serde::Serialize;
 
 use crate::contract::file::{KindEntry, TableEntry};
@@ -23,6 +23,10 @@ pub struct Table {
     pub kind: TableKind,
     /// Whether `hayloft.toml` names a table that the database does not have.
     pub missing: bool,
+    /// What it was called when it was last loaded, if it was renamed since.
+    pub was_called: Option<String>,
+    /// What it is called now, if it is missing because it was renamed.
+    pub is_called: Option<String>,
     /// Rows now: of a dimension the current versions. `None` if counting takes too long.
     pub rows: Option<i64>,
     /// Versions of a dimension, past ones included.
@@ -74,15 +78,38 @@ struct Row {
     last_load_at: Option<DateTime<Utc>>,
 }
 
+/// A table that the ledger knows by another name.
+#[derive(QueryableByName)]
+pub(super) struct Renamed {
+    #[diesel(sql_type = Text)]
+    before: String,
+    #[diesel(sql_type = Text)]
+    now: String,
+}
+
+/// The tables that were renamed since the ledger last looked.
+pub(super) fn renamed(conn: &mut PgConnection) -> QueryResult<Vec<Renamed>> {
+    sql_query(include_str!("renamed.sql"))
+        .bind::<Text, _>(WAREHOUSE)
+        .load(conn)
+}
+
 /// The tables of `hayloft.toml` in its order; without it, all tables of the warehouse.
 pub(super) fn read(
     conn: &mut PgConnection,
     named: &[TableEntry],
     unread: &[Obstacle],
+    renamed: &[Renamed],
 ) -> QueryResult<Vec<Table>> {
+    let (now, before): (Vec<&str>, Vec<&str>) = renamed
+        .iter()
+        .map(|it| (it.now.as_str(), it.before.as_str()))
+        .unzip();
     let there: Vec<Row> = sql_query(include_str!("tables.sql"))
         .bind::<Text, _>(WAREHOUSE)
         .bind::<Text, _>(EFFECTIVE_END_DATE)
+        .bind::<Array<Text>, _>(now)
+        .bind::<Array<Text>, _>(before)
         .load(conn)?;
     if named.is_empty() {
         let kind = |row: &Row| {
@@ -94,7 +121,7 @@ pub(super) fn read(
         };
         return there
             .into_iter()
-            .map(|row| counted(conn, kind(&row), row, unread))
+            .map(|row| counted(conn, kind(&row), row, (unread, renamed)))
             .collect();
     }
     let mut rows: Vec<Option<Row>> = there.into_iter().map(Some).collect();
@@ -107,18 +134,22 @@ pub(super) fn read(
                 .find(|row| row.as_ref().is_some_and(|row| row.table == name));
             match row.and_then(Option::take) {
                 // By what it is meant to be: it may still lack a column.
-                Some(row) => counted(conn, kind_of(entry), row, unread),
-                None => Ok(missing(entry)),
+                Some(row) => counted(conn, kind_of(entry), row, (unread, renamed)),
+                None => Ok(missing(entry, renamed)),
             }
         })
         .collect()
 }
 
-fn missing(entry: &TableEntry) -> Table {
+fn missing(entry: &TableEntry, renamed: &[Renamed]) -> Table {
+    let name = entry.name.as_str();
+    let renamed = renamed.iter().find(|it| it.before == name);
     Table {
         table: entry.name.to_string(),
         kind: kind_of(entry),
         missing: true,
+        was_called: None,
+        is_called: renamed.map(|it| it.now.clone()),
         rows: None,
         versions: None,
         held: 0,
@@ -139,8 +170,9 @@ fn counted(
     conn: &mut PgConnection,
     kind: TableKind,
     row: Row,
-    unread: &[Obstacle],
+    (unread, renamed): (&[Obstacle], &[Renamed]),
 ) -> QueryResult<Table> {
+    let renamed = renamed.iter().find(|it| it.now == row.table);
     // Without the column that ends a version, all rows are counted.
     let counts_as = if row.versioned { kind } else { TableKind::Fact };
     let is_closed = unread.iter().any(|it| it.table == row.table);
@@ -153,6 +185,8 @@ fn counted(
         table: row.table,
         kind,
         missing: false,
+        was_called: renamed.map(|it| it.before.clone()),
+        is_called: None,
         rows: counts.as_ref().map(|counts| counts.current),
         versions: counts.and_then(|counts| (kind == TableKind::Dimension).then_some(counts.every)),
         held: row.held,

@@ -120,7 +120,7 @@ fn imports(imports: &Imports) -> Vec<String> {
         WatchState::NotRunning => "not watched",
         WatchState::Unknown => "watched or not, its lock cannot be looked at",
     };
-    if kinds.is_empty() {
+    if kinds.is_empty() && files.left_alone.is_empty() {
         return vec![labelled(
             "Folder",
             &format!("{folder}, {watched}, with no files"),
@@ -132,6 +132,12 @@ fn imports(imports: &Imports) -> Vec<String> {
             .iter()
             .map(|(what, names)| labelled("", &format!("{} {what}: {}", names.len(), some(names)))),
     );
+    let left_alone = files.left_alone.iter().take(MOST_NAMES);
+    lines
+        .extend(left_alone.map(|it| labelled("", &format!("left alone: {}, {}", it.file, it.why))));
+    if let Some(more @ 1..) = files.left_alone.len().checked_sub(MOST_NAMES) {
+        lines.push(labelled("", &format!("left alone: {more} more")));
+    }
     lines
 }
 
@@ -154,7 +160,7 @@ fn tables(report: &Report) -> Option<Columns> {
     ]);
     for row in &report.tables {
         table.row([
-            row.table.clone(),
+            name(row),
             row.kind.code().to_owned(),
             rows(row),
             row.versions.map_or("-".to_owned(), count),
@@ -164,6 +170,14 @@ fn tables(report: &Report) -> Option<Columns> {
         ]);
     }
     (!report.tables.is_empty()).then_some(table)
+}
+
+fn name(table: &Table) -> String {
+    match (&table.was_called, &table.is_called) {
+        (Some(before), _) => format!("{} (was {before})", table.table),
+        (_, Some(now)) => format!("{} (now {now})", table.table),
+        _ => table.table.clone(),
+    }
 }
 
 fn rows(table: &Table) -> String {
@@ -454,6 +468,8 @@ mod tests {
             table: "users".into(),
             kind: TableKind::Dimension,
             missing: false,
+            was_called: None,
+            is_called: None,
             rows: Some(9_964),
             versions: Some(10_224),
             held: 0,

@@ -172,6 +172,46 @@ fn a_file_that_no_table_takes_is_not_waiting() {
 }
 
 #[test]
+fn what_is_no_plain_file_is_not_waiting() {
+    let warehouse = Warehouse::new();
+    for name in ["users.csv", "users-2.csv"] {
+        warehouse.drop_file(name, USERS);
+    }
+    let imports = warehouse.path("imports");
+    std::fs::create_dir(imports.join("users-3.csv")).unwrap();
+    std::os::unix::fs::symlink(imports.join("users.csv"), imports.join("users-4.csv")).unwrap();
+    std::fs::hard_link(imports.join("users-2.csv"), warehouse.path("users.csv")).unwrap();
+    let report = warehouse.run(&["status", "--format", "json"]).only();
+    let listed = &report["imports"];
+    assert_eq!(listed["waiting"], serde_json::json!(["users.csv"]));
+    assert_eq!(listed["left_alone"].as_array().unwrap().len(), 3);
+    let text = warehouse.run(&["status"]).exits(0).stdout;
+    for part in [
+        "users-2.csv, it has another name",
+        "users-3.csv, it is a directory",
+        "users-4.csv, it is a symbolic link",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_renamed_table_is_shown_with_its_loads() {
+    let warehouse = Warehouse::new();
+    warehouse.load("users.csv", USERS).exits(1);
+    warehouse.execute("alter table datawarehouse.users rename to people");
+    let text = warehouse.run(&["status"]).exits(2).stdout;
+    assert!(text.contains("users (now people)"), "{text}");
+    let toml = crate::support::HAYLOFT_TOML.replace("tables.users", "tables.people");
+    warehouse.write("hayloft.toml", toml.replace("\"users\"", "\"people\""));
+    let report = warehouse.run(&["status", "--format", "json"]).only();
+    let tables = report["tables"].as_array().unwrap();
+    let people = tables.iter().find(|it| it["table"] == "people").unwrap();
+    assert_eq!(people["was_called"], "users");
+    assert_eq!(people["last_load_id"], 1);
+}
+
+#[test]
 fn a_check_exits_with_one_where_a_person_is_needed() {
     let warehouse = Warehouse::new();
     warehouse.run(&["status", "--check"]).exits(0);
