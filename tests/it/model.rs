@@ -291,7 +291,9 @@ impl Model {
                 joined,
             } => {
                 let text = delivery.text();
-                if !delivery.again && self.loaded.contains(&text) {
+                // A header alone has no old values that would come back.
+                let may_be_old = !delivery.again && !rows.is_empty();
+                if may_be_old && self.loaded.contains(&text) {
                     return Report::of(Status::Skipped, Rows::default());
                 }
                 let keyed = rows.iter().map(|row| {
@@ -393,17 +395,12 @@ impl Model {
             .collect();
         for (id, newest) in &ready {
             let rows = self.held.get_mut(id).unwrap();
-            let released: Vec<Brought> = rows.drain(..=*newest).collect();
-            let (first, last) = (released[0].by.clone(), released[*newest].clone());
-            let by = last.by.clone();
+            let let_in = rows.drain(..=*newest).next_back().unwrap();
+            // A newer row may wait on behind it.
             if rows.is_empty() {
                 self.held.remove(id);
-                self.write_anew(*id, last, file, file);
-            } else {
-                // Behind it a newer row waits on: what is let in takes the place that it would have
-                // had.
-                self.write_anew(*id, last, &first, &by);
             }
+            self.write_anew(*id, let_in, file);
         }
         ready.len() as u64
     }
@@ -424,7 +421,7 @@ impl Model {
             }
             // The newest row of a fact is the one that counts.
             let written = match self.held.remove(&id) {
-                Some(_) => self.write_anew(id, brought, file, file),
+                Some(_) => self.write_anew(id, brought, file),
                 None => self.write(id, brought, file),
             };
             match written {
@@ -454,8 +451,9 @@ impl Model {
         Written::Changed
     }
 
-    /// Writes a fact that waited, which is from that row whatever was there.
-    fn write_anew(&mut self, id: usize, brought: Brought, created: &str, updated: &str) -> Written {
+    /// Writes a fact that waited, which is from that row whatever was there. It has the instant of
+    /// its own file or of its member's, if that is later: of the file that is loaded now.
+    fn write_anew(&mut self, id: usize, brought: Brought, file: &str) -> Written {
         let before = self.facts.remove(&id);
         let written = match &before {
             None => Written::New,
@@ -464,8 +462,8 @@ impl Model {
         };
         let fact = Fact {
             brought,
-            created: before.map_or_else(|| created.to_owned(), |fact| fact.created),
-            updated: updated.to_owned(),
+            created: before.map_or_else(|| file.to_owned(), |fact| fact.created),
+            updated: file.to_owned(),
         };
         self.facts.insert(id, fact);
         written
