@@ -256,7 +256,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
     let columns = contract
         .columns
         .iter()
-        .map(|it| Some(column(it.name.name(), sql::Zoned::No)));
+        .map(|it| Some(column(it.name.name(), sql::Zoned::InText)));
     // A statement that asks of local times has a function for it.
     let until = column("effective_end_date", sql::Zoned::No);
     let source = sql::VersionSource {
@@ -265,7 +265,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
             table: Ident::vouched("old"),
         },
         columns: columns.collect(),
-        starts: column("effective_start_date", sql::Zoned::Yes),
+        starts: column("effective_start_date", sql::Zoned::InText),
         ends: Some(until),
         current: Some(Ident::vouched("version_number")),
         zone: chrono_tz::Tz::Europe__Prague,
@@ -278,7 +278,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
         .session
         .batch_execute(&sql::create_taken_keys(&contract))
         .unwrap();
-    for function in [sql::CREATE_LOCAL_TIMES].iter().chain(&FUNCTIONS) {
+    for function in sql::CREATE_LOCAL_TIMES.iter().chain(&FUNCTIONS) {
         planner.session.batch_execute(function).unwrap();
     }
     for statement in [
@@ -292,6 +292,7 @@ fn the_server_plans_every_statement_of_a_takeover() {
         sql::insert_taken(&contract, key, &source),
         sql::count_missing(&contract, &source).unwrap().statement,
         sql::count_misfits(&contract, &source).unwrap().statement,
+        sql::count_unbounded(&source).unwrap().statement,
         sql::count_local_times(&contract, &source)
             .unwrap()
             .statement,

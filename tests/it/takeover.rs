@@ -450,14 +450,109 @@ fn another_type_cuts_no_value_in_silence() {
 }
 
 #[test]
-fn a_start_with_a_zone_is_no_local_time() {
-    let warehouse = accounts();
-    warehouse.execute(
-        "create table datawarehouse.old (code text, tier text, since text);
-         insert into datawarehouse.old values ('a', 'gold', '2026-01-01 12:00+05');",
-    );
-    let run = take_old(&warehouse, &[]).exits(2);
-    assert_told(&run, &["1 row(s)", "\"since\"", "a zone"]);
+fn a_text_with_a_zone_is_that_instant() {
+    let written = [
+        ("Z", "10:00:00+00"),
+        ("+00", "10:00:00+00"),
+        ("+02", "08:00:00+00"),
+        (" Europe/Paris", "08:00:00+00"),
+        ("", "07:00:00+00"),
+    ];
+    for (zone, at) in written {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc add column seen timestamptz;
+             create table datawarehouse.old (code text, tier text, seen text, since text, until text);
+             insert into datawarehouse.old values
+                 ('a', 'gold', '2026-07-01 10:00:00{zone}', '2026-07-02 10:00:00{zone}', '2026-07-03 10:00:00{zone}');"
+        ));
+        take_old(&warehouse, &["--end", "until", "--zone", "Europe/Helsinki"]).exits(0);
+        assert_eq!(
+            warehouse.query(
+                "select seen, effective_start_date, effective_end_date from datawarehouse.acc"
+            ),
+            format!("2026-07-01 {at} | 2026-07-02 {at} | 2026-07-03 {at}\n"),
+            "{zone}"
+        );
+    }
+}
+
+#[test]
+fn a_start_with_a_zone_is_never_local() {
+    for zone in ["UTC", "Europe/Prague"] {
+        let warehouse = accounts();
+        warehouse.execute(
+            "create table datawarehouse.old (code text, tier text, since text);
+             insert into datawarehouse.old values
+                 ('a', 'gold', '2026-01-01 12:00+05'), ('b', 'tin', '2025-10-26 02:30+01'),
+                 ('c', 'tin', '2025-03-30 02:30Z');",
+        );
+        let run = take_old(&warehouse, &["--zone", zone]).exits(0);
+        assert!(!run.stdout.contains("repeats"), "{run:#?}");
+        assert_eq!(
+            warehouse
+                .query("select code, effective_start_date from datawarehouse.acc order by code"),
+            "a | 2026-01-01 07:00:00+00\n\
+             b | 2025-10-26 01:30:00+00\n\
+             c | 2025-03-30 02:30:00+00\n",
+            "{zone}"
+        );
+    }
+}
+
+#[test]
+fn an_end_at_infinity_is_none() {
+    let first_after = ["--end", "until"];
+    let last_day = ["--end", "until", "--end-is", "last-day"];
+    let flagged = [
+        &last_day[..],
+        &["--current", "is_last", "--zone", "Europe/Prague"],
+    ]
+    .concat();
+    for (until, arguments) in [
+        ("timestamptz", &first_after[..]),
+        ("timestamptz", &flagged),
+        ("timestamp", &flagged),
+        ("date", &last_day),
+        ("text", &first_after),
+        ("text", &flagged),
+    ] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "create table datawarehouse.old (code text, tier text, since date, until {until}, is_last text);
+             insert into datawarehouse.old values
+                 ('a', 'gold', '2026-01-01', '2026-01-04', 'N'),
+                 ('a', 'tin', '2026-01-05', 'infinity', 'Y');"
+        ));
+        take_old(&warehouse, arguments).exits(0);
+        let open = "select tier from datawarehouse.acc where effective_end_date is null";
+        assert_eq!(warehouse.query(open), "tin\n", "{until} {arguments:?}");
+    }
+}
+
+#[test]
+fn an_instant_without_bound_is_refused() {
+    for type_sql in ["timestamptz", "timestamp", "date", "text"] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "create table datawarehouse.old (code text, tier text, since {type_sql}, until {type_sql})"
+        ));
+        for (since, until, column) in [
+            ("infinity", "infinity", "since"),
+            ("-infinity", "2026-01-05", "since"),
+            ("2026-01-01", "-infinity", "until"),
+        ] {
+            warehouse.execute(&format!(
+                "truncate datawarehouse.old;
+                 insert into datawarehouse.old values
+                     ('a', 'gold', '{since}', '{until}'), ('b', 'tin', '2026-01-01', null);"
+            ));
+            let arguments = ["--end", "until", "--zone", "Europe/Prague"];
+            let run = take_old(&warehouse, &arguments).exits(2);
+            assert_told(&run, &["1 row(s)", &format!("\"{column}\""), "infinity"]);
+            assert_eq!(history(&warehouse), "");
+        }
+    }
 }
 
 #[test]
@@ -503,6 +598,8 @@ fn a_last_day_ends_where_the_next_begins() {
             "2026-10-25 23:00:00+00",
         ),
         ("date", "9999-12-31", "9999-12-31 23:00:00+00"),
+        ("text", "2026-03-28 23:30Z", "2026-03-29 22:00:00+00"),
+        ("text", "2026-03-28 23:30", "2026-03-28 23:00:00+00"),
     ];
     for (until, last, end) in cases {
         let warehouse = accounts();

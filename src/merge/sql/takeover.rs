@@ -10,8 +10,11 @@ use crate::contract::{Column, ColumnType, Contract, Ident, Nullability, Qualifie
 /// The temporary table of the keys of rows that come from another table.
 pub const TAKEN_KEY: &str = "pg_temp.hayloft_taken_key";
 
-/// Makes the function that knows which instants a local time means. Once a session.
-pub const CREATE_LOCAL_TIMES: &str = include_str!("../takeover/local_times.sql");
+/// Makes the functions that know which instants a local time means, and which a text. Once a session.
+pub const CREATE_LOCAL_TIMES: [&str; 2] = [
+    include_str!("../takeover/local_times.sql"),
+    include_str!("../takeover/told_instants.sql"),
+];
 
 /// That a row is of no load of its table that counts. Bind: the table's name.
 pub(super) fn is_unknown(name: &str) -> String {
@@ -215,6 +218,8 @@ pub enum Zoned {
     No,
     /// It is a day there.
     Day,
+    /// Each value tells: a text may name its zone, and is a time in the one that is given if it does not.
+    InText,
 }
 
 /// What the end of a version names.
@@ -263,7 +268,7 @@ impl VersionSource {
         }
     }
 
-    /// Whether a column is filled with times of the zone that is given.
+    /// Whether a column is filled with values that can be times of the zone that is given.
     fn is_local(&self, column: &Column, from: &SourceColumn) -> bool {
         matches!(column.column_type, ColumnType::TimestampTz(_))
             && from.zoned != Zoned::Yes
@@ -280,8 +285,11 @@ impl VersionSource {
         }
     }
 
-    /// The instants that a time in a zone means, the earliest first. `None` where there is always one.
+    /// The instants that a value means, the earliest first. `None` where what it shows tells the only one.
     fn instants(&self, column: &SourceColumn, meaning: EndMeaning) -> Option<String> {
+        if column.zoned == Zoned::InText {
+            return Some(self.told_instants(column, meaning));
+        }
         if is_instant(column, meaning) || self.zone == Tz::UTC {
             return None;
         }
@@ -297,7 +305,19 @@ impl VersionSource {
         ))
     }
 
-    /// What a column shows as a start or an end: an instant, or a time of the zone that is given.
+    /// The same of a text, which may have a zone of its own.
+    fn told_instants(&self, column: &SourceColumn, meaning: EndMeaning) -> String {
+        format!(
+            "pg_temp.hayloft_told_instants((source.{})::text, {}, '{}', {})",
+            column.column,
+            text_literal(self.zone.name()),
+            meaning.step().unwrap_or("0"),
+            meaning == EndMeaning::LastDay
+        )
+    }
+
+    /// What a column shows as a start or an end: an instant, or a time of the zone that is given. A text shows
+    /// an instant by the zone of the session, which only a person may rely on.
     fn shown(&self, column: &SourceColumn, meaning: EndMeaning) -> String {
         let name = &column.column;
         let step = meaning.step();
@@ -307,10 +327,14 @@ impl VersionSource {
                 "((source.{name} at time zone {})::date + 1)::timestamp",
                 text_literal(self.zone.name())
             ),
-            (_, EndMeaning::LastDay) => {
+            (Zoned::InText, EndMeaning::LastDay) => {
+                format!("((source.{name}::timestamptz)::date + 1)::timestamp")
+            }
+            (Zoned::No | Zoned::Day, EndMeaning::LastDay) => {
                 format!("((source.{name}::timestamp)::date + 1)::timestamp")
             }
             (Zoned::Yes, _) => format!("(source.{name}{step})"),
+            (Zoned::InText, _) => format!("(source.{name}::timestamptz{step})"),
             (Zoned::No | Zoned::Day, _) => format!("(source.{name}::timestamp{step})"),
         }
     }
@@ -319,10 +343,16 @@ impl VersionSource {
         self.instant(&self.starts, EndMeaning::FirstAfter)
     }
 
+    /// The end that the table says. One that never comes is none.
     fn own_ends(&self) -> String {
         self.ends.as_ref().map_or_else(
             || "null::timestamptz".to_owned(),
-            |ends| self.instant(ends, self.end_meaning),
+            |ends| {
+                format!(
+                    "nullif({}, 'infinity')",
+                    self.instant(ends, self.end_meaning)
+                )
+            },
         )
     }
 
@@ -441,7 +471,9 @@ pub fn count_missing(
 pub fn count_misfits(contract: &Contract, source: &VersionSource) -> Option<Counting<Misfit>> {
     let columns = filled(contract, source).map(|(place, column, from)| {
         let wanted = match column.column_type {
-            ColumnType::TimestampTz(precision) if source.is_local(column, from) => {
+            ColumnType::TimestampTz(precision)
+                if source.is_local(column, from) && from.zoned != Zoned::InText =>
+            {
                 ColumnType::Timestamp(precision).sql()
             }
             _ => column.column_type.sql(),
@@ -450,8 +482,8 @@ pub fn count_misfits(contract: &Contract, source: &VersionSource) -> Option<Coun
     });
     let ends = source.ends.as_ref().map(|ends| (Misfit::Ends, ends));
     let instants = std::iter::once((Misfit::Starts, &source.starts)).chain(ends);
-    let instants = instants.filter(|(_, from)| from.zoned == Zoned::No);
-    let instants = instants.map(|(what, from)| (what, does_not_fit(from, LOCAL_TIME)));
+    let instants = instants.filter(|(_, from)| from.zoned == Zoned::InText);
+    let instants = instants.map(|(what, from)| (what, does_not_fit(from, INSTANT)));
     let asked = columns.chain(instants);
     counting(
         source,
@@ -459,7 +491,7 @@ pub fn count_misfits(contract: &Contract, source: &VersionSource) -> Option<Coun
     )
 }
 
-const LOCAL_TIME: &str = "timestamp without time zone";
+const INSTANT: &str = "timestamp with time zone";
 
 /// Whether a value does not fit a type. `None` where every value fits: each is asked for by itself, which
 /// takes its time.
@@ -498,6 +530,20 @@ pub enum Misfit {
     Ends,
 }
 
+/// Counts the rows whose start is infinity, the earlier or the later, and those whose end is the earlier one.
+#[must_use]
+pub fn count_unbounded(source: &VersionSource) -> Option<Counting<Ident>> {
+    let starts = (
+        source.starts.column.clone(),
+        format!("not isfinite({})", source.starts()),
+    );
+    let ends = source.ends.as_ref().map(|ends| {
+        let instant = source.instant(ends, source.end_meaning);
+        (ends.column.clone(), format!("{instant} = '-infinity'"))
+    });
+    counting(source, std::iter::once(starts).chain(ends))
+}
+
 /// Counts the rows whose start, whose end, or a value that becomes an instant, is a local time that the zone
 /// skips, and those of which it repeats it. `None` where none can be.
 #[must_use]
@@ -505,6 +551,9 @@ pub fn count_local_times(
     contract: &Contract,
     source: &VersionSource,
 ) -> Option<Counting<(Ident, Clock)>> {
+    if source.zone == Tz::UTC {
+        return None;
+    }
     let ends = source.ends.as_ref();
     let ends = ends.map(|ends| (ends, source.end_meaning));
     let values = filled(contract, source)

@@ -86,10 +86,13 @@ impl Takeover<'_> {
         source: &VersionSource,
         load_id: i64,
     ) -> Result<SourceNotes, MergeError> {
-        sql_query(sql::CREATE_LOCAL_TIMES).execute(conn)?;
+        for function in sql::CREATE_LOCAL_TIMES {
+            sql_query(function).execute(conn)?;
+        }
         let brought = transaction(conn, |conn| {
             self.refuse_misfits(conn, source)?;
             self.refuse_missing(conn, source)?;
+            self.refuse_unbounded(conn, source)?;
             self.refuse_skipped(conn, source)?;
             self.make_keys(conn, source)?;
             self.refuse_contradictions(conn, source)?;
@@ -138,6 +141,21 @@ impl Takeover<'_> {
                 source.table,
                 self.column(place)
             ),
+        })
+    }
+
+    fn refuse_unbounded(
+        &self,
+        conn: &mut PgConnection,
+        source: &VersionSource,
+    ) -> Result<(), MergeError> {
+        let unbounded = found(conn, sql::count_unbounded(source))?;
+        self.refuse_some(unbounded, |column, count| {
+            format!(
+                "{count} row(s) of {} have in {column} an infinity, which is no time. Only an end may be \
+                 infinity, and then there is none. Correct these rows.",
+                source.table
+            )
         })
     }
 
@@ -199,10 +217,7 @@ impl Takeover<'_> {
         let table = &source.table;
         let instant = |column: Option<&Ident>| {
             let column = column.map(ToString::to_string).unwrap_or_default();
-            format!(
-                "{count} row(s) of {table} have in {column} what is no date and no time, or has more than a \
-                 local time: a zone, or more digits of a second than six."
-            )
+            format!("{count} row(s) of {table} have in {column} what is no date and no time.")
         };
         match misfit {
             Misfit::Starts => instant(Some(&source.starts.column)),

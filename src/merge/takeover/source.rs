@@ -162,7 +162,8 @@ fn source_column(column: &CatalogColumn) -> SourceColumn {
         zoned: match column.column_type {
             ColumnType::TimestampTz(_) => Zoned::Yes,
             ColumnType::Date => Zoned::Day,
-            _ => Zoned::No,
+            ColumnType::Timestamp(_) => Zoned::No,
+            _ => Zoned::InText,
         },
     }
 }

@@ -23,12 +23,12 @@ fn source() -> VersionSource {
             table: Ident::vouched("people"),
         },
         columns: vec![
-            Some(source_column("full name", "text", Zoned::No)),
-            Some(source_column("mail", "character(20)", Zoned::No)),
+            Some(source_column("full name", "text", Zoned::InText)),
+            Some(source_column("mail", "character(20)", Zoned::InText)),
             None,
         ],
         starts: source_column("since", "timestamp with time zone", Zoned::Yes),
-        ends: Some(source_column("until", "text", Zoned::No)),
+        ends: Some(source_column("until", "text", Zoned::InText)),
         current: Some(Ident::vouched("active")),
         zone: Tz::Europe__Prague,
         end_meaning: EndMeaning::LastDay,
@@ -240,7 +240,7 @@ fn rows_of_another_table_become_versions() {
                 row_number() over (order by taken.key, at.starts)
             from "old"."people" as source
             join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
-            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true))[1] as ends offset 0) as at
+            cross join lateral (select (source."since") as starts, nullif((pg_temp.hayloft_told_instants((source."until")::text, 'Europe/Prague', '0', true))[1], 'infinity') as ends offset 0) as at
         "#]],
     );
 }
@@ -294,7 +294,7 @@ fn values_that_no_column_takes_are_counted() {
         |contract, _| sql::count_misfits(contract, &source()).unwrap().statement,
         &expect![[r#"
             select array[
-                count(*) filter (where source."until" is not null and pg_temp.hayloft_converted((source."until")::text, 'text', 'timestamp without time zone') is null)
+                count(*) filter (where source."until" is not null and pg_temp.hayloft_converted((source."until")::text, 'text', 'timestamp with time zone') is null)
             ]::bigint[] as counts
             from "old"."people" as source
         "#]],
@@ -311,8 +311,43 @@ fn local_times_of_none_or_two_are_counted() {
         },
         &expect![[r#"
             select array[
+                count(*) filter (where cardinality(pg_temp.hayloft_told_instants((source."until")::text, 'Europe/Prague', '0', true)) = 0),
+                count(*) filter (where cardinality(pg_temp.hayloft_told_instants((source."until")::text, 'Europe/Prague', '0', true)) = 2)
+            ]::bigint[] as counts
+            from "old"."people" as source
+        "#]],
+    );
+}
+
+#[test]
+fn local_times_without_text_are_counted() {
+    let until = source_column("until", "timestamp without time zone", Zoned::No);
+    check(
+        |contract, _| {
+            let source = VersionSource {
+                ends: Some(until),
+                ..source()
+            };
+            sql::count_local_times(contract, &source).unwrap().statement
+        },
+        &expect![[r#"
+            select array[
                 count(*) filter (where cardinality(pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true)) = 0),
                 count(*) filter (where cardinality(pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true)) = 2)
+            ]::bigint[] as counts
+            from "old"."people" as source
+        "#]],
+    );
+}
+
+#[test]
+fn starts_and_ends_at_infinity_are_counted() {
+    check(
+        |_, _| sql::count_unbounded(&source()).unwrap().statement,
+        &expect![[r#"
+            select array[
+                count(*) filter (where not isfinite((source."since"))),
+                count(*) filter (where (pg_temp.hayloft_told_instants((source."until")::text, 'Europe/Prague', '0', true))[1] = '-infinity')
             ]::bigint[] as counts
             from "old"."people" as source
         "#]],
@@ -333,7 +368,7 @@ fn contradictions_of_end_and_flag_are_counted() {
                     coalesce(at.ends < coalesce($1::timestamptz, 'infinity'), false) as is_ended
                 from "old"."people" as source
             join pg_temp.hayloft_taken_key as taken on taken.raw_1 = (source."mail")::text
-            cross join lateral (select (source."since") as starts, (pg_temp.hayloft_instants(((source."until"::timestamp)::date + 1)::timestamp, 'Europe/Prague', true))[1] as ends offset 0) as at
+            cross join lateral (select (source."since") as starts, nullif((pg_temp.hayloft_told_instants((source."until")::text, 'Europe/Prague', '0', true))[1], 'infinity') as ends offset 0) as at
             ) as said
         "#]],
     );
@@ -345,7 +380,7 @@ fn a_person_can_find_what_overlaps() {
     check(
         |contract, _| sql::find_overlapping(contract, &source(), open_end),
         &expect![[r#"
-            select * from (select source.*, (source."since") as starts, case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else case when ((source."until"::timestamp)::date + 1)::timestamp < '9999-12-31T00:00:00+00:00' then ((source."until"::timestamp)::date + 1)::timestamp end end as ends, lead((source."since")) over (partition by source."mail" order by (source."since")) as next_starts from "old"."people" as source) as version where ends <= starts or next_starts < coalesce(ends, 'infinity');
+            select * from (select source.*, (source."since") as starts, case when lower((source."active")::text) in ('t', 'true', 'y', 'yes', '1') then null else case when ((source."until"::timestamptz)::date + 1)::timestamp < '9999-12-31T00:00:00+00:00' then ((source."until"::timestamptz)::date + 1)::timestamp end end as ends, lead((source."since")) over (partition by source."mail" order by (source."since")) as next_starts from "old"."people" as source) as version where ends <= starts or next_starts < coalesce(ends, 'infinity');
         "#]],
     );
 }
