@@ -332,7 +332,8 @@ pub fn touch_held_facts(contract: &Contract) -> String {
 }
 
 /// Touches the held facts of which an earlier row named a member that has come: that row waits no
-/// longer, while a newer one does. Bind: the fact table's name.
+/// longer, while a newer one does. Those that the table refuses would be refused again. Bind: the fact
+/// table's name.
 #[must_use]
 pub fn touch_facts_behind(contract: &Contract, reference: &Reference) -> String {
     let parts = key_of(contract).map(|column| format!("waiting.{}::text", column.name));
@@ -443,7 +444,7 @@ pub fn read_all_held_facts(contract: &Contract) -> String {
     format!(
         "select held.fact_key as key, held.load_id, held.source_line as line,\n    \
              array[{speaks}]::boolean[] as speaks,\n    \
-             {cells} as cells, held.misfits\n\
+             {cells} as cells, held.misfits, held.reason is not null as refused\n\
          from hayloft.held_fact as held\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
          where held.table_name = $3 and held.fact_key between $1 and $2",
@@ -464,7 +465,7 @@ pub fn read_held_facts(contract: &Contract) -> String {
     format!(
         "select touched.key, held.load_id, held.source_line as line,\n    \
              array[{speaks}]::boolean[] as speaks,\n    \
-             {cells} as cells, held.misfits\n\
+             {cells} as cells, held.misfits, held.reason is not null as refused\n\
          from {TOUCHED} as touched\n\
          join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\

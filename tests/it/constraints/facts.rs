@@ -146,6 +146,31 @@ fn a_held_fact_that_is_refused_stays_held() {
 }
 
 #[test]
+fn a_refused_held_fact_is_proved_as_held() {
+    let warehouse = pay("amount integer constraint small check (amount < 100), note text");
+    for (name, file) in [
+        (
+            "pay.csv",
+            "pay_id,code,amount\n1,zoe,500\n2,a,20\n3,a,30\n4,zoe,70\n",
+        ),
+        ("pay-2.csv", "pay_id,code,note\n1,zoe,gift\n2,a,gift\n"),
+        ("pay-3.csv", "pay_id,code,amount\n2,zoe,600\n3,zoe,40\n"),
+    ] {
+        warehouse.load(name, file).exits(0);
+    }
+
+    warehouse.load("acc-2.csv", "code,tier\nzoe,tin\n").exits(0);
+
+    assert_eq!(facts(&warehouse), "2 | 20\n3 | 40\n4 | 70\n");
+    warehouse.run(&["check", "--values"]).exits(0);
+
+    // A row that waits for no reason is another thing.
+    warehouse.execute("update hayloft.held_fact set reason = null");
+    let run = warehouse.run(&["check", "--values"]).exits(1);
+    assert!(run.stdout.contains("the held row"), "{run:#?}");
+}
+
+#[test]
 fn a_held_fact_gets_the_default_of_a_new_column() {
     let warehouse = pay("amount integer");
     warehouse

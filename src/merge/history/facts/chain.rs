@@ -36,6 +36,17 @@ pub(super) struct Past {
     pub(super) let_in: Vec<(i64, Micros)>,
     /// The columns of which the ledger keeps a value, be it NULL.
     pub(super) kept_columns: BTreeSet<usize>,
+    pub(super) entry: Entry,
+}
+
+/// Whether rows go in once their members are known.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Entry {
+    /// It can be tried.
+    #[default]
+    Open,
+    /// It was tried, and the table refused the rows that wait.
+    Refused,
 }
 
 /// A row of the fact table.
@@ -161,6 +172,20 @@ impl Past {
         let mut is_known = is_known.into_iter();
         self.said.retain(|_| is_known.next().unwrap_or(true));
         Ok(())
+    }
+
+    /// Up to which row all go in whose members are known. Behind it the first that said something new
+    /// waits, and with it all that follow.
+    fn open_until(&self) -> usize {
+        match (self.entry, &self.shown) {
+            (Entry::Open, _) => self.said.len(),
+            (Entry::Refused, None) => 0,
+            (Entry::Refused, Some(row)) => {
+                let mut said = self.said.iter();
+                said.position(|saying| saying.load == row.load)
+                    .map_or(0, |writer| writer + 1)
+            }
+        }
     }
 
     /// Since when a row can have been a fact.
@@ -332,6 +357,8 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
         misfit: None,
     };
     let mut shown_by = None;
+    let open_until = past.open_until();
+    let mut is_refused = false;
     // Whether a row that waits spoke of the column.
     let mut spoken: Vec<bool> = vec![false; base.cells.len()];
     let mut unkept = Vec::new();
@@ -352,9 +379,10 @@ pub(super) fn settle(rules: &Rules<'_>, past: &Past, counts: impl Fn(&Saying) ->
         if is_news {
             (writer, updated) = (place, latest);
         }
+        is_refused |= is_news && place >= open_until;
         let has_members = is_resolved(rules, &state.cells);
         settled.misfit = state.misfit().filter(|_| has_members);
-        if has_members && state.misfits.is_empty() {
+        if has_members && state.misfits.is_empty() && !is_refused {
             let row = row(state.cells.clone(), &said[writer]);
             let since = Since {
                 created: first,

@@ -23,7 +23,7 @@ use super::super::prove::{
 };
 use super::super::same::is_same;
 use super::super::store::{self as ledger_store, Load};
-use super::chain::{Past, Row, Rules, Saying, Waiting, settle};
+use super::chain::{Entry, Past, Row, Rules, Saying, Waiting, settle};
 use super::{references, store};
 use crate::contract::{Contract, Ident};
 use crate::db::prelude::*;
@@ -99,7 +99,7 @@ struct Fact {
 /// What the ledger has of facts beside what was said of them.
 struct Aside {
     /// The rows that are held.
-    waiting: HashMap<Uuid, Waiting>,
+    waiting: HashMap<Uuid, (Waiting, Entry)>,
     /// When rows that were held were let in, each with its load.
     let_in: HashMap<Uuid, Vec<(i64, Micros)>>,
 }
@@ -129,9 +129,10 @@ impl Judge<'_> {
             let key = known.key;
             let fact = shown.remove(&key);
             let row = fact.as_ref().map(|fact| fact.row.clone());
-            let waiting = aside.waiting.remove(&key);
+            let (waiting, entry) = aside.waiting.remove(&key).unzip();
             let let_in = aside.let_in.remove(&key).unwrap_or_default();
             let mut past = store::assemble(self.contract, known, row, waiting, let_in);
+            past.entry = entry.unwrap_or_default();
             let said = past.said.clone();
             let is_forgotten = past.resolve().is_err();
             let forgotten = if is_forgotten { said.len() } else { 0 };

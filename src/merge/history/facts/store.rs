@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::super::Table;
 use super::super::fold::{Micros, Observation, Said};
 use super::super::store::{self, Load};
-use super::chain::{Past, Row, Saying, Waiting, Words};
+use super::chain::{Entry, Past, Row, Saying, Waiting, Words};
 use crate::contract::{Contract, Reference};
 use crate::db::prelude::*;
 use crate::merge::sql;
@@ -65,6 +65,7 @@ pub(super) fn assemble(
         said: sayings(contract, known),
         let_in,
         kept_columns,
+        entry: Entry::Open,
     };
     find_line(&mut past);
     past
@@ -196,9 +197,19 @@ struct HeldRow {
     cells: Vec<Option<String>>,
     #[diesel(sql_type = Jsonb)]
     misfits: serde_json::Value,
+    #[diesel(sql_type = Bool)]
+    refused: bool,
 }
 
 impl HeldRow {
+    fn entry(&self) -> Entry {
+        if self.refused {
+            Entry::Refused
+        } else {
+            Entry::Open
+        }
+    }
+
     fn waiting(self, contract: &Contract) -> Waiting {
         let cells = store::cells(self.cells).into_iter().zip(self.speaks);
         let mut waiting = Waiting {
@@ -223,18 +234,25 @@ fn read_held(
     from: Uuid,
     to: Uuid,
 ) -> QueryResult<HashMap<Uuid, Waiting>> {
-    held(conn, contract, &sql::read_held_facts(contract), from, to)
+    let rows = held(conn, contract, &sql::read_held_facts(contract), from, to)?;
+    let rows = rows.into_iter().map(|row| (row.key, row.waiting(contract)));
+    Ok(rows.collect())
 }
 
-/// What waits of all facts from `from` to `to`.
+/// What waits of all facts from `from` to `to`, and whether the table refused it.
 pub(super) fn read_all_held(
     conn: &mut PgConnection,
     contract: &Contract,
     from: Uuid,
     to: Uuid,
-) -> QueryResult<HashMap<Uuid, Waiting>> {
+) -> QueryResult<HashMap<Uuid, (Waiting, Entry)>> {
     let statement = sql::read_all_held_facts(contract);
-    held(conn, contract, &statement, from, to)
+    let rows = held(conn, contract, &statement, from, to)?;
+    let waiting = |row: HeldRow| {
+        let (key, entry) = (row.key, row.entry());
+        (key, (row.waiting(contract), entry))
+    };
+    Ok(rows.into_iter().map(waiting).collect())
 }
 
 fn held(
@@ -243,14 +261,12 @@ fn held(
     statement: &str,
     from: Uuid,
     to: Uuid,
-) -> QueryResult<HashMap<Uuid, Waiting>> {
-    let rows: Vec<HeldRow> = sql_query(statement)
+) -> QueryResult<Vec<HeldRow>> {
+    sql_query(statement)
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(contract.name.as_str())
-        .load(conn)?;
-    let rows = rows.into_iter().map(|row| (row.key, row.waiting(contract)));
-    Ok(rows.collect())
+        .load(conn)
 }
 
 /// When rows of a fact were let in, each with its load.

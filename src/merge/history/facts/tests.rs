@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::super::same::is_same;
-use super::chain::{Forgotten, Past, Row, Rules, Saying, Settled, Waiting, Words, settle};
+use super::chain::{Entry, Forgotten, Past, Row, Rules, Saying, Settled, Waiting, Words, settle};
 use crate::contract::{Column, ColumnType, JsonKind};
 use crate::merge::history::fold::Cell;
 use crate::merge::sql::tests::contract;
@@ -65,6 +65,7 @@ fn past(shown: Option<Row>, said: Vec<Saying>) -> Past {
         said,
         let_in: Vec::new(),
         kept_columns: BTreeSet::new(),
+        entry: Entry::Open,
     }
 }
 

@@ -228,6 +228,7 @@ fn transactions_behind_which_others_wait_are_touched() {
             join pg_temp.hayloft_member as member on member.key = (payload.row ->> 'user_id')::uuid
             cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
             where held.table_name = $1 and not held.misfits ?| array['id']
+              and (held.reason is null or held.misfits <> '{}')
             on conflict do nothing
         "#]],
     );
@@ -286,7 +287,7 @@ fn what_waits_of_touched_transactions_is_read() {
         &expect![[r#"
             select touched.key, held.load_id, held.source_line as line,
                 array[held.row ? 'id', held.row ? 'user_id', held.row ? 'amount', held.row ? 'transaction_date']::boolean[] as speaks,
-                array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[] as cells, held.misfits
+                array[(waiting."id")::text, (waiting."user_id")::text, (waiting."amount")::text, (waiting."transaction_date")::text]::text[] as cells, held.misfits, held.reason is not null as refused
             from pg_temp.hayloft_touched as touched
             join hayloft.held_fact as held on held.table_name = $3 and held.fact_key = touched.key
             cross join lateral jsonb_populate_record(null::"datawarehouse"."transactions", held.row) as waiting
