@@ -481,7 +481,22 @@ pub(crate) fn distinct(column_type: &ColumnType, left: &str, right: &str) -> Str
             format!("{left}::jsonb is distinct from {right}::jsonb")
         }
         ColumnType::Other(_) => distinct_texts(left, right),
+        ColumnType::Enum { .. } => {
+            let (left, right) = (
+                comparable(column_type, left),
+                comparable(column_type, right),
+            );
+            format!("{left} is distinct from {right}")
+        }
         _ => format!("{left} is distinct from {right}"),
+    }
+}
+
+/// A value as something that has an equality. Postgres finds none for a domain over an enum.
+fn comparable(column_type: &ColumnType, value: &str) -> String {
+    match column_type {
+        ColumnType::Enum { sql, .. } => format!("{value}::{sql}"),
+        _ => value.to_owned(),
     }
 }
 
@@ -502,9 +517,11 @@ fn unresolved(contract: &Contract, reference: &Reference, row: &str) -> String {
 }
 
 fn same_key<'a>(key: impl Iterator<Item = &'a Column>, left: &str, right: &str) -> String {
-    key.map(|column| format!("{left}.{name} = {right}.{name}", name = column.name))
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let same = |column: &Column| {
+        let of = |row: &str| comparable(&column.column_type, &format!("{row}.{}", column.name));
+        format!("{} = {}", of(left), of(right))
+    };
+    key.map(same).collect::<Vec<_>>().join(" and ")
 }
 
 fn names(columns: &[Column], prefix: &str) -> String {

@@ -187,6 +187,47 @@ fn held_facts_and_those_of_before_follow_their_labels() {
 }
 
 #[test]
+fn a_domain_over_an_enum_is_compared() {
+    let warehouse = accounts(
+        "create domain datawarehouse.coin as datawarehouse.metal;
+         alter table datawarehouse.acc add column tier datawarehouse.coin;
+         create table datawarehouse.pay (
+             coin datawarehouse.coin primary key, acc_id uuid not null, made datawarehouse.coin,
+             load_id bigint not null, source_line bigint not null)",
+    );
+    let facts = "[tables.pay]\nkind = \"fact\"\nkey = [\"coin\"]\n\
+                 references = { acc_id = \"acc\" }\n";
+    warehouse.write("hayloft.toml", format!("{CONTRACT}{facts}"));
+    for (day, tier) in [("01", "tin"), ("02", "gold"), ("03", "gold")] {
+        load(&warehouse, day, tier);
+    }
+    for (name, rows) in [
+        ("pay.csv", "gold,a,tin\niron,zoe,tin\n"),
+        ("pay-2.csv", "gold,a,iron\niron,zoe,iron\n"),
+    ] {
+        let file = format!("coin,code,made\n{rows}");
+        warehouse.load(name, file).exits(0);
+    }
+    let zoe = "code,tier\nzoe,tin\n";
+    warehouse.load("acc-2026-01-04.csv", zoe).exits(0);
+    let made = || warehouse.query("select coin, made from datawarehouse.pay order by 1");
+    assert_eq!(made(), "gold | iron\niron | iron\n");
+    turn(&warehouse, "undo", "5").exits(0);
+    assert_eq!(made(), "gold | tin\niron | tin\n");
+    turn(&warehouse, "redo", "5").exits(0);
+    turn(&warehouse, "undo", "2").exits(0);
+
+    assert_eq!(made(), "gold | iron\niron | iron\n");
+    assert_eq!(
+        warehouse.query(
+            "select code, tier, effective_start_date::date from datawarehouse.acc order by 1, 3"
+        ),
+        "a | tin | 2026-01-01\na | gold | 2026-01-03\nzoe | tin | 2026-01-04\n"
+    );
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
 fn a_renamed_label_of_the_key_is_refused() {
     let contract = CONTRACT.replace(r#"key = ["code"]"#, r#"key = ["tier"]"#);
     let warehouse = Warehouse::with_contract(&contract);

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::history::{DELETED, INSERTED, REWRITTEN, texts, typed};
 use super::{
-    LANDING, Shape, TOUCHED, differs, distinct, id_literal, joined_names, key_of, landed, literal,
-    name_texts, same_key, stamps, updated_at,
+    LANDING, Shape, TOUCHED, comparable, differs, distinct, id_literal, joined_names, key_of,
+    landed, literal, name_texts, same_key, stamps, updated_at,
 };
 use crate::contract::{Column, Contract, Kind, Reference, Stamp};
 
@@ -345,7 +345,8 @@ pub fn touch_facts_behind(contract: &Contract, reference: &Reference) -> String 
          join hayloft.load on load.load_id = payload.load_id and load.table_name = held.table_name\n\
          join pg_temp.hayloft_member as member on member.key = (payload.row ->> {name})::uuid\n\
          cross join lateral jsonb_populate_record(null::{table}, held.row) as waiting\n\
-         where held.table_name = $1 and not held.misfits ?| {ids}\n\
+         where held.table_name = $1 and not held.misfits ?| {ids}\n  \
+           and (held.reason is null or held.misfits <> '{{}}')\n\
          on conflict do nothing",
         parts = joined(parts),
         ids = key_ids(contract),
@@ -684,8 +685,8 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
 fn same_touched(contract: &Contract) -> String {
     let same = |(column, part): (&Column, String)| {
         format!(
-            "fact.{} = touched.{part}::{}",
-            column.name,
+            "{} = touched.{part}::{}",
+            comparable(&column.column_type, &format!("fact.{}", column.name)),
             column.column_type.sql()
         )
     };
@@ -694,10 +695,11 @@ fn same_touched(contract: &Contract) -> String {
 }
 
 fn same_refolded(contract: &Contract) -> String {
-    key_of(contract)
-        .map(|column| format!("fact.{} = {}", column.name, typed(column)))
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let same = |column: &Column| {
+        let fact = comparable(&column.column_type, &format!("fact.{}", column.name));
+        format!("{fact} = {}", typed(column))
+    };
+    key_of(contract).map(same).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]
