@@ -606,12 +606,21 @@ from hayloft.let_in
 join hayloft.load using (load_id)
 where let_in.key between $1 and $2 and load.table_name = $3";
 
-/// The same of those that are touched.
+/// The same of those that are touched, without the instants of loads that are all undone: those let nothing
+/// in any more. A fourth bind: the dimensions.
 pub const READ_TOUCHED_LET_IN: &str = "select let_in.key, let_in.load_id, let_in.at
 from pg_temp.hayloft_touched as touched
 join hayloft.let_in using (key)
 join hayloft.load using (load_id)
-where touched.key between $1 and $2 and load.table_name = $3";
+where touched.key between $1 and $2 and load.table_name = $3
+  and let_in.at not in (
+      select member.effective_at
+      from hayloft.load as member
+      where member.table_name = any ($4) and member.status in ('loaded', 'undone')
+        and member.effective_at is not null
+      group by member.effective_at
+      having bool_and(member.status = 'undone')
+  )";
 
 /// Counts the facts of which something becomes.
 #[must_use]

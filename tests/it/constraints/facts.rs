@@ -263,3 +263,44 @@ fn a_fact_that_comes_late_gets_the_default() {
     );
     warehouse.run(&["check", "--values"]).exits(0);
 }
+
+#[test]
+fn a_load_undone_lets_no_fact_in() {
+    let contract =
+        format!("{ACC}max_future = \"1000d\"\neffective = {{ file_name = \"%Y-%m-%d\" }}\n{PAY}");
+    let warehouse = acc("tier text", "");
+    warehouse.execute(
+        "create table datawarehouse.pay (
+             pay_id bigint primary key, acc_id uuid not null, amount integer,
+             created_at timestamptz not null, updated_at timestamptz not null,
+             load_id bigint not null, source_line bigint not null)",
+    );
+    warehouse.write("hayloft.toml", contract);
+    let zoe = |day: &str| {
+        let file = format!("acc-2027-02-{day}.csv");
+        warehouse.load(&file, "code,tier\nzoe,tin\n").exits(0);
+    };
+    let turn = |turn: &str, load: &str| {
+        warehouse.run(&[turn, load, "--yes"]).exits(0);
+    };
+    warehouse
+        .load("pay.csv", "pay_id,code,amount\n1,zoe,1\n")
+        .exits(0);
+    zoe("10");
+    turn("undo", "1");
+    turn("undo", "2");
+    turn("redo", "1");
+    zoe("05");
+    warehouse
+        .load("pay-2.csv", "pay_id,code,amount\n1,zoe,2\n")
+        .exits(0);
+    let last = warehouse.query("select max(load_id) from hayloft.load");
+
+    turn("undo", last.trim());
+
+    assert_eq!(
+        warehouse.query("select amount, updated_at::date from datawarehouse.pay"),
+        "1 | 2027-02-05\n"
+    );
+    warehouse.run(&["check", "--values"]).exits(0);
+}

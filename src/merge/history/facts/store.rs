@@ -38,7 +38,7 @@ pub(super) fn read(
     let known = store::read_ledger(conn, table, loads, (from, to), keys)?;
     let mut shown = read_facts(conn, table.contract, from, to)?;
     let mut waiting = read_held(conn, table.contract, from, to)?;
-    let mut let_in = read_let_in(conn, table.contract, sql::READ_TOUCHED_LET_IN, from, to)?;
+    let mut let_in = read_touched_let_in(conn, table.contract, from, to)?;
     let pasts = known.into_values().map(|known| {
         let key = known.key;
         let (shown, waiting) = (shown.remove(&key), waiting.remove(&key));
@@ -279,36 +279,49 @@ pub(super) fn read_all_let_in(
     from: Uuid,
     to: Uuid,
 ) -> QueryResult<HashMap<Uuid, LetIn>> {
-    read_let_in(conn, contract, sql::READ_LET_IN, from, to)
-}
-
-fn read_let_in(
-    conn: &mut PgConnection,
-    contract: &Contract,
-    statement: &str,
-    from: Uuid,
-    to: Uuid,
-) -> QueryResult<HashMap<Uuid, LetIn>> {
-    #[derive(QueryableByName)]
-    struct LetInRow {
-        #[diesel(sql_type = diesel::sql_types::Uuid)]
-        key: Uuid,
-        #[diesel(sql_type = BigInt)]
-        load_id: i64,
-        #[diesel(sql_type = Timestamptz)]
-        at: DateTime<Utc>,
-    }
-    let rows: Vec<LetInRow> = sql_query(statement)
+    let rows = sql_query(sql::READ_LET_IN)
         .bind::<diesel::sql_types::Uuid, _>(from)
         .bind::<diesel::sql_types::Uuid, _>(to)
         .bind::<Text, _>(contract.name.as_str())
         .load(conn)?;
+    Ok(by_key(rows))
+}
+
+/// When the touched facts from `from` to `to` were let in by loads of which not all are undone.
+fn read_touched_let_in(
+    conn: &mut PgConnection,
+    contract: &Contract,
+    from: Uuid,
+    to: Uuid,
+) -> QueryResult<HashMap<Uuid, LetIn>> {
+    let references = super::references(contract).iter();
+    let dimensions: Vec<&str> = references.map(|it| it.dimension.as_str()).collect();
+    let rows = sql_query(sql::READ_TOUCHED_LET_IN)
+        .bind::<diesel::sql_types::Uuid, _>(from)
+        .bind::<diesel::sql_types::Uuid, _>(to)
+        .bind::<Text, _>(contract.name.as_str())
+        .bind::<Array<Text>, _>(dimensions)
+        .load(conn)?;
+    Ok(by_key(rows))
+}
+
+#[derive(QueryableByName)]
+struct LetInRow {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    key: Uuid,
+    #[diesel(sql_type = BigInt)]
+    load_id: i64,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+}
+
+fn by_key(rows: Vec<LetInRow>) -> HashMap<Uuid, LetIn> {
     let mut let_in: HashMap<Uuid, LetIn> = HashMap::new();
     for row in rows {
         let instants = let_in.entry(row.key).or_default();
         instants.push((row.load_id, row.at.timestamp_micros()));
     }
-    Ok(let_in)
+    let_in
 }
 
 #[derive(QueryableByName)]
