@@ -148,6 +148,7 @@ impl LoadError {
                 | MergeError::TableRefuses { .. }
                 | MergeError::CannotClose { .. }
                 | MergeError::Referenced { .. }
+                | MergeError::DefaultMisfit { .. }
                 | MergeError::ValueMisfit { .. }
                 | MergeError::NotTakenOver(_)
                 | MergeError::NotTurned(_) => Verdict::Refuse,

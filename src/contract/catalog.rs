@@ -227,6 +227,8 @@ struct ColumnRow {
     default_sql: Option<String>,
     #[diesel(sql_type = Text)]
     default_volatility: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    own_default_sql: Option<String>,
     #[diesel(sql_type = Array<Text>)]
     enum_labels: Vec<String>,
     #[diesel(sql_type = Array<Oid>)]
@@ -498,8 +500,9 @@ fn relation(kind: &str) -> Relation {
 }
 
 fn column(row: ColumnRow, types: &Types) -> CatalogColumn {
+    // A domain over a sequence is what people give values to; a column of one is the server's.
     let numbered = row
-        .default_sql
+        .own_default_sql
         .as_ref()
         .is_some_and(|sql| sql.starts_with("nextval("));
     let origin = match (row.generated, numbered) {

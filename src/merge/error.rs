@@ -174,6 +174,22 @@ pub enum MergeError {
         /// The table.
         table: TableName,
     },
+    /// A migration gave a column a type that does not take the default with which a load began keys.
+    #[error(
+        "Column `{column}` of `{table}` is {type_sql} since a migration changed it, and the default that \
+         it had at load {load} is none that it takes as it is. What is asked for needs that default: keys \
+         begin with it. Give the column a type that takes it."
+    )]
+    DefaultMisfit {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The type that it has now.
+        type_sql: String,
+        /// The load that kept the default.
+        load: i64,
+    },
     /// A migration gave a column a type that does not take what a load said.
     #[error(
         "Column `{column}` of `{table}` is {type_sql} since a migration changed it, and the value \

@@ -18,6 +18,7 @@ pub use history::*;
 pub use landing::*;
 pub use takeover::*;
 
+use crate::contract::catalog::Constancy;
 use crate::contract::{
     Column, ColumnId, ColumnType, Contract, Effective, Ident, JsonKind, Kind, QualifiedName,
     Reference, Role, Stamp,
@@ -76,10 +77,11 @@ impl<'a> Shape<'a> {
             .map(|(_, column)| column)
     }
 
-    /// The places of the columns of which the file says nothing and which have a default.
+    /// The places of the columns of which the file says nothing and which have a default that can be
+    /// kept.
     pub fn defaulted(&self) -> impl Iterator<Item = usize> {
         let Shape { contract, filled } = *self;
-        let has_default = |place: &usize| contract.default_of(&contract.columns[*place]).is_some();
+        let has_default = |place: &usize| has_lasting_default(contract, &contract.columns[*place]);
         let silent = (0..contract.columns.len()).filter(|place| !filled.contains(place));
         silent.filter(has_default)
     }
@@ -88,7 +90,7 @@ impl<'a> Shape<'a> {
     pub fn without_value(&self) -> impl Iterator<Item = &'a Column> {
         let contract = self.contract;
         self.silent()
-            .filter(|column| contract.default_of(column).is_none())
+            .filter(|column| !has_lasting_default(contract, column))
     }
 
     /// The filled columns that are compared: a key cannot differ from itself.
@@ -121,6 +123,12 @@ impl<'a> Shape<'a> {
             Kind::Fact { .. } => false,
         }
     }
+}
+
+/// Whether a column has a default that is the same for all rows of a load, so that the load can keep it.
+fn has_lasting_default(contract: &Contract, column: &Column) -> bool {
+    let default = contract.default_of(column);
+    default.is_some_and(|default| default.constancy == Constancy::OfTransaction)
 }
 
 fn key_of(contract: &Contract) -> impl Iterator<Item = &Column> {

@@ -207,7 +207,7 @@ fn refuse_missing(names: &[&str], cells: &[Cell], contract: &Contract) -> Result
 }
 
 /// What a version shows has to be known as long as the load counts, so a default of which each row has
-/// its own cannot fill a dimension.
+/// its own cannot fill a dimension. A column that may be NULL is that.
 fn refuse_varying(cells: &[Cell], contract: &Contract) -> Result<(), StageFault> {
     if matches!(contract.kind, Kind::Fact { .. }) {
         return Ok(());
@@ -217,7 +217,8 @@ fn refuse_varying(cells: &[Cell], contract: &Contract) -> Result<(), StageFault>
     let mut left_out = left_out.map(|place| &contract.columns[place]);
     let varies = |column: &&Column| {
         let default = contract.default_of(column);
-        default.is_some_and(|default| default.constancy == Constancy::OfRow)
+        column.nullability == Nullability::Required
+            && default.is_some_and(|default| default.constancy == Constancy::OfRow)
     };
     match left_out.find(varies) {
         None => Ok(()),

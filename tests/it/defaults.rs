@@ -241,16 +241,20 @@ fn a_time_as_default_is_that_of_the_load() {
     is_proved(&warehouse);
 }
 
+const VARYING: [&str; 4] = [
+    "gen_random_uuid()::text",
+    "'no ' || random()",
+    "clock_timestamp()::text",
+    "statement_timestamp()::text",
+];
+
 #[test]
-fn a_default_of_each_row_is_refused() {
-    for default in [
-        "gen_random_uuid()::text",
-        "'no ' || random()",
-        "clock_timestamp()::text",
-    ] {
+fn a_needed_default_of_each_row_is_refused() {
+    for default in VARYING {
         let warehouse = accounts();
         warehouse.execute(&format!(
-            "alter table datawarehouse.acc alter column tier set default {default}"
+            "alter table datawarehouse.acc alter column tier set default {default},
+                 alter column tier set not null"
         ));
         let run = warehouse.load("acc-2026-01-01.csv", "code\na\n").exits(2);
         assert!(
@@ -260,6 +264,23 @@ fn a_default_of_each_row_is_refused() {
         warehouse
             .load("acc-2026-01-01.csv", "code,tier\na,gold\n")
             .exits(0);
+        is_proved(&warehouse);
+    }
+}
+
+#[test]
+fn a_default_of_each_row_is_null() {
+    for default in VARYING {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc alter column tier set default {default}"
+        ));
+        warehouse.load("acc-2026-01-01.csv", "code\na\n").exits(0);
+        warehouse.load("acc-2026-01-02.csv", "code\nb\n").exits(0);
+        assert_eq!(
+            history(&warehouse),
+            "a | ∅ | 1 | 2026-01-01 | ∅\nb | ∅ | 1 | 2026-01-02 | ∅\n"
+        );
         is_proved(&warehouse);
     }
 }
@@ -439,4 +460,92 @@ fn a_column_with_a_default_comes_later() {
         "a | EU | 2026-01-01\nb | EU | 2026-01-03\n"
     );
     is_proved(&warehouse);
+}
+
+#[test]
+fn what_a_person_put_there_stays() {
+    let warehouse = accounts();
+    warehouse.load("acc-2026-01-02.csv", "code\na\n").exits(0);
+    warehouse.execute("update datawarehouse.acc set tier = 'vip'");
+    warehouse
+        .load("acc-2026-01-05.csv", "code,level\na,5\n")
+        .exits(0);
+    for (file, level) in [("acc-2026-01-03.csv", 3), ("acc-2026-01-01.csv", 1)] {
+        warehouse
+            .load(file, format!("code,level\na,{level}\n"))
+            .exits(0);
+    }
+    let tiers =
+        || warehouse.query("select level, tier from datawarehouse.acc order by version_number");
+    assert_eq!(tiers(), "1 | vip\n3 | vip\n5 | vip\n");
+    for load in ["1", "4"] {
+        warehouse.run(&["undo", load, "--yes"]).exits(0);
+    }
+    assert_eq!(tiers(), "3 | vip\n5 | vip\n");
+    let run = warehouse.run(&["check", "--values"]).exits(1);
+    assert!(run.stdout.contains("tier"), "a hand is told of: {run:#?}");
+}
+
+#[test]
+fn the_same_file_again_keeps_its_time() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "alter table datawarehouse.acc add column seen timestamptz not null default now()",
+    );
+    let file = "code\na\nb\n";
+    warehouse.load("acc-2026-01-01.csv", file).exits(0);
+    let times = || warehouse.query("select code, seen from datawarehouse.acc order by 1");
+    let before = times();
+    let again = ["load", "acc-2026-01-01.csv", "--again", "--format", "json"];
+    let again = warehouse.run(&again).exits(0).only();
+    assert_eq!(again["changes"]["unchanged"], 2, "{again}");
+    assert_eq!(times(), before);
+    is_proved(&warehouse);
+}
+
+#[test]
+fn a_default_that_stands_nowhere_need_not_fit() {
+    let warehouse = accounts();
+    warehouse.load("acc-2026-01-01.csv", "code\na\n").exits(0);
+    migrate(
+        &warehouse,
+        1,
+        "alter table datawarehouse.acc alter column tier drop default,
+             alter column tier type integer using 7",
+    );
+    let tiers =
+        || warehouse.query("select level, tier from datawarehouse.acc order by version_number");
+    warehouse
+        .load("acc-2026-01-03.csv", "code,level\na,3\n")
+        .exits(0);
+    warehouse
+        .load("acc-2026-01-02.csv", "code,level\na,2\n")
+        .exits(0);
+    assert_eq!(tiers(), "2 | 7\n3 | 7\n");
+    warehouse
+        .load("acc-2026-01-04.csv", "code,tier\na,8\n")
+        .exits(0);
+    assert_eq!(tiers(), "2 | 7\n3 | 8\n");
+    let run = warehouse.run(&["undo", "4", "--yes"]).exits(2);
+    assert!(
+        run.stderr.contains("the default that it had at load 1"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_domain_over_a_sequence_takes_values() {
+    let warehouse = accounts();
+    warehouse.execute(
+        "create sequence datawarehouse.numbers;
+         create domain datawarehouse.number as bigint default nextval('datawarehouse.numbers');
+         alter table datawarehouse.acc add column number datawarehouse.number",
+    );
+    warehouse
+        .load("acc-2026-01-01.csv", "code,number\na,70\n")
+        .exits(0);
+    assert_eq!(
+        warehouse.query("select code, number from datawarehouse.acc"),
+        "a | 70\n"
+    );
 }

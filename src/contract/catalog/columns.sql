@@ -26,13 +26,18 @@ select
     a.attidentity <> '' or a.attgenerated <> '' as generated,
     -- A default names no column. Were the table named, the server would wait for whoever has it alone.
     pg_catalog.pg_get_expr(given.expression, 0) as default_sql,
-    -- `v` where it may be another value for each row: something that it calls says that of itself.
+    -- `v` where it may be another value for each row, or for each statement: something that it calls says
+    -- so of itself, or is of a person's own, which may read tables.
     case when given.expression is not null and exists (
         select
         from pg_catalog.regexp_matches(given.expression::pg_catalog.text, ':(?:op)?funcid ([0-9]+)', 'g') as called (oids)
         join pg_catalog.pg_proc p on p.oid = called.oids[1]::pg_catalog.oid
         where p.provolatile = 'v'
+           or p.provolatile = 's' and (
+               p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace or p.proname = 'statement_timestamp'
+           )
     ) then 'v' else 's' end as default_volatility,
+    pg_catalog.pg_get_expr(d.adbin, 0) as own_default_sql,
     array(
         select e.enumlabel::pg_catalog.text
         from pg_catalog.pg_enum e

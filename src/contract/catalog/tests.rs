@@ -21,6 +21,7 @@ fn row(type_name: &str, type_modifier: i32) -> ColumnRow {
         generated: false,
         default_sql: None,
         default_volatility: "s".into(),
+        own_default_sql: None,
         enum_labels: Vec::new(),
         label_oids: Vec::new(),
     }

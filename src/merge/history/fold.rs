@@ -92,6 +92,35 @@ pub(in crate::merge) struct Values {
     pub(in crate::merge) cells: Vec<Cell>,
 }
 
+impl Observation {
+    fn values(&self) -> Option<&Values> {
+        match &self.said {
+            Said::Present(values) => Some(values),
+            Said::Absent => None,
+        }
+    }
+
+    /// What it begins a key with in a column of which it does not speak, if its load has a default.
+    pub(in crate::merge) fn default(&self, column: usize) -> Option<&Cell> {
+        let values = self.values()?;
+        values.defaulted[column].then(|| &values.cells[column])
+    }
+
+    /// Whether it speaks of a column.
+    pub(in crate::merge) fn says(&self, column: usize) -> bool {
+        self.values().is_some_and(|values| values.authored[column])
+    }
+
+    /// The same, if it has one, is another value.
+    pub(in crate::merge) fn set_default(&mut self, column: usize, value: &Cell) {
+        if let Said::Present(values) = &mut self.said
+            && values.defaulted[column]
+        {
+            values.cells[column].clone_from(value);
+        }
+    }
+}
+
 impl Values {
     /// Those of a row of which nothing is known yet, but what its load has by itself.
     pub(in crate::merge) fn unsaid(authored: &Arc<[bool]>, defaults: &Defaults) -> Self {
@@ -149,6 +178,7 @@ pub(in crate::merge) fn fold(
     observations: &mut [Observation],
 ) -> (Vec<Version>, Vec<Effect>) {
     observations.sort_by(order);
+    share_defaults(observations);
     let mut folding = Folding {
         rules,
         versions: Vec::new(),
@@ -166,6 +196,27 @@ pub(in crate::merge) fn fold(
     let mut versions = folding.versions;
     spread(rules, observations, &effects, &mut versions);
     (versions, effects)
+}
+
+/// Of rows that only the order of their loads tells apart, the first gives its defaults to all: the same
+/// file again, or a mended one, says nothing new by the default of a later day.
+fn share_defaults(ordered: &mut [Observation]) {
+    let is_tied = |one: &Observation, other: &Observation| {
+        (one.at, one.origin, &one.sequence) == (other.at, other.origin, &other.sequence)
+    };
+    for tied in ordered.chunk_by_mut(is_tied).filter(|tied| tied.len() > 1) {
+        let columns = tied.iter().filter_map(Observation::values);
+        let columns = columns.map(|values| values.cells.len()).max();
+        for column in 0..columns.unwrap_or_default() {
+            let first = tied.iter().find_map(|row| row.default(column));
+            let Some(first) = first.cloned() else {
+                continue;
+            };
+            for row in &mut *tied {
+                row.set_default(column, &first);
+            }
+        }
+    }
 }
 
 /// The order in which observations of a key count (semantics §7). A baseline comes after the rows of

@@ -28,7 +28,7 @@ use super::facts::prove_facts;
 use super::fold::{Effect, Observation, Origin, Said, Version, fold};
 use super::natural::Natural;
 use super::same::{is_same, spell_alike};
-use super::store::{self, Load, Misfit, Needed, Past, Shown, Span};
+use super::store::{self, Load, Needed, Past, Shown, Span};
 use crate::contract::{Contract, Ident, Kind};
 use crate::ledger::packed::prefix;
 use crate::merge::ledger::{self, Keys};
@@ -252,9 +252,8 @@ impl Judge<'_> {
                 }
                 Some((number, new)) => {
                     let mut differing = self.differing(shown, new);
-                    let unfit = self.unfit_defaults(past);
                     let known = differing.len();
-                    differing.retain(|column| !unfit.contains(column));
+                    differing.retain(|column| !self.is_unfit(past, new, *column));
                     let unproven = usize::from(differing.len() < known);
                     self.tally.unproven(Reason::ValueMisfit, unproven);
                     let own = differing_own(shown, new, number);
@@ -286,17 +285,17 @@ impl Judge<'_> {
             .collect()
     }
 
-    /// The columns that do not take a default with which a load begins keys. What stands in its place
+    /// Whether a version is to show a default that its column does not take. What stands in its place
     /// is the migration's.
-    fn unfit_defaults(&self, past: &Past) -> Vec<usize> {
-        let columns = self.table.contract.columns.iter().enumerate();
-        let is_unfit =
-            |misfit: &Misfit, id: &str| misfit.needed == Needed::ByFirst && misfit.column == id;
-        let unfit = columns.filter(|(_, column)| {
-            let mut misfits = past.misfits.iter();
-            misfits.any(|misfit| is_unfit(misfit, column.id.as_str()))
-        });
-        unfit.map(|(place, _)| place).collect()
+    fn is_unfit(&self, past: &Past, new: &Version, column: usize) -> bool {
+        let id = self.table.contract.columns[column].id.as_str();
+        let mut misfits = past.misfits.iter();
+        misfits.any(|misfit| {
+            let default = past.default_of(misfit.load, misfit.line, column);
+            misfit.needed == Needed::ByFirst
+                && misfit.column == id
+                && default == Some(&new.cells[column])
+        })
     }
 
     /// Counts the values of a first version of which its row did not speak: a default of the

@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 
 use super::fold::{
-    Effect, Observation, Origin, Rules, Said, Values, Version, fold, is_beaten, overlaid, versioned,
+    Cell, Effect, Micros, Observation, Origin, Rules, Said, Values, Version, fold, is_beaten,
+    overlaid, versioned,
 };
 use super::refold::is_implied;
-use super::same::spell_alike;
-use super::store::{Misfit, Needed, Past, Payload};
+use super::same::{is_same, spell_alike};
+use super::store::{Misfit, Needed, Past, Payload, Shown};
 use crate::contract::{Column, Role};
 use crate::summary::Changes;
 
@@ -65,6 +66,7 @@ pub(in crate::merge) fn settle(
             (joined(&past.counted, returning.cloned()), Vec::new())
         }
     };
+    keep_by_hand(columns, past, &mut after);
     spell_alike(columns, &past.versions, &mut after);
     let (versions, effects) = fold(rules, &mut after);
     let book = Book {
@@ -90,7 +92,7 @@ pub(in crate::merge) fn settle(
     };
     changes.overwritten = story.overwritten();
     changes.deactivated = story.deactivated();
-    let misfit = needed_misfit(columns, past, &after, &effects);
+    let misfit = needed_misfit(columns, past, (&after, &effects), &versions);
     Settled {
         versions,
         payloads,
@@ -100,25 +102,71 @@ pub(in crate::merge) fn settle(
 }
 
 /// A kept value that counts, of a column that is there and does not take it. A row that lost has no
-/// say in what the versions are.
+/// say in what the versions are, and a default has none where a later row filled it over.
 fn needed_misfit(
     columns: &[Column],
     past: &Past,
-    after: &[Observation],
-    effects: &[Effect],
+    (after, effects): (&[Observation], &[Effect]),
+    versions: &[Version],
 ) -> Option<Misfit> {
+    let shows = |row: &Observation, misfit: &Misfit, column: usize| {
+        let begun = versions.iter().find(|version| version.starts == row.at);
+        let default = past.default_of(misfit.load, misfit.line, column);
+        begun.is_some_and(|begun| default == Some(&begun.cells[column]))
+    };
     let is_needed = |misfit: &&Misfit| {
-        let mut rows = after.iter().zip(effects);
-        columns.iter().any(|it| it.id.as_str() == misfit.column)
-            && rows.any(|(row, effect)| {
-                (row.load, row.line) == (misfit.load, misfit.line)
-                    && match misfit.needed {
-                        Needed::ByRow => *effect != Effect::Lost,
-                        Needed::ByFirst => *effect == Effect::Began,
-                    }
-            })
+        let named = |it: &Column| it.id.as_str() == misfit.column;
+        let Some(column) = columns.iter().position(named) else {
+            return false;
+        };
+        after.iter().zip(effects).any(|(row, effect)| {
+            (row.load, row.line) == (misfit.load, misfit.line)
+                && match misfit.needed {
+                    Needed::ByRow => *effect != Effect::Lost,
+                    Needed::ByFirst => *effect == Effect::Began && shows(row, misfit, column),
+                }
+        })
     };
     past.misfits.iter().find(is_needed).cloned()
+}
+
+// ---- what is in the table otherwise ----------------------------------------------------------
+
+/// What a person or a migration put where a load left its default stays: no default takes its place.
+/// Once a load speaks of the column, what the versions show is no longer to be told from its words.
+fn keep_by_hand(columns: &[Column], past: &Past, after: &mut [Observation]) {
+    for (place, column) in columns.iter().enumerate() {
+        let past_rows = || past.counted.iter().chain(&past.idle);
+        let has_default = past_rows().any(|it| it.default(place).is_some());
+        if !has_default || past_rows().any(|it| it.says(place)) {
+            continue;
+        }
+        for observation in &mut *after {
+            if let Some(cell) = by_hand(column, place, past, observation.at) {
+                observation.set_default(place, cell);
+            }
+        }
+    }
+}
+
+/// What the table shows at an instant, or next, if that is not the default with which the key began.
+fn by_hand<'p>(column: &Column, place: usize, past: &'p Past, at: Micros) -> Option<&'p Cell> {
+    let versions = &past.versions;
+    let is_over = |shown: &Shown| shown.version.ends.is_some_and(|ends| ends <= at);
+    let turn = versions.iter().position(|shown| !is_over(shown))?;
+    let goes_on = |turn: &usize| {
+        let before = turn.checked_sub(1).map(|before| &versions[before].version);
+        before.is_some_and(|before| before.ends == Some(versions[*turn].version.starts))
+    };
+    let begun = match column.role {
+        Role::Type2 => (0..=turn).rev().find(|turn| !goes_on(turn))?,
+        // One value in all versions.
+        Role::Type0 | Role::Type1 => 0,
+    };
+    let first = &versions[begun].version;
+    let default = past.default_of(first.load, first.line, place)?;
+    let shown = &versions[turn].version.cells[place];
+    (!is_same(column, default, shown)).then_some(shown)
 }
 
 fn joined(

@@ -78,13 +78,24 @@ impl Misfit {
     /// Why nothing can be done that needs the value.
     pub(in crate::merge) fn refusal(&self, contract: &Contract) -> MergeError {
         let mut columns = contract.columns.iter();
-        let column = columns.find(|column| column.id.as_str() == self.column);
-        MergeError::ValueMisfit {
-            table: contract.name.clone(),
-            column: column.map_or(&*self.column, |it| it.name.name()).to_owned(),
-            type_sql: column.map_or_else(String::new, |it| it.column_type.sql()),
-            load: self.load,
-            line: self.line,
+        let found = columns.find(|column| column.id.as_str() == self.column);
+        let table = contract.name.clone();
+        let column = found.map_or(&*self.column, |it| it.name.name()).to_owned();
+        let type_sql = found.map_or_else(String::new, |it| it.column_type.sql());
+        match self.needed {
+            Needed::ByRow => MergeError::ValueMisfit {
+                table,
+                column,
+                type_sql,
+                load: self.load,
+                line: self.line,
+            },
+            Needed::ByFirst => MergeError::DefaultMisfit {
+                table,
+                column,
+                type_sql,
+                load: self.load,
+            },
         }
     }
 }
@@ -339,6 +350,18 @@ impl Past {
             Some(load) if load.counts => self.counted.push(observation),
             _ => self.idle.push(observation),
         }
+    }
+
+    /// What a row begins a key with in a column of which it does not speak, if its load has a default.
+    pub(in crate::merge) fn default_of(
+        &self,
+        load: i64,
+        line: i64,
+        column: usize,
+    ) -> Option<&Cell> {
+        let mut rows = self.counted.iter().chain(&self.idle);
+        let row = rows.find(|row| (row.load, row.line) == (load, line))?;
+        row.default(column)
     }
 
     fn note_misfits(&mut self, load: &Load, observation: &Observation) {

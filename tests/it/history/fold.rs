@@ -140,7 +140,32 @@ fn said_of(key: &str, loads: &[Load]) -> Vec<Observation> {
             });
         }
     }
+    share_defaults(&mut said);
     said
+}
+
+/// Of rows that only the order of their loads tells apart, the first gives its defaults to all.
+fn share_defaults(said: &mut [Observation]) {
+    said.sort_by_key(|one| (one.at, one.sequence.clone(), one.load, one.line));
+    let tied = |one: &Observation, other: &Observation| {
+        (one.at, &one.sequence) == (other.at, &other.sequence)
+    };
+    for tied in said.chunk_by_mut(tied) {
+        let mut first = Values::new();
+        for one in tied.iter() {
+            let Said::Present(row) = &one.said else {
+                continue;
+            };
+            for (column, default) in &one.defaults {
+                if !row.contains_key(column) {
+                    first.entry(column.clone()).or_insert(default.clone());
+                }
+            }
+        }
+        for one in tied {
+            one.defaults.extend(first.clone());
+        }
+    }
 }
 
 /// The history of one key.
