@@ -154,10 +154,19 @@ fn who_gives_the_value_is_known() {
         ),
         (
             ColumnRow {
-                default_sql: sequence,
+                default_sql: sequence.clone(),
+                own_default_sql: sequence.clone(),
                 ..row("int8", -1)
             },
             Origin::Numbered,
+        ),
+        (
+            // It is the domain's.
+            ColumnRow {
+                default_sql: sequence,
+                ..row("int8", -1)
+            },
+            Origin::Inserted,
         ),
         (
             ColumnRow {

@@ -200,7 +200,7 @@ pub(in crate::merge) fn fold(
 
 /// Of rows that only the order of their loads tells apart, the first gives its defaults to all: the same
 /// file again, or a mended one, says nothing new by the default of a later day.
-fn share_defaults(ordered: &mut [Observation]) {
+pub(in crate::merge) fn share_defaults(ordered: &mut [Observation]) {
     let is_tied = |one: &Observation, other: &Observation| {
         (one.at, one.origin, &one.sequence) == (other.at, other.origin, &other.sequence)
     };

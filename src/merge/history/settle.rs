@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::fold::{
     Cell, Effect, Micros, Observation, Origin, Rules, Said, Values, Version, fold, is_beaten,
-    overlaid, versioned,
+    overlaid, share_defaults, versioned,
 };
 use super::refold::is_implied;
 use super::same::{is_same, spell_alike};
@@ -141,16 +141,24 @@ fn keep_by_hand(columns: &[Column], past: &Past, after: &mut [Observation]) {
         if !has_default || past_rows().any(|it| it.says(place)) {
             continue;
         }
+        let mut began = past.counted.clone();
+        share_defaults(&mut began);
         for observation in &mut *after {
-            if let Some(cell) = by_hand(column, place, past, observation.at) {
+            if let Some(cell) = by_hand((place, column), past, &began, observation.at) {
                 observation.set_default(place, cell);
             }
         }
     }
 }
 
-/// What the table shows at an instant, or next, if that is not the default with which the key began.
-fn by_hand<'p>(column: &Column, place: usize, past: &'p Past, at: Micros) -> Option<&'p Cell> {
+/// What the table shows at an instant, or next, if that is not the default with which the key began by
+/// one of these rows.
+fn by_hand<'p>(
+    (place, column): (usize, &Column),
+    past: &'p Past,
+    began: &[Observation],
+    at: Micros,
+) -> Option<&'p Cell> {
     let versions = &past.versions;
     let is_over = |shown: &Shown| shown.version.ends.is_some_and(|ends| ends <= at);
     let turn = versions.iter().position(|shown| !is_over(shown))?;
@@ -164,7 +172,9 @@ fn by_hand<'p>(column: &Column, place: usize, past: &'p Past, at: Micros) -> Opt
         Role::Type0 | Role::Type1 => 0,
     };
     let first = &versions[begun].version;
-    let default = past.default_of(first.load, first.line, place)?;
+    let mut rows = began.iter();
+    let row = rows.find(|row| (row.load, row.line) == (first.load, first.line))?;
+    let default = row.default(place)?;
     let shown = &versions[turn].version.cells[place];
     (!is_same(column, default, shown)).then_some(shown)
 }
