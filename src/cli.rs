@@ -395,7 +395,7 @@ pub struct TakeoverArgs {
     /// The zone of dates, and of times that have none
     #[arg(long, default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     pub zone: chrono_tz::Tz,
-    /// From this time on an end means that there is none, as 9999-12-31 does
+    /// From this time on, in UTC or in the zone, an end means that there is none, as 9999-12-31 does
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub open_end: Option<DateTime<Utc>>,
     /// Do not ask

@@ -1,6 +1,7 @@
 //! `hayloft takeover TABLE`: shows what would be taken over, asks, and does it.
 
 use anyhow::Result;
+use chrono::{DateTime, TimeZone, Utc};
 use serde::Serialize;
 
 use super::load::AtTerminal;
@@ -30,7 +31,7 @@ pub(super) fn run(
     let source = source(args);
     let of = TakeoverOf {
         source: source.as_ref(),
-        open_end: args.open_end,
+        open_end: open_end(args),
     };
     let attendant = AtTerminal::new(printer, &args.table, 0);
     let (plan, notes) = match pipeline::plan_takeover(&desk, &table, of, args.rows, &attendant) {
@@ -52,6 +53,15 @@ pub(super) fn run(
         }
         Err(error) => Ok(tell_failure(&error, printer)),
     }
+}
+
+/// From when on an end is none. The rows have it as a local time or as an instant of UTC, and which of
+/// them is nobody's question that far away: the earlier one is taken.
+fn open_end(args: &TakeoverArgs) -> Option<DateTime<Utc>> {
+    let instant = args.open_end?;
+    let local = args.zone.from_local_datetime(&instant.naive_utc());
+    let local = local.earliest().map(|local| local.to_utc());
+    Some(local.map_or(instant, |local| local.min(instant)))
 }
 
 fn source(args: &TakeoverArgs) -> Option<SourceWish> {

@@ -397,6 +397,23 @@ fn a_flag_that_contradicts_its_end_is_refused() {
 }
 
 #[test]
+fn a_far_end_in_any_zone_is_none() {
+    for zone in ["Europe/Prague", "America/New_York"] {
+        for end in ["date", "timestamp", "timestamptz"] {
+            let warehouse = accounts();
+            warehouse.execute(&format!(
+                "create table datawarehouse.old (code text, since date, until {end});
+                 insert into datawarehouse.old values ('a', '2026-01-01', '9999-12-31');"
+            ));
+            let arguments = ["--end", "until", "--open-end", "9999-12-31", "--zone", zone];
+            take_old(&warehouse, &arguments).exits(0);
+            let current = "select count(*) from datawarehouse.acc where effective_end_date is null";
+            assert_eq!(warehouse.query(current), "1\n", "{zone} {end}");
+        }
+    }
+}
+
+#[test]
 fn values_that_do_not_fit_are_told_by_column() {
     let warehouse = accounts();
     warehouse.execute(

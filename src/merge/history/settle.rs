@@ -166,12 +166,12 @@ fn by_hand<'p>(
         let before = turn.checked_sub(1).map(|before| &versions[before].version);
         before.is_some_and(|before| before.ends == Some(versions[*turn].version.starts))
     };
-    let begun = match column.role {
+    let opening = match column.role {
         Role::Type2 => (0..=turn).rev().find(|turn| !goes_on(turn))?,
         // One value in all versions.
         Role::Type0 | Role::Type1 => 0,
     };
-    let first = &versions[begun].version;
+    let first = &versions[opening].version;
     let mut rows = began.iter();
     let row = rows.find(|row| (row.load, row.line) == (first.load, first.line))?;
     let default = row.default(place)?;
