@@ -74,6 +74,7 @@ fn look_at(
 ) -> Result<Checked> {
     let mut examined = check::examine_table(conn, contract)?;
     let values = if args.values {
+        office::vouch_for_labels(contract)?;
         let telling = if args.show_values {
             Telling::Values
         } else {

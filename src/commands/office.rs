@@ -8,6 +8,7 @@ use diesel::PgConnection;
 use super::Refusal;
 use crate::contract::catalog::Catalog;
 use crate::contract::file::KindEntry;
+use crate::contract::identity::SchemaChange;
 use crate::contract::{Contract, ContractFault, ContractFile, Contracts, TableName};
 use crate::db::access::{Need, refuse_unless_ledger_is_open};
 use crate::db::embedded::State;
@@ -257,6 +258,21 @@ pub(super) fn contract_of<'c>(contracts: &'c Contracts, table: &TableName) -> Re
     }
     let unknown = || Refusal(format!("`{table}` is not in hayloft.toml."));
     Ok(contracts.get(table).ok_or_else(unknown)?)
+}
+
+/// Refuses to read kept values by a column whose enum calls its labels otherwise than they are kept: they
+/// would be no labels any more, or those of others.
+pub(super) fn vouch_for_labels(contract: &Contract) -> Result<()> {
+    let mut changes = contract.source.changes.iter();
+    match changes.find(|change| matches!(change, SchemaChange::LabelsRenamed { .. })) {
+        None => Ok(()),
+        Some(renamed) => Err(Refusal(format!(
+            "`{}` was changed: {renamed}, and the ledger has not followed yet. Have the role that owns the \
+             tables run `hayloft migrate`, and ask again.",
+            contract.name
+        ))
+        .into()),
+    }
 }
 
 /// Refuses to look into a ledger that lacks a table or a column, or that the role cannot read.

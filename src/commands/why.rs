@@ -23,6 +23,7 @@ pub(super) fn run(args: &WhyArgs, settings: &Settings, printer: &Printer) -> Res
     office::vouch_for_ledger(&mut conn, settings)?;
     let contracts = Contracts::load_to_look(&mut conn, &settings.contract_file)?;
     let contract = contract(&contracts, args)?;
+    office::vouch_for_labels(contract)?;
     let depth = Depth::when(args.all);
     let keys = office::keys(settings);
     let answer = why::ask(&mut conn, contract, &keys, &args.key, depth).map_err(refusal)?;

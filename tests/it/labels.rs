@@ -96,6 +96,21 @@ fn kept_labels_get_their_new_names() {
 }
 
 #[test]
+fn kept_labels_are_not_read_before_they_follow() {
+    let warehouse = accounts(PLAIN);
+    load(&warehouse, "01", "gold");
+    load(&warehouse, "02", "tin");
+    swap(&warehouse);
+    for arguments in [&["check", "--values"][..], &["why", "acc", "a"]] {
+        let run = warehouse.run(arguments).exits(2);
+        assert!(run.stderr.contains("run `hayloft migrate`"), "{run:#?}");
+    }
+    warehouse.run(&["check"]).exits(0);
+    warehouse.run(&["migrate"]).exits(0);
+    warehouse.run(&["check", "--values"]).exits(0);
+}
+
+#[test]
 fn a_label_renamed_while_watching_is_seen_by_the_load() {
     let warehouse = accounts(PLAIN);
     load(&warehouse, "01", "gold");
