@@ -397,6 +397,29 @@ fn a_flag_that_contradicts_its_end_is_refused() {
 }
 
 #[test]
+fn a_text_that_is_no_one_time_is_refused() {
+    for (born, since) in [
+        ("today", "2026-01-01"),
+        ("2026-01-01", "now"),
+        ("2026-01-01", "yesterday"),
+        ("2026-01-01 10:00:00.1234567", "2026-01-01"),
+        ("2026-01-01", "2026-01-01 10:00:00.1234567"),
+    ] {
+        let warehouse = accounts();
+        warehouse.execute(&format!(
+            "alter table datawarehouse.acc add column born timestamp;
+             create table datawarehouse.old (code text, born text, since text);
+             insert into datawarehouse.old values ('a', '{born}', '{since}');"
+        ));
+        for zone in ["UTC", "Europe/Prague"] {
+            let run = take_old(&warehouse, &["--zone", zone]).exits(2);
+            assert_told(&run, &["1 row(s)"]);
+            assert!(!run.stderr.contains("today"), "{run:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_far_end_in_any_zone_is_none() {
     for zone in ["Europe/Prague", "America/New_York"] {
         for end in ["date", "timestamp", "timestamptz"] {

@@ -10,6 +10,12 @@ begin
     if pg_temp.hayloft_category(was) is distinct from 'S' or pg_temp.hayloft_category(type_sql) = 'S' then
         return false;
     end if;
+    -- A word such as `today` is another time whenever it is read, and what is less than a microsecond is rounded.
+    if pg_temp.hayloft_category(type_sql) = 'D'
+        and (kept ~* '(now|today|tomorrow|yesterday)' or kept ~ '[.][0-9]{6}[0-9]*[1-9]')
+    then
+        return false;
+    end if;
     widest := case
         when pg_temp.hayloft_category(type_sql) = 'N' then 'pg_catalog.numeric'
         when pg_temp.hayloft_category(type_sql) = 'D' then 'timestamp with time zone'
