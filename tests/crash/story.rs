@@ -258,14 +258,15 @@ impl Story {
 
     /// Files that markers show to be complete: one to load, one that is refused.
     pub fn markers() -> Self {
-        let warehouse = warehouse("watch = { ready = \"marker\" }");
-        warehouse.drop_file("users-1.csv", people(0..2));
+        let warehouse =
+            warehouse("effective = { file_name = \"%Y-%m-%d\" }\nwatch = { ready = \"marker\" }");
+        warehouse.drop_file("users-2024-01-10.csv", people(0..2));
         warehouse.drop_file(
-            "users-2.csv",
+            "users-2024-02-10.csv",
             "email,name,date_of_birth\n,Nobody,01/02/1990\n",
         );
-        warehouse.drop_file("users-1.csv.done", "");
-        warehouse.drop_file("users-2.csv.done", "");
+        warehouse.drop_file("users-2024-01-10.csv.done", "");
+        warehouse.drop_file("users-2024-02-10.csv.done", "");
         Self {
             warehouse,
             act: Act::Dropped,
