@@ -10,6 +10,7 @@ pub mod held;
 pub mod loads;
 pub mod packed;
 pub mod rejects;
+pub mod renamed;
 pub mod words;
 
 use diesel::sql_query;

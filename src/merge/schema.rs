@@ -29,6 +29,7 @@ use crate::db::access::Need;
 use crate::db::attempt::{self, RuleBreach};
 use crate::db::prelude::*;
 use crate::db::{YesOrNo, transaction};
+use crate::ledger::renamed::renamed_tables;
 
 /// The tables as they are, and what the ledger heard of them only now.
 #[derive(Debug)]
@@ -253,16 +254,7 @@ fn keep_as_it_is(conn: &mut PgConnection, seen: &Catalog, name: &str) -> Result<
 /// Lets the ledger call every table as it is called now. Two tables may have swapped their names, so
 /// all are taken out of the way first.
 fn follow_renamed_tables(conn: &mut PgConnection) -> Result<Vec<SchemaNote>, MergeError> {
-    #[derive(QueryableByName)]
-    struct Renamed {
-        #[diesel(sql_type = Text)]
-        before: String,
-        #[diesel(sql_type = Text)]
-        now: String,
-    }
-    let renamed: Vec<Renamed> = sql_query(include_str!("schema/renamed_tables.sql"))
-        .bind::<Text, _>(WAREHOUSE)
-        .load(conn)?;
+    let renamed = renamed_tables(conn)?;
     for table in &renamed {
         for name in [&table.before, &table.now] {
             if !locks::try_alone(conn, &TableName::new(name.as_str()))? {

@@ -24,6 +24,7 @@ use crate::ledger;
 use crate::ledger::held::{self, Waiting};
 use crate::ledger::loads::{self, Listed};
 use crate::ledger::rejects::{self, OfLoad};
+use crate::ledger::renamed::renamed_tables;
 use crate::pipeline::routes_of;
 use crate::watch::{WatchState, watch_state};
 
@@ -145,7 +146,7 @@ pub fn report(conn: &mut PgConnection, question: &Question<'_>) -> Result<Report
     if readable && ledger::exists(conn)? {
         // A ledger of before does not know which table is which.
         let renamed = if report.pending_migrations.is_empty() {
-            tables::renamed(conn)?
+            renamed_tables(conn)?
         } else {
             Vec::new()
         };

@@ -13,6 +13,7 @@ use crate::db::access::Obstacle;
 use crate::db::is_canceled;
 use crate::db::prelude::*;
 use crate::db::transaction;
+use crate::ledger::renamed::RenamedTable;
 
 /// One table.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -78,28 +79,12 @@ struct Row {
     last_load_at: Option<DateTime<Utc>>,
 }
 
-/// A table that the ledger knows by another name.
-#[derive(QueryableByName)]
-pub(super) struct Renamed {
-    #[diesel(sql_type = Text)]
-    before: String,
-    #[diesel(sql_type = Text)]
-    now: String,
-}
-
-/// The tables that were renamed since the ledger last looked.
-pub(super) fn renamed(conn: &mut PgConnection) -> QueryResult<Vec<Renamed>> {
-    sql_query(include_str!("renamed.sql"))
-        .bind::<Text, _>(WAREHOUSE)
-        .load(conn)
-}
-
 /// The tables of `hayloft.toml` in its order; without it, all tables of the warehouse.
 pub(super) fn read(
     conn: &mut PgConnection,
     named: &[TableEntry],
     unread: &[Obstacle],
-    renamed: &[Renamed],
+    renamed: &[RenamedTable],
 ) -> QueryResult<Vec<Table>> {
     let (now, before): (Vec<&str>, Vec<&str>) = renamed
         .iter()
@@ -141,7 +126,7 @@ pub(super) fn read(
         .collect()
 }
 
-fn missing(entry: &TableEntry, renamed: &[Renamed]) -> Table {
+fn missing(entry: &TableEntry, renamed: &[RenamedTable]) -> Table {
     let name = entry.name.as_str();
     let renamed = renamed.iter().find(|it| it.before == name);
     Table {
@@ -170,7 +155,7 @@ fn counted(
     conn: &mut PgConnection,
     kind: TableKind,
     row: Row,
-    (unread, renamed): (&[Obstacle], &[Renamed]),
+    (unread, renamed): (&[Obstacle], &[RenamedTable]),
 ) -> QueryResult<Table> {
     let renamed = renamed.iter().find(|it| it.now == row.table);
     // Without the column that ends a version, all rows are counted.

@@ -135,14 +135,19 @@ fn needed_misfit(
 /// What a person or a migration put where a load left its default stays: no default takes its place.
 /// Once a load speaks of the column, what the versions show is no longer to be told from its words.
 fn keep_by_hand(columns: &[Column], past: &Past, after: &mut [Observation]) {
-    for (place, column) in columns.iter().enumerate() {
-        let past_rows = || past.counted.iter().chain(&past.idle);
-        let has_default = past_rows().any(|it| it.default(place).is_some());
-        if !has_default || past_rows().any(|it| it.says(place)) {
-            continue;
-        }
-        let mut began = past.counted.clone();
-        share_defaults(&mut began);
+    let past_rows = || past.counted.iter().chain(&past.idle);
+    let is_left_to_default = |place: usize| {
+        past_rows().any(|it| it.default(place).is_some()) && !past_rows().any(|it| it.says(place))
+    };
+    let left: Vec<_> = (columns.iter().enumerate())
+        .filter(|(place, _)| is_left_to_default(*place))
+        .collect();
+    if left.is_empty() {
+        return;
+    }
+    let mut began = past.counted.clone();
+    share_defaults(&mut began);
+    for (place, column) in left {
         for observation in &mut *after {
             if let Some(cell) = by_hand((place, column), past, &began, observation.at) {
                 observation.set_default(place, cell);
